@@ -1,0 +1,106 @@
+// Builds the native addon with nothing but a C compiler:  node scripts/build-native.mjs [--sanitize]
+//
+// It works in the repository and in an installed package alike, so it imports only node: modules. That is also why there
+// is no binding.gyp and no install script: package managers no longer run those, and this needs no Python.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** `linux-x64-glibc`, `linux-arm64-musl`, `darwin-arm64`, …: the folder of this platform's addon under prebuilds/. */
+export function target() {
+  const base = `${process.platform}-${process.arch}`
+  if (process.platform !== 'linux') return base
+  // The report names the glibc the process runs on; under musl that field is absent.
+  const glibc = process.report?.getReport().header.glibcVersionRuntime
+  return `${base}-${glibc ? 'glibc' : 'musl'}`
+}
+
+/** Where the Node-API headers are: the dev dependency in the repository, the running Node's own beside an installed package. */
+function headers() {
+  const tried = [
+    join(root, 'node_modules', 'node-api-headers', 'include'),
+    join(root, '..', 'node-api-headers', 'include'), // a sibling, when memlane itself lies in node_modules
+    join(dirname(dirname(process.execPath)), 'include', 'node'),
+  ]
+  const found = tried.find((folder) => existsSync(join(folder, 'node_api.h')))
+  if (found) return found
+  throw new Error(
+    `the Node-API headers (node_api.h) are not there. Tried:\n${tried.map((folder) => `  ${folder}`).join('\n')}\n` +
+      'Cure: npm install --no-save node-api-headers, then run this again.',
+  )
+}
+
+function sources() {
+  const native = join(root, 'native')
+  if (!existsSync(native)) return []
+  const other = process.platform === 'win32' ? 'posix.c' : 'windows.c'
+  return readdirSync(native)
+    .filter((name) => name.endsWith('.c') && name !== other)
+    .sort()
+    .map((name) => join(native, name))
+}
+
+function headerFiles() {
+  const native = join(root, 'native')
+  return readdirSync(native)
+    .filter((name) => name.endsWith('.h'))
+    .sort()
+    .map((name) => join(native, name))
+}
+
+function command(output, sanitize) {
+  const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-fvisibility=hidden', '-D_GNU_SOURCE', '-pthread']
+  if (sanitize) flags.push('-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined')
+  else flags.push('-O2')
+  // Node-API symbols are found in the host program when the addon is loaded; macOS has to be told so.
+  if (process.platform === 'darwin') flags.push('-undefined', 'dynamic_lookup')
+  const compiler = (process.env.CC ?? 'cc').split(' ').filter(Boolean)
+  return [...compiler, ...flags, '-I', headers(), '-o', output, ...sources()]
+}
+
+/**
+ * Builds the addon unless the one on disk came from the same sources and the same command.
+ * @returns {{ path: string, built: boolean } | undefined} `undefined` when there is no C source.
+ */
+export function buildNative({ sanitize = false, force = false } = {}) {
+  if (sources().length === 0) return undefined
+  const folder = sanitize ? join(root, 'build', 'asan') : join(root, 'prebuilds', target())
+  const path = join(folder, 'memlane.node')
+  const half = join(folder, `memlane.node.${process.pid}`)
+  const [compiler, ...args] = command(half, sanitize)
+
+  const hash = createHash('sha256').update(JSON.stringify([compiler, ...args].filter((part) => part !== half)))
+  for (const file of [...sources(), ...headerFiles()]) hash.update(file).update(readFileSync(file))
+  const digest = hash.digest('hex')
+  // The stamp is kept out of prebuilds/, which is packed as it is.
+  const stamp = join(root, '.cache', sanitize ? 'native-asan.hash' : `native-${target()}.hash`)
+  if (!force && existsSync(path) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return { path, built: false }
+
+  mkdirSync(folder, { recursive: true })
+  const { status, error } = spawnSync(compiler, args, { stdio: 'inherit', cwd: root })
+  if (error?.code === 'ENOENT') {
+    throw new Error(`no C compiler: "${compiler}" was not found. Install one (Debian: apt install gcc libc6-dev; Alpine: apk add gcc musl-dev; macOS: xcode-select --install), or name yours in CC.`)
+  }
+  if (error) throw error
+  if (status !== 0) throw new Error(`the C compiler gave up (exit ${status}):\n  ${[compiler, ...args].join(' ')}`)
+  // A running process may have the old file mapped: put a new file in its place, never write into it.
+  renameSync(half, path)
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, digest)
+  return { path, built: true }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  try {
+    const result = buildNative({ sanitize: process.argv.includes('--sanitize'), force: process.argv.includes('--force') })
+    if (!result) throw new Error(`no C sources in ${join(root, 'native')}`)
+    console.log(`${result.built ? 'built' : 'up to date'}: ${result.path}`)
+  } catch (error) {
+    console.error(`memlane: cannot build the native addon: ${error.message}`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,54 @@
+// scripts: the few helpers that several scripts share. Nothing here may import from outside node:, because
+// prepare.mjs runs before node_modules exists.
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The repository's root, or the installed package's. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** Every file below `folder` (relative to the root, `/`-separated, sorted); empty when the folder does not exist. */
+export function filesUnder(folder, keep = () => true) {
+  const found = []
+  const visit = (relative) => {
+    let entries
+    try {
+      entries = readdirSync(join(root, relative), { withFileTypes: true })
+    } catch (error) {
+      if (error.code === 'ENOENT') return
+      throw error
+    }
+    for (const entry of entries) {
+      const path = `${relative}/${entry.name}`
+      if (entry.isDirectory()) visit(path)
+      else if (keep(path)) found.push(path)
+    }
+  }
+  visit(folder)
+  return found.sort()
+}
+
+/**
+ * Runs a program and resolves with how it ended; it never rejects for a program that merely failed.
+ * `output` collects both streams when `quiet` is set, otherwise they go to the terminal.
+ */
+export function run(command, args, { quiet = false, cwd = root, env = process.env } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' })
+    let output = ''
+    const collect = (chunk) => {
+      output += chunk
+    }
+    child.stdout?.setEncoding('utf8').on('data', collect)
+    child.stderr?.setEncoding('utf8').on('data', collect)
+    child.on('error', (error) => resolve({ ok: false, code: 127, signal: null, output: `${command}: ${error.message}\n` }))
+    child.on('close', (code, signal) => resolve({ ok: code === 0, code: code ?? 1, signal, output }))
+  })
+}
+
+/** Path of a development tool's own JavaScript or binary entry, so that no shell and no npx stands between. */
+export const tool = (name) => join(root, 'node_modules', '.bin', name)
+
+/** `1.2 s`, for progress lines. */
+export const since = (start) => `${((performance.now() - start) / 1000).toFixed(1)} s`
