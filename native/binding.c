@@ -1,0 +1,499 @@
+/* native: the door between JavaScript and posix.c. Numbers in, numbers out: a negative result is a negated errno,
+ * which src/native turns into coded errors. Handles are small integers of one environment (main thread or worker);
+ * whatever an environment leaves open is closed when it ends.
+ */
+#include "layout.h"
+#include "posix.h"
+
+#include <errno.h>
+#include <math.h>
+#include <node_api.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct handle {
+  int fd; /* -1: free */
+  mapping *m;
+  struct attachment *attached;
+} handle;
+
+typedef struct environment {
+  handle *handles;
+  int room;
+  int free_hint;
+  napi_threadsafe_function reports;
+  bool ended;
+} environment;
+
+/* The tie between one external ArrayBuffer and its mapping. Whoever comes first, close() or the engine's finalizer
+ * (which may run on any thread), gives the mapping back; the finalizer frees the tie. */
+typedef struct attachment {
+  mapping *m;
+  _Atomic bool released;
+} attachment;
+
+typedef struct report {
+  double id;
+  int result;
+} report;
+
+static napi_value number(napi_env env, double value) {
+  napi_value v;
+  napi_create_double(env, value, &v);
+  return v;
+}
+
+static napi_value integer(napi_env env, int32_t value) {
+  napi_value v;
+  napi_create_int32(env, value, &v);
+  return v;
+}
+
+#define ARGUMENTS(n)                                                      \
+  size_t argc = (n);                                                      \
+  napi_value argv[(n) > 0 ? (n) : 1];                                     \
+  environment *e;                                                         \
+  napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&e);            \
+  if (argc < (n)) return integer(env, -EINVAL)
+
+#define NO_ARGUMENTS(info) (void)(info)
+
+static bool get_u64(napi_env env, napi_value v, uint64_t *out) {
+  double d;
+  if (napi_get_value_double(env, v, &d) != napi_ok || !(d >= 0) || d > 9007199254740991.0) return false;
+  *out = (uint64_t)d;
+  return true;
+}
+
+static handle *get_handle(napi_env env, environment *e, napi_value v) {
+  int32_t i;
+  if (napi_get_value_int32(env, v, &i) != napi_ok || i < 0 || i >= e->room || e->handles[i].fd < 0) return NULL;
+  return &e->handles[i];
+}
+
+/* The address of an aligned word inside the handle's mapping, or NULL. */
+static uint32_t *get_word(napi_env env, const handle *h, napi_value v) {
+  uint64_t offset;
+  if (h == NULL || h->m == NULL || !get_u64(env, v, &offset)) return NULL;
+  if ((offset & 3) != 0 || offset + 4 > h->m->length) return NULL;
+  return (uint32_t *)(void *)(h->m->address + offset);
+}
+
+static bool get_name(napi_env env, napi_value v, char *out, size_t room) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, v, NULL, 0, &length) != napi_ok || length >= room) return false;
+  if (napi_get_value_string_utf8(env, v, out, room, &length) != napi_ok) return false;
+  return strlen(out) == length; /* no NUL inside */
+}
+
+static int new_handle(environment *e, int fd) {
+  int i = e->free_hint;
+  while (i < e->room && e->handles[i].fd >= 0) i++;
+  if (i == e->room) {
+    int room = e->room == 0 ? 16 : e->room * 2;
+    handle *grown = realloc(e->handles, (size_t)room * sizeof *grown);
+    if (grown == NULL) return -ENOMEM;
+    for (int k = e->room; k < room; k++) grown[k] = (handle){-1, NULL, NULL};
+    e->handles = grown;
+    e->room = room;
+  }
+  e->handles[i] = (handle){fd, NULL, NULL};
+  e->free_hint = i + 1;
+  return i;
+}
+
+/* ---- objects */
+
+static napi_value f_open(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  char name[512];
+  uint32_t flags, mode;
+  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, -ENAMETOOLONG);
+  if (napi_get_value_uint32(env, argv[1], &flags) != napi_ok || napi_get_value_uint32(env, argv[2], &mode) != napi_ok) return integer(env, -EINVAL);
+  int fd = object_open(name, flags, mode & 0777u);
+  if (fd < 0) return integer(env, fd);
+  int i = new_handle(e, fd);
+  if (i < 0) object_close(fd);
+  return integer(env, i);
+}
+
+static napi_value f_unlink(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  char name[512];
+  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, -ENAMETOOLONG);
+  return integer(env, object_unlink(name));
+}
+
+static double *get_doubles(napi_env env, napi_value v, size_t at_least) {
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  if (napi_get_typedarray_info(env, v, &type, &length, &data, NULL, NULL) != napi_ok) return NULL;
+  return type == napi_float64_array && length >= at_least ? data : NULL;
+}
+
+static napi_value f_stat(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  handle *h = get_handle(env, e, argv[0]);
+  double *out = get_doubles(env, argv[1], STAT_FIELDS);
+  if (h == NULL || out == NULL) return integer(env, -EINVAL);
+  return integer(env, object_stat(h->fd, out));
+}
+
+static napi_value f_stat_name(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  char name[512];
+  double *out = get_doubles(env, argv[1], STAT_FIELDS);
+  if (out == NULL) return integer(env, -EINVAL);
+  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, -ENAMETOOLONG);
+  return integer(env, object_stat_name(name, out));
+}
+
+static napi_value f_space(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  (void)e;
+  double *out = get_doubles(env, argv[0], 2);
+  if (out == NULL) return integer(env, -EINVAL);
+  return integer(env, object_space(&out[0], &out[1]));
+}
+
+typedef struct listing {
+  napi_env env;
+  napi_value array;
+  uint32_t count;
+} listing;
+
+static void list_one(void *context, const char *name) {
+  listing *l = context;
+  napi_value text;
+  if (napi_create_string_utf8(l->env, name, NAPI_AUTO_LENGTH, &text) == napi_ok) napi_set_element(l->env, l->array, l->count++, text);
+}
+
+static napi_value f_list(napi_env env, napi_callback_info info) {
+  NO_ARGUMENTS(info);
+  listing l = {env, NULL, 0};
+  napi_create_array(env, &l.array);
+  int r = object_list(list_one, &l);
+  return r < 0 ? integer(env, r) : l.array;
+}
+
+static napi_value f_truncate(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  handle *h = get_handle(env, e, argv[0]);
+  uint64_t size;
+  if (h == NULL || !get_u64(env, argv[1], &size)) return integer(env, -EINVAL);
+  return integer(env, object_truncate(h->fd, size));
+}
+
+static napi_value f_commit(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  handle *h = get_handle(env, e, argv[0]);
+  uint64_t offset, length;
+  if (h == NULL || !get_u64(env, argv[1], &offset) || !get_u64(env, argv[2], &length)) return integer(env, -EINVAL);
+  return integer(env, object_commit(h->fd, offset, length));
+}
+
+/* ---- mapping */
+
+static void release_once(attachment *a) {
+  if (!atomic_exchange(&a->released, true)) mapping_release(a->m);
+}
+
+static void on_buffer_gone(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  release_once(hint);
+  free(hint);
+}
+
+static napi_value f_map(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4);
+  handle *h = get_handle(env, e, argv[0]);
+  uint64_t offset, length;
+  bool read_only;
+  if (h == NULL || h->m != NULL || !get_u64(env, argv[1], &offset) || !get_u64(env, argv[2], &length) ||
+      napi_get_value_bool(env, argv[3], &read_only) != napi_ok)
+    return integer(env, -EINVAL);
+  mapping *m;
+  int r = mapping_acquire(h->fd, offset, (size_t)length, read_only, &m);
+  if (r < 0) return integer(env, r);
+  attachment *a = malloc(sizeof *a);
+  if (a == NULL) {
+    mapping_release(m);
+    return integer(env, -ENOMEM);
+  }
+  a->m = m;
+  atomic_init(&a->released, false);
+  napi_value buffer;
+  napi_status status = napi_create_external_arraybuffer(env, m->address, m->length, on_buffer_gone, a, &buffer);
+  if (status != napi_ok) {
+    /* An engine that refuses may or may not run the finalizer: leave the small tie to it rather than free it twice. */
+    bool pending = false;
+    napi_is_exception_pending(env, &pending);
+    if (pending) {
+      napi_value thrown;
+      napi_get_and_clear_last_exception(env, &thrown);
+    }
+    release_once(a);
+    return integer(env, status == napi_no_external_buffers_allowed ? -ENOTSUP : -EFBIG);
+  }
+  h->m = m;
+  h->attached = a;
+  /* The engine may collect the buffer, and with it the tie, while the handle is still open. */
+  mapping_retain(m);
+  return buffer;
+}
+
+static napi_value f_fault_slot(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  handle *h = get_handle(env, e, argv[0]);
+  return integer(env, h == NULL || h->m == NULL ? -EINVAL : (int32_t)h->m->fault_slot);
+}
+
+static void nothing(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  (void)hint;
+}
+
+static napi_value f_fault_words(napi_env env, napi_callback_info info) {
+  NO_ARGUMENTS(info);
+  napi_value buffer;
+  if (napi_create_external_arraybuffer(env, fault_words(), MAX_MAPPINGS * sizeof(uint32_t), nothing, NULL, &buffer) != napi_ok)
+    return integer(env, -ENOTSUP);
+  return buffer;
+}
+
+/* close(handle, buffer or undefined): ends waits, detaches the buffer, gives back mapping and descriptor. */
+static napi_value f_close(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  handle *h = get_handle(env, e, argv[0]);
+  if (h == NULL) return integer(env, -EINVAL);
+  int index = (int)(h - e->handles);
+  waiter_close_handle(e, index);
+  if (h->m != NULL) {
+    bool is_buffer = false;
+    napi_is_arraybuffer(env, argv[1], &is_buffer);
+    void *data = NULL;
+    size_t length = 0;
+    if (is_buffer && napi_get_arraybuffer_info(env, argv[1], &data, &length) == napi_ok && data == h->m->address) {
+      attachment *a = h->attached;
+      /* Detaching may run the finalizer at once, which frees the tie: take what it holds first. */
+      bool mine = !atomic_exchange(&a->released, true);
+      bool detached = napi_detach_arraybuffer(env, argv[1]) == napi_ok;
+      if (!detached) mapping_blank(h->m);
+      else if (mine) mapping_release(h->m);
+    }
+    mapping_release(h->m);
+  }
+  int r = object_close(h->fd);
+  *h = (handle){-1, NULL, NULL};
+  if (index < e->free_hint) e->free_hint = index;
+  return integer(env, r);
+}
+
+/* ---- liveness */
+
+static napi_value f_lock_byte(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  handle *h = get_handle(env, e, argv[0]);
+  uint64_t byte;
+  if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, -EINVAL);
+  return integer(env, byte_lock(h->fd, byte));
+}
+
+static napi_value f_unlock_byte(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  handle *h = get_handle(env, e, argv[0]);
+  uint64_t byte;
+  if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, -EINVAL);
+  return integer(env, byte_unlock(h->fd, byte));
+}
+
+static napi_value f_byte_held(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  handle *h = get_handle(env, e, argv[0]);
+  uint64_t byte;
+  if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, -EINVAL);
+  return integer(env, byte_held(h->fd, byte));
+}
+
+/* ---- waiting */
+
+static napi_value f_wake(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  handle *h = get_handle(env, e, argv[0]);
+  uint32_t *word = get_word(env, h, argv[1]);
+  int32_t count;
+  if (word == NULL || napi_get_value_int32(env, argv[2], &count) != napi_ok || count < 0) return integer(env, -EINVAL);
+  return integer(env, word_wake(word, count));
+}
+
+typedef struct wait_arguments {
+  handle *h;
+  uint32_t *word;
+  uint32_t expected;
+  double timeout;
+  int watch_fd;
+  uint64_t watch_byte;
+} wait_arguments;
+
+/* (handle, offset, expected, timeout ms or < 0, byte to watch or < 0) */
+static bool get_wait(napi_env env, environment *e, napi_value argv[], wait_arguments *w) {
+  double watch;
+  int32_t expected;
+  w->h = get_handle(env, e, argv[0]);
+  w->word = get_word(env, w->h, argv[1]);
+  if (w->word == NULL || napi_get_value_int32(env, argv[2], &expected) != napi_ok ||
+      napi_get_value_double(env, argv[3], &w->timeout) != napi_ok || napi_get_value_double(env, argv[4], &watch) != napi_ok ||
+      isnan(w->timeout) || isnan(watch) || watch > 9007199254740991.0)
+    return false;
+  w->expected = (uint32_t)expected;
+  w->watch_fd = watch < 0 ? -1 : w->h->fd;
+  w->watch_byte = watch < 0 ? 0 : (uint64_t)watch;
+  return true;
+}
+
+static napi_value f_wait(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  wait_arguments w;
+  if (!get_wait(env, e, argv, &w)) return integer(env, -EINVAL);
+  return integer(env, word_wait(w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
+}
+
+static void on_wait_done(void *owner, double id, int result) {
+  environment *e = owner;
+  report *r = malloc(sizeof *r);
+  if (r == NULL) return;
+  r->id = id;
+  r->result = result;
+  if (napi_call_threadsafe_function(e->reports, r, napi_tsfn_nonblocking) != napi_ok) free(r);
+}
+
+static void deliver(napi_env env, napi_value callback, void *context, void *data) {
+  (void)context;
+  report *r = data;
+  if (env != NULL && callback != NULL) {
+    napi_value undefined, argv[2] = {number(env, r->id), integer(env, r->result)};
+    napi_get_undefined(env, &undefined);
+    napi_call_function(env, undefined, callback, 2, argv, NULL);
+  }
+  free(r);
+}
+
+static void on_environment_end(void *data) {
+  environment *e = data;
+  e->ended = true;
+  waiter_drop_owner(e);
+  for (int i = 0; i < e->room; i++) {
+    if (e->handles[i].fd < 0) continue;
+    if (e->handles[i].m != NULL) mapping_release(e->handles[i].m);
+    object_close(e->handles[i].fd);
+  }
+  free(e->handles);
+  e->handles = NULL;
+  e->room = 0;
+  /* e itself stays: a late call of an engine that is shutting down finds an empty table instead of freed memory. */
+}
+
+/* onWaitEnd(callback(id, result)): once per environment, before the first waitStart. */
+static napi_value f_on_wait_end(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  if (e->reports != NULL) return integer(env, -EEXIST);
+  napi_value name;
+  napi_create_string_utf8(env, "memlane waits", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_threadsafe_function(env, argv[0], NULL, name, 0, 1, NULL, NULL, NULL, deliver, &e->reports) != napi_ok) return integer(env, -EINVAL);
+  napi_unref_threadsafe_function(env, e->reports);
+  /* Registered after the function's own hook, so it runs before it: no report can come once the function is gone. */
+  napi_add_env_cleanup_hook(env, on_environment_end, e);
+  return integer(env, 0);
+}
+
+/* waitStart(handle, offset, expected, timeout, watch, id) */
+static napi_value f_wait_start(napi_env env, napi_callback_info info) {
+  ARGUMENTS(6);
+  wait_arguments w;
+  double id;
+  if (e->reports == NULL || e->ended || !get_wait(env, e, argv, &w) || napi_get_value_double(env, argv[5], &id) != napi_ok) return integer(env, -EINVAL);
+  return integer(env, waiter_add(e, on_wait_done, id, (int)(w.h - e->handles), w.h->m, w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
+}
+
+static napi_value f_wait_cancel(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  double id;
+  if (napi_get_value_double(env, argv[0], &id) != napi_ok) return integer(env, -EINVAL);
+  return integer(env, waiter_cancel(e, id) ? 1 : 0);
+}
+
+static napi_value f_fence(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  atomic_thread_fence(memory_order_seq_cst);
+  return NULL;
+}
+
+/* ---- the module */
+
+static void define(napi_env env, napi_value exports, const char *name, napi_callback callback, environment *e) {
+  napi_value function;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, e, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+static void constant(napi_env env, napi_value object, const char *name, double value) { napi_set_named_property(env, object, name, number(env, value)); }
+
+NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  environment *e = calloc(1, sizeof *e);
+  if (e == NULL) return NULL;
+  define(env, exports, "open", f_open, e);
+  define(env, exports, "unlink", f_unlink, e);
+  define(env, exports, "stat", f_stat, e);
+  define(env, exports, "statName", f_stat_name, e);
+  define(env, exports, "space", f_space, e);
+  define(env, exports, "list", f_list, e);
+  define(env, exports, "truncate", f_truncate, e);
+  define(env, exports, "commit", f_commit, e);
+  define(env, exports, "map", f_map, e);
+  define(env, exports, "faultSlot", f_fault_slot, e);
+  define(env, exports, "faultWords", f_fault_words, e);
+  define(env, exports, "close", f_close, e);
+  define(env, exports, "lockByte", f_lock_byte, e);
+  define(env, exports, "unlockByte", f_unlock_byte, e);
+  define(env, exports, "byteHeld", f_byte_held, e);
+  define(env, exports, "wake", f_wake, e);
+  define(env, exports, "wait", f_wait, e);
+  define(env, exports, "onWaitEnd", f_on_wait_end, e);
+  define(env, exports, "waitStart", f_wait_start, e);
+  define(env, exports, "waitCancel", f_wait_cancel, e);
+  define(env, exports, "fence", f_fence, e);
+
+  napi_value layout;
+  napi_create_object(env, &layout);
+#define CONSTANT(name) constant(env, layout, #name, name)
+  CONSTANT(OPEN_READ_ONLY);
+  CONSTANT(OPEN_CREATE);
+  CONSTANT(OPEN_EXCLUSIVE);
+  CONSTANT(WAIT_WOKEN);
+  CONSTANT(WAIT_CHANGED);
+  CONSTANT(WAIT_TIMED_OUT);
+  CONSTANT(WAIT_DEAD);
+  CONSTANT(WAIT_CLOSED);
+  CONSTANT(WATCH_SLICE_MS);
+  CONSTANT(MAX_MAPPINGS);
+  CONSTANT(STAT_SIZE);
+  CONSTANT(STAT_COMMITTED);
+  CONSTANT(STAT_UID);
+  CONSTANT(STAT_GID);
+  CONSTANT(STAT_MODE);
+  CONSTANT(STAT_LINKS);
+  CONSTANT(STAT_INODE);
+  CONSTANT(STAT_DEVICE);
+  CONSTANT(STAT_CHANGED_MS);
+  CONSTANT(STAT_FIELDS);
+  napi_set_named_property(env, exports, "layout", layout);
+  return exports;
+}
+
+NAPI_MODULE_EXPORT int32_t node_api_module_get_api_version_v1(void) { return 8; }

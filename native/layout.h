@@ -1,0 +1,38 @@
+/* native: numbers that C and TypeScript both know. src/native/layout.ts says the same; `npm run check` compares them. */
+#ifndef MEMLANE_LAYOUT_H
+#define MEMLANE_LAYOUT_H
+
+/* Flags of memlane_open. */
+#define OPEN_READ_ONLY 1u
+#define OPEN_CREATE 2u
+#define OPEN_EXCLUSIVE 4u
+
+/* How a wait ended. A negative number is a negated errno. */
+#define WAIT_WOKEN 0   /* a wake came (or a spurious one: look at the word again) */
+#define WAIT_CHANGED 1 /* the word no longer held the expected value */
+#define WAIT_TIMED_OUT 2
+#define WAIT_DEAD 3    /* the participant whose life was watched is gone */
+#define WAIT_CLOSED 4  /* the mapping was closed while waiting */
+
+/* How often a parked waiter asks the kernel whether the holder it waits for is still alive. */
+#define WATCH_SLICE_MS 5
+
+/* Mappings a process may have at once; one word each tells how many of its pages a fault replaced by zeros. */
+#define MAX_MAPPINGS 8192
+
+/* Fields of memlane_stat, each a double. */
+#define STAT_SIZE 0
+#define STAT_COMMITTED 1
+#define STAT_UID 2
+#define STAT_GID 3
+#define STAT_MODE 4
+#define STAT_LINKS 5
+#define STAT_INODE 6
+#define STAT_DEVICE 7
+#define STAT_CHANGED_MS 8
+#define STAT_FIELDS 9
+
+_Static_assert(sizeof(void *) == 8, "Memlane needs a 64-bit process");
+_Static_assert(sizeof(unsigned int) == 4, "lock words are 32 bits");
+
+#endif

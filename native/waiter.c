@@ -1,0 +1,253 @@
+/* native: waits that end in a callback instead of blocking their caller.
+ *
+ * One waiter thread serves a process: it sleeps in futex_waitv on the words of every pending wait, and on its own
+ * control word by which it is told of new ones. The kernel takes 128 words at once, so a lane holds 127 waits; when
+ * more are pending at the same time further lanes, each with a thread of its own, are opened and later reused.
+ * Where the kernel has no futex_waitv (before 5.16, or a sandbox that hides it) the lane looks at its words every
+ * millisecond instead.
+ *
+ * What futex_waitv does not tell: when several words were woken it names one. So every wait on the named word is
+ * reported, and every wait whose word changed; a wake must therefore come after a change of the word.
+ */
+#include "posix.h"
+#include "layout.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+
+#define LANE_WAITS 127
+
+/* As in linux/futex.h since 5.16; said here so that older headers do. */
+struct waitv {
+  uint64_t value;
+  uint64_t address;
+  uint32_t flags;
+  uint32_t reserved;
+};
+#define WAITV_U32 2u
+#define WAITV_PRIVATE 128u
+
+typedef struct wait {
+  void *owner;
+  wait_done done;
+  double id;
+  int handle;
+  mapping *m;
+  uint32_t *word;
+  uint32_t expected;
+  uint64_t deadline;
+  int watch_fd;
+  uint64_t watch_byte;
+} wait;
+
+typedef struct lane {
+  struct lane *next;
+  uint32_t control; /* +1 at every change of `waits`; the thread sleeps on it too */
+  uint32_t count;
+  bool running;
+  wait waits[LANE_WAITS];
+} lane;
+
+/* Guards the lanes and every wait. Reports are made while it is held: they only post to an event loop. */
+static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
+static lane *lanes;
+
+/* Removes wait i. The caller holds lanes_lock. The mapping is given back by the caller, outside the lock. */
+static mapping *take_out(lane *l, uint32_t i) {
+  mapping *m = l->waits[i].m;
+  l->waits[i] = l->waits[--l->count];
+  return m;
+}
+
+static void ring(lane *l) {
+  __atomic_fetch_add(&l->control, 1, __ATOMIC_SEQ_CST);
+  syscall(SYS_futex, &l->control, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
+}
+
+/* Reports what has ended and says when to look again. woken: the word that the kernel named, or NULL. */
+static uint64_t sweep(lane *l, uint32_t *woken) {
+  mapping *released[LANE_WAITS];
+  uint32_t releases = 0;
+  uint64_t now = now_ns(), next = UINT64_MAX;
+  int last_fd = -1, last_held = 1;
+  uint64_t last_byte = 0;
+  pthread_mutex_lock(&lanes_lock);
+  for (uint32_t i = 0; i < l->count;) {
+    wait *w = &l->waits[i];
+    int result = -1;
+    if (w->word == woken) {
+      result = WAIT_WOKEN;
+    } else if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) != w->expected) {
+      result = WAIT_CHANGED;
+    } else if (now >= w->deadline) {
+      result = WAIT_TIMED_OUT;
+    } else if (w->watch_fd >= 0) {
+      if (w->watch_fd != last_fd || w->watch_byte != last_byte) {
+        last_fd = w->watch_fd;
+        last_byte = w->watch_byte;
+        last_held = byte_held(last_fd, last_byte);
+      }
+      if (last_held == 0) result = WAIT_DEAD;
+      else if (next > now + WATCH_SLICE_MS * 1000000u) next = now + WATCH_SLICE_MS * 1000000u;
+    }
+    if (result >= 0) {
+      w->done(w->owner, w->id, result);
+      released[releases++] = take_out(l, i);
+    } else {
+      if (w->deadline < next) next = w->deadline;
+      i++;
+    }
+  }
+  pthread_mutex_unlock(&lanes_lock);
+  for (uint32_t i = 0; i < releases; i++) mapping_release(released[i]);
+  return next;
+}
+
+static void *lane_thread(void *argument) {
+  lane *l = argument;
+  struct waitv words[LANE_WAITS + 1];
+  mapping *kept[LANE_WAITS];
+  uint32_t *woken = NULL;
+  bool poll = false;
+  for (;;) {
+    uint64_t until = sweep(l, woken);
+    woken = NULL;
+    memset(words, 0, sizeof words);
+    pthread_mutex_lock(&lanes_lock);
+    uint32_t count = l->count;
+    words[0].address = (uint64_t)(uintptr_t)&l->control;
+    words[0].value = __atomic_load_n(&l->control, __ATOMIC_SEQ_CST);
+    words[0].flags = WAITV_U32 | WAITV_PRIVATE;
+    for (uint32_t i = 0; i < count; i++) {
+      wait *w = &l->waits[i];
+      words[i + 1].address = (uint64_t)(uintptr_t)w->word;
+      words[i + 1].value = w->expected;
+      words[i + 1].flags = WAITV_U32;
+      /* A wait added since the sweep may end sooner. */
+      if (w->deadline < until) until = w->deadline;
+      if (w->watch_fd >= 0 && until > now_ns() + WATCH_SLICE_MS * 1000000u) until = now_ns() + WATCH_SLICE_MS * 1000000u;
+      kept[i] = w->m;
+      mapping_retain(w->m); /* the words must stay mapped while the kernel looks at them */
+    }
+    pthread_mutex_unlock(&lanes_lock);
+    long r;
+    if (poll) {
+      struct timespec tick = {0, 1000000};
+      r = -1;
+      errno = ETIMEDOUT;
+      if (count == 0) syscall(SYS_futex, &l->control, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (uint32_t)words[0].value, NULL, NULL, 0);
+      else nanosleep(&tick, NULL);
+    } else {
+      struct timespec limit = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+      r = syscall(SYS_futex_waitv, words, count + 1, 0, until == UINT64_MAX ? NULL : &limit, CLOCK_MONOTONIC);
+    }
+    if (r > 0 && (uint32_t)r <= count) woken = (uint32_t *)(uintptr_t)words[r].address;
+    else if (r < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) poll = true;
+    for (uint32_t i = 0; i < count; i++) mapping_release(kept[i]);
+  }
+  return NULL;
+}
+
+static int start_thread(lane *l) {
+  pthread_t thread;
+  pthread_attr_t attributes;
+  sigset_t all, before;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  sigfillset(&all);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGSEGV);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* signals belong to the runtime's threads */
+  int r = pthread_create(&thread, &attributes, lane_thread, l);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return -r;
+}
+
+int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, uint32_t *word, uint32_t expected,
+               double timeout_ms, int watch_fd, uint64_t watch_byte) {
+  uint64_t deadline = timeout_ms < 0 || timeout_ms > 1e15 ? UINT64_MAX : now_ns() + (uint64_t)(timeout_ms * 1e6);
+  int result = 0;
+  mapping_retain(m);
+  pthread_mutex_lock(&lanes_lock);
+  lane *l = lanes;
+  while (l != NULL && l->count == LANE_WAITS) l = l->next;
+  if (l == NULL) {
+    l = calloc(1, sizeof *l);
+    if (l == NULL) {
+      result = -ENOMEM;
+    } else {
+      l->next = lanes;
+      lanes = l;
+    }
+  }
+  if (result == 0 && !l->running) {
+    result = start_thread(l);
+    l->running = result == 0;
+  }
+  if (result == 0) {
+    l->waits[l->count++] = (wait){owner, done, id, handle, m, word, expected, deadline, watch_fd, watch_byte};
+    ring(l);
+  }
+  pthread_mutex_unlock(&lanes_lock);
+  if (result != 0) mapping_release(m);
+  return result;
+}
+
+bool waiter_cancel(void *owner, double id) {
+  mapping *m = NULL;
+  pthread_mutex_lock(&lanes_lock);
+  for (lane *l = lanes; l != NULL && m == NULL; l = l->next) {
+    for (uint32_t i = 0; i < l->count; i++) {
+      if (l->waits[i].owner == owner && l->waits[i].id == id) {
+        m = take_out(l, i);
+        ring(l);
+        break;
+      }
+    }
+  }
+  pthread_mutex_unlock(&lanes_lock);
+  if (m != NULL) mapping_release(m);
+  return m != NULL;
+}
+
+/* Takes out one wait of the owner (through this handle, unless that is negative). The caller holds lanes_lock. */
+static mapping *take_one(void *owner, int handle, bool report) {
+  for (lane *l = lanes; l != NULL; l = l->next) {
+    for (uint32_t i = 0; i < l->count; i++) {
+      wait *w = &l->waits[i];
+      if (w->owner != owner || (handle >= 0 && w->handle != handle)) continue;
+      if (report) w->done(owner, w->id, WAIT_CLOSED);
+      mapping *m = take_out(l, i);
+      ring(l);
+      return m;
+    }
+  }
+  return NULL;
+}
+
+static void take_all(void *owner, int handle, bool report) {
+  mapping *m;
+  do {
+    pthread_mutex_lock(&lanes_lock);
+    m = take_one(owner, handle, report);
+    pthread_mutex_unlock(&lanes_lock);
+    if (m != NULL) mapping_release(m);
+  } while (m != NULL);
+}
+
+void waiter_drop_owner(void *owner) { take_all(owner, -1, false); }
+
+void waiter_close_handle(void *owner, int handle) { take_all(owner, handle, true); }

@@ -1,0 +1,16 @@
+// memory: the room's door.
+
+export { LocalMemory } from './local.js'
+export { FOREVER, LOCKS, Memory, NOBODY, Wait, type WaitOptions } from './memory.js'
+export {
+  checkViewable,
+  listObjects,
+  type ObjectOptions,
+  type ObjectStat,
+  type Owner,
+  ShmMemory,
+  ShmObject,
+  statObject,
+  unlinkObject,
+} from './shm.js'
+export { waiting } from './waiting.js'

@@ -1,0 +1,390 @@
+// memory: the shm backend. Named objects of the operating system, and memory mapped from them.
+//
+// One external ArrayBuffer per handle over one mapping per object and process. It works on every runtime and copies
+// faster than a SharedArrayBuffer (docs/design.md, "Mapping into JavaScript"); workers open the name themselves.
+
+import { MemlaneError, outOfRange } from '../errors.js'
+import type { Addon } from '../native/addon.js'
+import {
+  OPEN_CREATE,
+  OPEN_EXCLUSIVE,
+  OPEN_READ_ONLY,
+  STAT_CHANGED_MS,
+  STAT_COMMITTED,
+  STAT_DEVICE,
+  STAT_FIELDS,
+  STAT_GID,
+  STAT_INODE,
+  STAT_LINKS,
+  STAT_MODE,
+  STAT_SIZE,
+  STAT_UID,
+} from '../native/layout.js'
+import { addon as loadAddon } from '../native/load.js'
+import { isBusy, isMissing, osError } from '../native/os-error.js'
+import { FENCED } from './ordering.js'
+import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
+
+/** Who may own an object that is opened: this user (default), anybody, or the user of a numeric id. */
+export type Owner = 'self' | 'any' | number
+
+export interface ObjectOptions {
+  /** Make it when it is not there. */
+  create?: boolean
+  /** With `create`: it must not be there yet. */
+  exclusive?: boolean
+  /** Permission bits of a new object; default 0o600. */
+  mode?: number
+  readOnly?: boolean
+  /** Default `'self'`. */
+  owner?: Owner
+}
+
+export interface ObjectStat {
+  readonly size: number
+  /** Bytes that have pages. */
+  readonly committed: number
+  readonly uid: number
+  readonly gid: number
+  /** Permission bits. */
+  readonly mode: number
+  /** Names that lead to it: 0 once it is unlinked. */
+  readonly links: number
+  readonly inode: number
+  readonly device: number
+  /** Last change of the contents as far as the file system knows, milliseconds since 1970. */
+  readonly changedMs: number
+}
+
+/** Liveness locks are locks on bytes this far into the file, beyond any size, so that they never meet data. */
+const LOCK_BASE = 2 ** 40
+
+/** The largest buffer each runtime makes; probed at the first refusal, as no runtime says it for external buffers. */
+interface Thread {
+  readonly addon: Addon
+  readonly faults: Uint32Array
+  readonly pending: Map<number, (result: number) => void>
+  nextWait: number
+}
+
+let thread: Thread | undefined
+
+/** The addon, and this thread's table of pending waits. */
+function here(): Thread {
+  if (thread !== undefined) return thread
+  const addon = loadAddon()
+  const pending = new Map<number, (result: number) => void>()
+  addon.onWaitEnd((id, result) => {
+    const resolve = pending.get(id)
+    pending.delete(id)
+    resolve?.(result)
+  })
+  const words = addon.faultWords()
+  if (typeof words === 'number') {
+    throw new MemlaneError('ERR_UNSUPPORTED', 'this runtime forbids buffers over memory outside its heap (as Electron does)')
+  }
+  thread = { addon, faults: new Uint32Array(words), pending, nextWait: 1 }
+  return thread
+}
+
+function readStat(s: Float64Array): ObjectStat {
+  return {
+    size: s[STAT_SIZE]!,
+    committed: s[STAT_COMMITTED]!,
+    uid: s[STAT_UID]!,
+    gid: s[STAT_GID]!,
+    mode: s[STAT_MODE]! & 0o7777,
+    links: s[STAT_LINKS]!,
+    inode: s[STAT_INODE]!,
+    device: s[STAT_DEVICE]!,
+    changedMs: s[STAT_CHANGED_MS]!,
+  }
+}
+
+/** Names of all objects on the machine that this user may see. */
+export function listObjects(): string[] {
+  const names = here().addon.list()
+  if (typeof names === 'number') throw osError('listing /dev/shm', names)
+  return names
+}
+
+/** @returns undefined when there is no object of that name. */
+export function statObject(name: string): ObjectStat | undefined {
+  const out = new Float64Array(STAT_FIELDS)
+  const result = here().addon.statName(name, out)
+  if (isMissing(result)) return undefined
+  if (result < 0) throw osError(`looking at ${JSON.stringify(name)}`, result)
+  return readStat(out)
+}
+
+/** @returns true if it was there. */
+export function unlinkObject(name: string): boolean {
+  const result = here().addon.unlink(name)
+  if (isMissing(result)) return false
+  if (result < 0) throw osError(`unlinking ${JSON.stringify(name)}`, result)
+  return true
+}
+
+/** An open object, with or without memory mapped from it. Holds one descriptor. */
+export class ShmObject {
+  readonly name: string
+  readonly readOnly: boolean
+  #handle: number
+  #memory: ShmMemory | undefined
+
+  private constructor(name: string, handle: number, readOnly: boolean) {
+    this.name = name
+    this.#handle = handle
+    this.readOnly = readOnly
+  }
+
+  /**
+   * Opens an object by its plain name (no slash). Links are never followed.
+   *
+   * @throws MemlaneError `ERR_NOT_FOUND`, `ERR_EXISTS`, `ERR_PERMISSION`, `ERR_OWNER`, `ERR_FOREIGN` (a link, a folder or
+   *   a device), `ERR_NAME`, `ERR_LIMIT`, `ERR_NO_SPACE`.
+   */
+  static open(name: string, options: ObjectOptions = {}): ShmObject {
+    const { create = false, exclusive = false, mode = 0o600, readOnly = false, owner = 'self' } = options
+    const { addon } = here()
+    const flags = (readOnly ? OPEN_READ_ONLY : 0) | (create ? OPEN_CREATE : 0) | (create && exclusive ? OPEN_EXCLUSIVE : 0)
+    const doing = `opening ${JSON.stringify(name)}`
+    const handle = addon.open(name, flags, mode)
+    if (handle < 0) {
+      // Another user's object: say whose it is rather than that the kernel said no.
+      if (owner === 'self') refuseStranger(name, statObject(name), owner)
+      throw osError(create ? `creating ${JSON.stringify(name)}` : doing, handle)
+    }
+    const object = new ShmObject(name, handle, readOnly)
+    try {
+      refuseStranger(name, object.stat(), owner)
+    } catch (error) {
+      object.close()
+      throw error
+    }
+    return object
+  }
+
+  get closed(): boolean {
+    return this.#handle < 0
+  }
+
+  stat(): ObjectStat {
+    const out = new Float64Array(STAT_FIELDS)
+    const result = here().addon.stat(this.handle, out)
+    if (result < 0) throw osError(`looking at ${JSON.stringify(this.name)}`, result)
+    return readStat(out)
+  }
+
+  /** True while the object's name still leads to this very object. */
+  isLinked(): boolean {
+    const mine = this.stat()
+    if (mine.links === 0) return false
+    const named = statObject(this.name)
+    return named !== undefined && named.inode === mine.inode && named.device === mine.device
+  }
+
+  /** Sets the size in bytes. Longer: the new bytes are a hole. Never shorten what others map. */
+  resize(size: number): void {
+    const result = here().addon.truncate(this.handle, size)
+    if (result < 0) throw osError(`sizing ${JSON.stringify(this.name)} to ${size} bytes`, result, size)
+  }
+
+  /** Gives bytes pages of their own. @throws MemlaneError `ERR_NO_SPACE`. */
+  commit(offset: number, length: number): void {
+    const result = here().addon.commit(this.handle, offset, length)
+    if (result < 0) throw osError(`committing ${length} bytes of ${JSON.stringify(this.name)}`, result, length)
+  }
+
+  /**
+   * Maps bytes of the object; an object is mapped once at most.
+   *
+   * @param offset a multiple of the page size.
+   * @throws MemlaneError `ERR_TOO_LARGE` when this runtime cannot view so many bytes in one buffer (Node 20: 4 GiB).
+   */
+  map(length: number, offset: number = 0): ShmMemory {
+    if (this.#memory !== undefined) throw new MemlaneError('ERR_RANGE', `${JSON.stringify(this.name)} is mapped already`)
+    const { addon, faults } = here()
+    const buffer = addon.map(this.handle, offset, length, this.readOnly)
+    if (typeof buffer === 'number') throw tooLargeOr(osError(`mapping ${length} bytes of ${JSON.stringify(this.name)}`, buffer, length), length)
+    this.#memory = new ShmMemory(this, addon, this.#handle, buffer, length, faults, addon.faultSlot(this.#handle))
+    return this.#memory
+  }
+
+  get memory(): ShmMemory | undefined {
+    return this.#memory
+  }
+
+  lock(lock: number): boolean {
+    const result = here().addon.lockByte(this.handle, lockByte(lock))
+    if (isBusy(result)) return false
+    if (result < 0) throw osError(`locking byte ${lock} of ${JSON.stringify(this.name)}`, result)
+    return true
+  }
+
+  unlock(lock: number): void {
+    const result = here().addon.unlockByte(this.handle, lockByte(lock))
+    if (result < 0) throw osError(`unlocking byte ${lock} of ${JSON.stringify(this.name)}`, result)
+  }
+
+  isLocked(lock: number): boolean {
+    const result = here().addon.byteHeld(this.handle, lockByte(lock))
+    if (result < 0) throw osError(`looking at lock ${lock} of ${JSON.stringify(this.name)}`, result)
+    return result === 1
+  }
+
+  /** Gives back mapping and descriptor; with the descriptor go its liveness locks. Safe to call twice. */
+  close(): void {
+    if (this.#handle < 0) return
+    const handle = this.#handle
+    this.#handle = -1
+    if (this.#memory !== undefined) this.#memory.closed = true
+    here().addon.close(handle, this.#memory?.buffer as ArrayBuffer | undefined)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  private get handle(): number {
+    if (this.#handle < 0) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
+    return this.#handle
+  }
+}
+
+function lockByte(lock: number): number {
+  if (!(lock >= 0 && lock < LOCKS)) throw outOfRange('a liveness lock', `from 0 to ${LOCKS - 1}`, lock)
+  return LOCK_BASE + lock
+}
+
+function tooLargeOr(error: MemlaneError, length: number): MemlaneError {
+  if (error.code !== 'ERR_TOO_LARGE') return error
+  return new MemlaneError(
+    'ERR_TOO_LARGE',
+    `${length} bytes do not fit into one buffer of this runtime (${process.version}); Node 20 ends at 4 GiB, Node 22 and later go beyond`,
+  )
+}
+
+let largest: number | undefined
+
+/**
+ * Throws `ERR_TOO_LARGE` when this runtime cannot view so many bytes in one buffer. To be asked before anything is
+ * created. Probed once, by mapping a sparse object without a name that is never touched.
+ */
+export function checkViewable(length: number): void {
+  if (length <= 2 ** 31) return
+  if (largest !== undefined && length <= largest) return
+  const name = `memlane-probe-${process.pid}-${Math.floor(Math.random() * 2 ** 32).toString(36)}`
+  const probe = ShmObject.open(name, { create: true, exclusive: true })
+  try {
+    unlinkObject(name)
+    probe.resize(length)
+    probe.map(length)
+    largest = Math.max(largest ?? 0, length)
+  } finally {
+    probe.close()
+  }
+}
+
+function refuseStranger(name: string, stat: ObjectStat | undefined, owner: Owner): void {
+  if (stat === undefined || owner === 'any') return
+  const wanted = owner === 'self' ? (process.geteuid?.() ?? stat.uid) : owner
+  if (stat.uid === wanted) return
+  throw new MemlaneError(
+    'ERR_OWNER',
+    `${JSON.stringify(name)} belongs to user ${stat.uid}, not to ${owner === 'self' ? `this user (${wanted})` : `user ${wanted}`}; ` +
+      `pass { owner: ${stat.uid} } or { owner: 'any' } if that user is trusted with it`,
+  )
+}
+
+/** Memory mapped from an object. Made by `ShmObject.map`. */
+export class ShmMemory extends Memory {
+  readonly object: ShmObject
+  readonly #addon: Addon
+  readonly #handle: number
+  readonly #faults: Uint32Array
+  readonly #faultSlot: number
+
+  constructor(
+    object: ShmObject,
+    addon: Addon,
+    handle: number,
+    buffer: ArrayBuffer,
+    size: number,
+    faults: Uint32Array,
+    faultSlot: number,
+  ) {
+    super(buffer, size)
+    this.object = object
+    this.#addon = addon
+    this.#handle = handle
+    this.#faults = faults
+    this.#faultSlot = faultSlot
+  }
+
+  override fence(): void {
+    if (FENCED) this.#addon.fence()
+  }
+
+  override wake(word: number, count: number): number {
+    if (this.closed) return 0
+    return this.#addon.wake(this.#handle, word * 4, count)
+  }
+
+  override wait(word: number, expected: number, timeout: number, watch: number): number {
+    if (this.closed) return Wait.closed
+    const result = this.#addon.wait(this.#handle, word * 4, expected | 0, timeout, watch < 0 ? -1 : lockByte(watch))
+    if (result < 0) throw osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result)
+    return result
+  }
+
+  override waitAsync(word: number, expected: number, options: WaitOptions = {}): Promise<number> {
+    const { timeout = -1, signal, watch = -1 } = options
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    if (this.closed) return Promise.resolve(Wait.closed)
+    const { addon, pending } = here()
+    const id = (thread as Thread).nextWait++
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        addon.waitCancel(id)
+        pending.delete(id)
+        reject(signal?.reason)
+      }
+      pending.set(id, (result) => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve(result)
+      })
+      const result = addon.waitStart(this.#handle, word * 4, expected | 0, timeout, watch < 0 ? -1 : lockByte(watch), id)
+      if (result < 0) {
+        pending.delete(id)
+        reject(osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result))
+        return
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  override lock(lock: number): boolean {
+    return this.object.lock(lock)
+  }
+
+  override unlock(lock: number): void {
+    this.object.unlock(lock)
+  }
+
+  override isLocked(lock: number): boolean {
+    return this.object.isLocked(lock)
+  }
+
+  override commit(offset: number, length: number): void {
+    this.object.commit(offset, length)
+  }
+
+  override get faults(): number {
+    return this.closed ? 0 : this.#faults[this.#faultSlot]!
+  }
+
+  override close(): void {
+    this.object.close()
+  }
+}

@@ -1,0 +1,27 @@
+// native: the addon's functions as TypeScript sees them. Every number below zero is a negated errno.
+
+/** What native/binding.c exports. Offsets and lengths are bytes; handles belong to the thread that opened them. */
+export interface Addon {
+  open(name: string, flags: number, mode: number): number
+  unlink(name: string): number
+  stat(handle: number, out: Float64Array): number
+  statName(name: string, out: Float64Array): number
+  space(out: Float64Array): number
+  list(): string[] | number
+  truncate(handle: number, size: number): number
+  commit(handle: number, offset: number, length: number): number
+  map(handle: number, offset: number, length: number, readOnly: boolean): ArrayBuffer | number
+  faultSlot(handle: number): number
+  faultWords(): ArrayBuffer | number
+  close(handle: number, buffer: ArrayBuffer | undefined): number
+  lockByte(handle: number, byte: number): number
+  unlockByte(handle: number, byte: number): number
+  byteHeld(handle: number, byte: number): number
+  wake(handle: number, offset: number, count: number): number
+  wait(handle: number, offset: number, expected: number, timeout: number, watch: number): number
+  onWaitEnd(callback: (id: number, result: number) => void): number
+  waitStart(handle: number, offset: number, expected: number, timeout: number, watch: number, id: number): number
+  waitCancel(id: number): number
+  fence(): void
+  readonly layout: Readonly<Record<string, number>>
+}
