@@ -1,0 +1,461 @@
+// segment: a named memory that describes itself. Create, open, grow, close, unlink.
+//
+// Creation is two-phase. Whoever holds the creation lock (a kernel lock, gone with its process) of an object that is
+// not READY makes it; READY is the last store. An opener of a READY segment takes no lock at all.
+
+import { MemlaneError } from '../errors.js'
+import { checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
+import { pause } from '../pause.js'
+import { formatSize, PAGE, roundUp } from '../sizes.js'
+import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
+import { CREATION, READY, W_COMMITTED, W_STATE } from './header.layout.js'
+import { checkName, namespaceOf, objectName } from './name.js'
+import {
+  type Checked,
+  checkOptions,
+  checkOwner,
+  type NameOptions,
+  type SegmentOpenOptions,
+  type SegmentOptions,
+} from './options.js'
+import {
+  areaOf,
+  claimSlot,
+  isAlive,
+  listParticipants,
+  type Participant,
+  type ParticipantInfo,
+  releaseSlot,
+} from './participants.js'
+
+/** How long one waits for a creator that is alive but not done (it may be committing gigabytes, or stopped). */
+const PATIENCE_MS = 5000
+/** How long an opener gives a creator that has made the name but holds no lock yet. */
+const GRACE_MS = 100
+
+
+/** A named memory with a header, participants and a body. */
+export class Segment {
+  readonly name: string
+  readonly namespace: string
+  readonly memory: Memory
+  readonly header: Header
+  /** True when this very call made the segment. */
+  readonly created: boolean
+  readonly readOnly: boolean
+  readonly #object: ShmObject | undefined
+  #participant: Participant | undefined
+
+  /** @internal Use `create`, `open` or `createOrOpen`. */
+  constructor(
+    name: string,
+    namespace: string,
+    memory: Memory,
+    header: Header,
+    object: ShmObject | undefined,
+    created: boolean,
+    participant: Participant | undefined,
+  ) {
+    this.name = name
+    this.namespace = namespace
+    this.memory = memory
+    this.header = header
+    this.created = created
+    this.readOnly = participant === undefined
+    this.#object = object
+    this.#participant = participant
+  }
+
+  /**
+   * Makes a new segment.
+   *
+   * @throws MemlaneError `ERR_EXISTS`, `ERR_NAME`, `ERR_NO_SPACE`, `ERR_PERMISSION`, `ERR_OWNER`, `ERR_FOREIGN`, `ERR_BUSY`
+   *   (another creator is at work and does not finish), `ERR_TOO_LARGE`, `ERR_TYPE`, `ERR_RANGE`, `ERR_LIMIT`.
+   */
+  static create(name: string, options: SegmentOptions): Segment {
+    return make(name, options, 'create')
+  }
+
+  /**
+   * Opens an existing segment.
+   *
+   * @throws MemlaneError `ERR_NOT_FOUND`, and every refusal of the header: `ERR_FOREIGN`, `ERR_VERSION`, `ERR_BYTE_ORDER`,
+   *   `ERR_KIND`, `ERR_SCHEMA`, `ERR_TOO_SMALL`, `ERR_TRUNCATED`, `ERR_CORRUPT`, `ERR_BOOT`; `ERR_PARTICIPANTS`.
+   */
+  static open(name: string, options: SegmentOpenOptions = {}): Segment {
+    const checked = checkName(name)
+    const namespace = namespaceOf(options.namespace)
+    const file = objectName(checked, namespace)
+    const owner = checkOwner(options.owner)
+    const start = performance.now()
+    for (;;) {
+      const object = ShmObject.open(file, { owner, readOnly: options.readOnly === true })
+      try {
+        const segment = attach(checked, namespace, object, options, false)
+        if (segment !== undefined) return segment
+        waitForCreator(object, checked, performance.now() - start, options.readOnly === true)
+      } catch (error) {
+        object.close()
+        throw error
+      }
+      object.close()
+    }
+  }
+
+  /** Opens a segment, or makes it when it is not there. Throws as `create` and `open` do, but for `ERR_EXISTS`. */
+  static createOrOpen(name: string, options: SegmentOptions): Segment {
+    return make(name, options, 'createOrOpen')
+  }
+
+  /**
+   * Removes the name. Those who are attached keep their memory; the next one to open finds nothing.
+   *
+   * @returns true if it was there.
+   * @throws MemlaneError `ERR_NAME`, `ERR_PERMISSION`.
+   */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkObject(objectName(checkName(name), namespaceOf(options.namespace)))
+  }
+
+  /** A segment over plain memory of this process, for workers and tests. `memory.buffer` may be posted to workers. */
+  static local(options: SegmentOptions): Segment {
+    const checked = checkOptions(options)
+    const { total } = plan(checked.slots, checked.participantBytes, checked.bodySize)
+    const memory = LocalMemory.create(total)
+    const segment = build('local', '', memory, checked, undefined, options.init)
+    memory.store(W_STATE, READY)
+    return segment
+  }
+
+  /** Another participant of a local segment, in this thread or in a worker that was given the buffer. */
+  static attachLocal(buffer: SharedArrayBuffer): Segment {
+    const memory = LocalMemory.attach(buffer)
+    const header = readHeader(memory, memory.size, 'local')
+    return new Segment('local', '', memory, header, undefined, false, claimSlot(memory, header, 'local'))
+  }
+
+  get kind(): string {
+    return this.header.kind
+  }
+
+  get schema(): bigint {
+    return this.header.schema
+  }
+
+  get parameters(): Uint8Array {
+    return this.header.parameters
+  }
+
+  /** Byte offset of the body in the memory; a multiple of the page size. */
+  get body(): number {
+    return this.header.body
+  }
+
+  /** Bytes reserved for the body. */
+  get bodySize(): number {
+    return this.header.bodySize
+  }
+
+  get slots(): number {
+    return this.header.slots
+  }
+
+  get closed(): boolean {
+    return this.memory.closed
+  }
+
+  /** Bytes of the body that have memory now; grows, for everybody at once. */
+  get committed(): number {
+    // SYNC: "pages are there before `committed` says so"
+    return this.memory.load(W_COMMITTED) * PAGE
+  }
+
+  /** This handle's slot. @throws MemlaneError `ERR_CLOSED`, `ERR_READ_ONLY`. */
+  get participant(): Participant {
+    if (this.#participant !== undefined) return this.#participant
+    if (this.memory.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
+    throw new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.name)} was opened read-only`)
+  }
+
+  /** Byte offset of a slot's private area. */
+  areaOf(slot: number): number {
+    return areaOf(this.header, slot)
+  }
+
+  /** True when the participant that a token names is still attached (this handle included). About 0.5 µs. */
+  isAlive(token: number): boolean {
+    if (this.#participant !== undefined && token === this.#participant.token) return true
+    return isAlive(this.memory, this.header, token)
+  }
+
+  participants(): ParticipantInfo[] {
+    return listParticipants(this.memory, this.header, this.#participant)
+  }
+
+  /**
+   * Gives the body memory up to `bytes`, for everybody at once and without moving anything.
+   *
+   * @throws MemlaneError `ERR_RANGE` beyond the reserved size, `ERR_NO_SPACE`; nothing has changed then.
+   */
+  grow(bytes: number): void {
+    const pages = roundUp(bytes, PAGE) / PAGE
+    if (pages * PAGE > this.bodySize) {
+      throw new MemlaneError('ERR_RANGE', `${JSON.stringify(this.name)} cannot grow to ${bytes} bytes: ${this.bodySize} (${formatSize(this.bodySize)}) are reserved`)
+    }
+    let before = this.memory.load(W_COMMITTED)
+    if (pages <= before) return
+    this.memory.commit(this.body + before * PAGE, (pages - before) * PAGE)
+    while (before < pages) {
+      // SYNC: "pages are there before `committed` says so"
+      const seen = this.memory.compareExchange(W_COMMITTED, before, pages)
+      if (seen === before) return
+      before = seen
+    }
+  }
+
+  /** Gives back slot, memory and descriptor; unlinks when it is the last one out of a `lastClose` segment. Safe to call twice. */
+  close(): void {
+    if (this.memory.closed) return
+    const participant = this.#participant
+    this.#participant = undefined
+    if (participant !== undefined) {
+      if (this.header.lifetime === 'lastClose' && this.#object !== undefined) {
+        closeLast(this.#object, this.memory, this.header, participant)
+      } else {
+        releaseSlot(this.memory, participant)
+      }
+    }
+    this.memory.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrOpen'): Segment {
+  const checked = checkOptions(options)
+  const checkedName = checkName(name)
+  const namespace = namespaceOf(options.namespace)
+  const file = objectName(checkedName, namespace)
+  const owner = checkOwner(options.owner)
+  checkViewable(plan(checked.slots, checked.participantBytes, checked.bodySize).total)
+  const expected: SegmentOpenOptions = { kind: checked.kind, schema: checked.schema, least: options.least ?? checked.bodySize }
+  const start = performance.now()
+  for (;;) {
+    const object = openForMaking(file, checked.mode, owner)
+    try {
+      const ready = isReady(object)
+      if (ready && mode === 'create') throw exists(checkedName, object)
+      const segment = ready
+        ? attach(checkedName, namespace, object, expected, true)
+        : underCreationLock(object, () => finish(checkedName, namespace, object, checked, options))
+      if (segment !== undefined) return segment
+      if (performance.now() - start > PATIENCE_MS) throw busy(checkedName)
+      if (!ready) pause(1)
+    } catch (error) {
+      object.close()
+      throw error
+    }
+    object.close()
+  }
+}
+
+/** A new object gets its mode exactly, whatever the umask; an existing one is opened as it is. */
+function openForMaking(file: string, mode: number, owner: ReturnType<typeof checkOwner>): ShmObject {
+  for (;;) {
+    try {
+      return ShmObject.open(file, { owner })
+    } catch (error) {
+      if (!(error instanceof MemlaneError) || error.code !== 'ERR_NOT_FOUND') throw error
+    }
+    try {
+      return ShmObject.open(file, { create: true, exclusive: true, mode, owner })
+    } catch (error) {
+      if (!(error instanceof MemlaneError) || error.code !== 'ERR_EXISTS') throw error
+    }
+  }
+}
+
+/** Runs under the creation lock, unless somebody else holds it or the object has lost its name meanwhile. */
+function underCreationLock<T>(object: ShmObject, work: () => T | undefined): T | undefined {
+  if (!object.lock(CREATION)) return undefined
+  try {
+    return object.isLinked() ? work() : undefined
+  } finally {
+    if (!object.closed) object.unlock(CREATION)
+  }
+}
+
+function mapAll(object: ShmObject): Memory | undefined {
+  if (object.memory !== undefined) return object.memory
+  const { size } = object.stat()
+  return size < PAGE ? undefined : object.map(size)
+}
+
+function isReady(object: ShmObject): boolean {
+  const { size } = object.stat()
+  if (size === 0) return false
+  const memory = mapAll(object)
+  if (memory === undefined) {
+    throw new MemlaneError('ERR_FOREIGN', `${JSON.stringify(object.name)} is not a Memlane segment: it has ${size} bytes, a header needs ${PAGE}`)
+  }
+  // Anything that is not the beginning of one of ours goes to readHeader, which says what is wrong with it.
+  return !isUnfinished(memory)
+}
+
+/** The holder of the creation lock makes the segment: from nothing, or from what a killed creator left. */
+function finish(name: string, namespace: string, object: ShmObject, checked: Checked, options: SegmentOptions): Segment | undefined {
+  // Somebody may have finished it between our look and our lock: look again, with a fresh handle.
+  if (object.memory !== undefined ? stateOf(object.memory) === READY : object.stat().size > 0) {
+    if (object.memory !== undefined) return undefined
+    if (isReady(object)) return undefined
+  }
+  const { body, total } = plan(checked.slots, checked.participantBytes, checked.bodySize)
+  const leftovers = object.memory !== undefined
+  try {
+    object.resize(0)
+    object.resize(total)
+    object.commit(0, body - checked.slots * checked.participantBytes)
+    if (checked.commit > 0) object.commit(body, checked.commit)
+  } catch (error) {
+    unlinkObject(object.name)
+    throw error
+  }
+  // A mapping of what was left has the wrong length: this handle starts over with one of the right length.
+  const fresh = leftovers ? ShmObject.open(object.name, { owner: 'any' }) : object
+  try {
+    const segment = build(name, namespace, fresh.map(total), checked, fresh, options.init)
+    // SYNC: "everything the creator wrote is visible once the state is READY"
+    segment.memory.store(W_STATE, READY)
+    if (leftovers) {
+      object.unlock(CREATION)
+      object.close()
+    }
+    return segment
+  } catch (error) {
+    unlinkObject(object.name)
+    if (leftovers) fresh.close()
+    throw error
+  }
+}
+
+/** Header, first participant, body. Everything but READY. */
+function build(
+  name: string,
+  namespace: string,
+  memory: Memory,
+  checked: Checked,
+  object: ShmObject | undefined,
+  init: ((segment: Segment) => void) | undefined,
+): Segment {
+  writeHeader(memory, checked)
+  memory.store(W_COMMITTED, checked.commit / PAGE)
+  const header = readHeader(memory, memory.size, name)
+  const segment = new Segment(name, namespace, memory, header, object, true, claimSlot(memory, header, name))
+  init?.(segment)
+  return segment
+}
+
+/** @returns undefined when the segment is not READY yet, or went away while we came in. */
+function attach(
+  name: string,
+  namespace: string,
+  object: ShmObject,
+  options: SegmentOpenOptions,
+  making: boolean,
+): Segment | undefined {
+  if (!isReady(object)) return undefined
+  const memory = object.memory as Memory
+  const header = readHeader(memory, object.stat().size, name)
+  if (header.lifetime === 'lastClose' && options.readOnly !== true) return attachLastClose(name, namespace, object, header, options, making)
+  checkOpened(header, options, name)
+  const participant = options.readOnly === true ? undefined : claimSlot(memory, header, name)
+  return new Segment(name, namespace, memory, header, object, false, participant)
+}
+
+function checkOpened(header: Header, options: SegmentOpenOptions, name: string): void {
+  checkExpected(header, options.kind, options.schema, name)
+  if (options.least !== undefined && header.bodySize < options.least) {
+    throw new MemlaneError('ERR_TOO_SMALL', `${JSON.stringify(name)} has room for ${header.bodySize} bytes, ${options.least} are wanted`)
+  }
+}
+
+/** A `lastClose` segment is entered and left under the creation lock, so that nobody enters what is being unlinked. */
+function attachLastClose(
+  name: string,
+  namespace: string,
+  object: ShmObject,
+  header: Header,
+  options: SegmentOpenOptions,
+  making: boolean,
+): Segment | undefined {
+  const memory = object.memory as Memory
+  const start = performance.now()
+  while (!object.lock(CREATION)) {
+    if (performance.now() - start > PATIENCE_MS) throw busy(name)
+    pause(1)
+  }
+  try {
+    if (!object.isLinked()) {
+      if (making) return undefined
+      throw notFound(name, 'its last user has just closed it')
+    }
+    if (!somebodyIn(memory, header)) {
+      // The last one out was killed before it could unlink: do it for them.
+      unlinkObject(object.name)
+      if (making) return undefined
+      throw notFound(name, 'its last user was killed; what it left has been unlinked')
+    }
+    checkOpened(header, options, name)
+    return new Segment(name, namespace, memory, header, object, false, claimSlot(memory, header, name))
+  } finally {
+    object.unlock(CREATION)
+  }
+}
+
+function somebodyIn(memory: Memory, header: Header): boolean {
+  for (let slot = 0; slot < header.slots; slot++) {
+    if (memory.isLocked(slot)) return true
+  }
+  return false
+}
+
+function closeLast(object: ShmObject, memory: Memory, header: Header, participant: Participant): void {
+  const start = performance.now()
+  while (!object.lock(CREATION)) {
+    // A stopped creator or opener must not stop us: then the next `list` or `open` unlinks.
+    if (performance.now() - start > GRACE_MS) {
+      releaseSlot(memory, participant)
+      return
+    }
+    pause(1)
+  }
+  releaseSlot(memory, participant)
+  if (!somebodyIn(memory, header) && object.isLinked()) unlinkObject(object.name)
+  object.unlock(CREATION)
+}
+
+/** Gives a creator time; throws when there is none. */
+function waitForCreator(object: ShmObject, name: string, waited: number, readOnly: boolean): void {
+  const atWork = readOnly ? object.isLocked(CREATION) : !object.lock(CREATION)
+  if (!atWork && !readOnly) object.unlock(CREATION)
+  if (!atWork && waited > GRACE_MS) {
+    throw notFound(name, 'its creator died before it was ready; create it again, or `memlane doctor --fix` removes what is left')
+  }
+  if (waited > PATIENCE_MS) throw busy(name)
+  pause(1)
+}
+
+function notFound(name: string, why: string): MemlaneError {
+  return new MemlaneError('ERR_NOT_FOUND', `there is no segment ${JSON.stringify(name)}: ${why}`)
+}
+
+function exists(name: string, object: ShmObject): MemlaneError {
+  const { size } = object.stat()
+  return new MemlaneError('ERR_EXISTS', `${JSON.stringify(name)} exists already (${size} bytes); open it, or unlink it first`)
+}
+
+function busy(name: string): MemlaneError {
+  return new MemlaneError('ERR_BUSY', `${JSON.stringify(name)} is being made by another process, which is stopped or slow: waited ${PATIENCE_MS} ms`)
+}
