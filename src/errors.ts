@@ -79,14 +79,19 @@ export function outOfRange(what: string, range: string, got: unknown): MemlaneEr
 
 /** A short, safe rendering of any value for a message. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return value.length > 60 ? `${JSON.stringify(value.slice(0, 60))}… (${value.length} characters)` : JSON.stringify(value)
+  if (typeof value === 'string')
+    return value.length > 60
+      ? `${JSON.stringify(value.slice(0, 60))}… (${value.length} characters)`
+      : JSON.stringify(value)
   if (typeof value === 'bigint') return `${value}n`
-  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null) return Object.is(value, -0) ? '-0' : String(value)
+  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
+    return Object.is(value, -0) ? '-0' : String(value)
   if (typeof value === 'symbol') return 'a symbol'
   if (typeof value === 'function') return 'a function'
   try {
     const name = (value as { constructor?: { name?: unknown } }).constructor?.name
-    if (typeof name === 'string' && name !== '') return Array.isArray(value) ? `an array of ${value.length}` : `an instance of ${name}`
+    if (typeof name === 'string' && name !== '')
+      return Array.isArray(value) ? `an array of ${value.length}` : `an instance of ${name}`
   } catch {
     // A hostile proxy or getter: fall through to the plain word.
   }

@@ -37,7 +37,8 @@ export function parseSize(size: Size, what: string = 'size'): number {
   } else {
     throw wrongType(what, "a number of bytes or text such as '64 KiB'", size)
   }
-  if (!Number.isSafeInteger(bytes) || bytes < 1) throw outOfRange(what, 'a whole number of bytes from 1 to 2^53 - 1', size)
+  if (!Number.isSafeInteger(bytes) || bytes < 1)
+    throw outOfRange(what, 'a whole number of bytes from 1 to 2^53 - 1', size)
   return bytes
 }
 
@@ -74,7 +75,8 @@ export function parseTimeout(timeout: number | undefined, what: string = 'timeou
  */
 export function parseInteger(value: unknown, what: string, least: number, most: number): number {
   if (typeof value !== 'number') throw wrongType(what, 'a number', value)
-  if (!Number.isInteger(value) || value < least || value > most) throw outOfRange(what, `a whole number from ${least} to ${most}`, value)
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw outOfRange(what, `a whole number from ${least} to ${most}`, value)
   return value
 }
 

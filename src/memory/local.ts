@@ -9,8 +9,8 @@
 // by unlock(); a worker that is terminated without closing keeps it, because nothing in JavaScript can tell.
 
 import { parseInteger } from '../sizes.js'
-import { FENCED } from './ordering.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
+import { FENCED } from './ordering.js'
 
 /** Without a kernel that tells of death, a watching waiter looks at the lock this often, in milliseconds. */
 const WATCH_SLICE = 5

@@ -22,8 +22,8 @@ import {
 } from '../native/layout.js'
 import { addon as loadAddon } from '../native/load.js'
 import { isBusy, isMissing, osError } from '../native/os-error.js'
-import { FENCED } from './ordering.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
+import { FENCED } from './ordering.js'
 
 /** Who may own an object that is opened: this user (default), anybody, or the user of a numeric id. */
 export type Owner = 'self' | 'any' | number
@@ -81,7 +81,10 @@ function here(): Thread {
   })
   const words = addon.faultWords()
   if (typeof words === 'number') {
-    throw new MemlaneError('ERR_UNSUPPORTED', 'this runtime forbids buffers over memory outside its heap (as Electron does)')
+    throw new MemlaneError(
+      'ERR_UNSUPPORTED',
+      'this runtime forbids buffers over memory outside its heap (as Electron does)',
+    )
   }
   thread = { addon, faults: new Uint32Array(words), pending, nextWait: 1 }
   return thread
@@ -147,7 +150,8 @@ export class ShmObject {
   static open(name: string, options: ObjectOptions = {}): ShmObject {
     const { create = false, exclusive = false, mode = 0o600, readOnly = false, owner = 'self' } = options
     const { addon } = here()
-    const flags = (readOnly ? OPEN_READ_ONLY : 0) | (create ? OPEN_CREATE : 0) | (create && exclusive ? OPEN_EXCLUSIVE : 0)
+    const flags =
+      (readOnly ? OPEN_READ_ONLY : 0) | (create ? OPEN_CREATE : 0) | (create && exclusive ? OPEN_EXCLUSIVE : 0)
     const doing = `opening ${JSON.stringify(name)}`
     const handle = addon.open(name, flags, mode)
     if (handle < 0) {
@@ -203,10 +207,12 @@ export class ShmObject {
    * @throws MemlaneError `ERR_TOO_LARGE` when this runtime cannot view so many bytes in one buffer (Node 20: 4 GiB).
    */
   map(length: number, offset: number = 0): ShmMemory {
-    if (this.#memory !== undefined) throw new MemlaneError('ERR_RANGE', `${JSON.stringify(this.name)} is mapped already`)
+    if (this.#memory !== undefined)
+      throw new MemlaneError('ERR_RANGE', `${JSON.stringify(this.name)} is mapped already`)
     const { addon, faults } = here()
     const buffer = addon.map(this.handle, offset, length, this.readOnly)
-    if (typeof buffer === 'number') throw tooLargeOr(osError(`mapping ${length} bytes of ${JSON.stringify(this.name)}`, buffer, length), length)
+    if (typeof buffer === 'number')
+      throw tooLargeOr(osError(`mapping ${length} bytes of ${JSON.stringify(this.name)}`, buffer, length), length)
     this.#memory = new ShmMemory(this, addon, this.#handle, buffer, length, faults, addon.faultSlot(this.#handle))
     return this.#memory
   }
@@ -354,7 +360,14 @@ export class ShmMemory extends Memory {
         signal?.removeEventListener('abort', onAbort)
         resolve(result)
       })
-      const result = addon.waitStart(this.#handle, word * 4, expected | 0, timeout, watch < 0 ? -1 : lockByte(watch), id)
+      const result = addon.waitStart(
+        this.#handle,
+        word * 4,
+        expected | 0,
+        timeout,
+        watch < 0 ? -1 : lockByte(watch),
+        id,
+      )
       if (result < 0) {
         pending.delete(id)
         reject(osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result))

@@ -78,7 +78,10 @@ export function osError(doing: string, result: number, wanted: number = 0): Meml
   if (errno === ENOSPC || errno === EDQUOT) return noSpace(doing, wanted)
   const [name, text] = getSystemErrorMap().get(result) ?? [`errno ${errno}`, 'unknown error']
   const hint = HINTS[errno]
-  return new MemlaneError(CODES[errno] ?? 'ERR_OS', `${doing}: ${text} (${name})${hint === undefined ? '' : `; ${hint}`}`)
+  return new MemlaneError(
+    CODES[errno] ?? 'ERR_OS',
+    `${doing}: ${text} (${name})${hint === undefined ? '' : `; ${hint}`}`,
+  )
 }
 
 /** True for the errno that says the other side holds what was asked for. */

@@ -55,7 +55,11 @@ export interface Header {
 }
 
 /** Where everything lies, from what was asked for. */
-export function plan(slots: number, participantBytes: number, bodySize: number): { areas: number; body: number; total: number } {
+export function plan(
+  slots: number,
+  participantBytes: number,
+  bodySize: number,
+): { areas: number; body: number; total: number } {
   const areas = roundUp(TABLE + slots * SLOT_SIZE, PAGE)
   const body = areas + slots * participantBytes
   return { areas, body, total: body + bodySize }
@@ -153,23 +157,42 @@ export function readHeader(memory: Memory, fileSize: number, name: string): Head
   const magic = memory.u32[W_MAGIC]!
   const magicHigh = memory.u32[W_MAGIC + 1]!
   if (memory.u32[W_ORDER] === ORDER_SWAPPED) {
-    throw new MemlaneError('ERR_BYTE_ORDER', `${who} was written by a machine of the other byte order (mark ${hex(ORDER_SWAPPED)}, expected ${hex(ORDER_MARK)})`)
+    throw new MemlaneError(
+      'ERR_BYTE_ORDER',
+      `${who} was written by a machine of the other byte order (mark ${hex(ORDER_SWAPPED)}, expected ${hex(ORDER_MARK)})`,
+    )
   }
   if (magic !== MAGIC_LOW || magicHigh !== MAGIC_HIGH) {
-    throw new MemlaneError('ERR_FOREIGN', `${who} is not a Memlane segment: it starts with ${hex(magic)} ${hex(magicHigh)}, expected ${hex(MAGIC_LOW)} ${hex(MAGIC_HIGH)}`)
+    throw new MemlaneError(
+      'ERR_FOREIGN',
+      `${who} is not a Memlane segment: it starts with ${hex(magic)} ${hex(magicHigh)}, expected ${hex(MAGIC_LOW)} ${hex(MAGIC_HIGH)}`,
+    )
   }
   const format = memory.u32[W_FORMAT]!
   if (format !== FORMAT) {
-    throw new MemlaneError('ERR_VERSION', `${who} has format ${format}; this version of Memlane reads format ${FORMAT}. Use the version that made it, or unlink it and start anew`)
+    throw new MemlaneError(
+      'ERR_VERSION',
+      `${who} has format ${format}; this version of Memlane reads format ${FORMAT}. Use the version that made it, or unlink it and start anew`,
+    )
   }
-  if (memory.u32[W_ORDER] !== ORDER_MARK) throw new MemlaneError('ERR_CORRUPT', `${who}: byte order mark is ${hex(memory.u32[W_ORDER]!)}, expected ${hex(ORDER_MARK)}`)
+  if (memory.u32[W_ORDER] !== ORDER_MARK)
+    throw new MemlaneError(
+      'ERR_CORRUPT',
+      `${who}: byte order mark is ${hex(memory.u32[W_ORDER]!)}, expected ${hex(ORDER_MARK)}`,
+    )
   const sum = checksum(memory)
   if (memory.u32[W_SUM] !== sum) {
-    throw new MemlaneError('ERR_CORRUPT', `${who}: the header's checksum is ${hex(memory.u32[W_SUM]!)} and its bytes give ${hex(sum)}`)
+    throw new MemlaneError(
+      'ERR_CORRUPT',
+      `${who}: the header's checksum is ${hex(memory.u32[W_SUM]!)} and its bytes give ${hex(sum)}`,
+    )
   }
   const boot = memory.u8.subarray(W_BOOT * 4, W_BOOT * 4 + 16)
   if (identity().bootId.some((byte, i) => byte !== 0 && byte !== boot[i])) {
-    throw new MemlaneError('ERR_BOOT', `${who} was made before the machine was started anew (boot ${Buffer.from(boot).toString('hex')}); nobody from then is alive. Unlink it and start anew`)
+    throw new MemlaneError(
+      'ERR_BOOT',
+      `${who} was made before the machine was started anew (boot ${Buffer.from(boot).toString('hex')}); nobody from then is alive. Unlink it and start anew`,
+    )
   }
   const slots = memory.u32[W_SLOTS]!
   const participantBytes = getNumber(memory, W_PARTICIPANT_BYTES)
@@ -185,10 +208,16 @@ export function readHeader(memory: Memory, fileSize: number, name: string): Head
     planned.body !== getNumber(memory, W_BODY) ||
     memory.u32[W_COMMITTED]! * PAGE > bodySize
   ) {
-    throw new MemlaneError('ERR_CORRUPT', `${who}: the header's sizes contradict each other (${slots} slots, body ${bodySize} bytes, total ${total} bytes)`)
+    throw new MemlaneError(
+      'ERR_CORRUPT',
+      `${who}: the header's sizes contradict each other (${slots} slots, body ${bodySize} bytes, total ${total} bytes)`,
+    )
   }
   if (fileSize < total) {
-    throw new MemlaneError('ERR_TRUNCATED', `${who} should have ${total} bytes (${formatSize(total)}) and has ${fileSize}: it was cut. Unlink it and start anew`)
+    throw new MemlaneError(
+      'ERR_TRUNCATED',
+      `${who} should have ${total} bytes (${formatSize(total)}) and has ${fileSize}: it was cut. Unlink it and start anew`,
+    )
   }
   let kind = ''
   for (let i = 0; i < KIND_BYTES; i++) {
@@ -213,11 +242,19 @@ export function readHeader(memory: Memory, fileSize: number, name: string): Head
 }
 
 /** @throws MemlaneError `ERR_KIND`, `ERR_SCHEMA` naming both sides. */
-export function checkExpected(header: Header, kind: string | undefined, schema: bigint | undefined, name: string): void {
+export function checkExpected(
+  header: Header,
+  kind: string | undefined,
+  schema: bigint | undefined,
+  name: string,
+): void {
   if (kind !== undefined && header.kind !== kind) {
     throw new MemlaneError('ERR_KIND', `${JSON.stringify(name)} is a ${header.kind}, not a ${kind}`)
   }
   if (schema !== undefined && header.schema !== schema) {
-    throw new MemlaneError('ERR_SCHEMA', `${JSON.stringify(name)} has schema 0x${header.schema.toString(16)}, not 0x${schema.toString(16)}`)
+    throw new MemlaneError(
+      'ERR_SCHEMA',
+      `${JSON.stringify(name)} has schema 0x${header.schema.toString(16)}, not 0x${schema.toString(16)}`,
+    )
   }
 }

@@ -2,7 +2,14 @@
 
 export { checksum, type Header } from './header.js'
 export { checkName, NAME_MAX, namespaceOf, objectName, parseObjectName } from './name.js'
-export type { CreateOptions, Lifetime, NameOptions, OpenOptions, SegmentOpenOptions, SegmentOptions } from './options.js'
+export type {
+  CreateOptions,
+  Lifetime,
+  NameOptions,
+  OpenOptions,
+  SegmentOpenOptions,
+  SegmentOptions,
+} from './options.js'
 export { incarnationOf, type Participant, type ParticipantInfo, slotOf } from './participants.js'
 export { freeDeadSlots, inspectSegment, listSegments, removeHalfMade, type SegmentInfo } from './registry.js'
 export { Segment } from './segment.js'

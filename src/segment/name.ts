@@ -18,12 +18,15 @@ function refusal(name: string): string | undefined {
   if (bytes > NAME_MAX) return `it has ${bytes} bytes and macOS allows ${NAME_MAX}`
   if (CONTROL.test(name)) return 'it holds a NUL or another control character, which no system allows'
   const slash = /[/\\]/.exec(name)
-  if (slash !== null) return `it holds ${JSON.stringify(slash[0])}, which separates folders on ${slash[0] === '/' ? 'Linux and macOS' : 'Windows'}`
+  if (slash !== null)
+    return `it holds ${JSON.stringify(slash[0])}, which separates folders on ${slash[0] === '/' ? 'Linux and macOS' : 'Windows'}`
   const special = /[<>:"|?*]/.exec(name)
   if (special !== null) return `it holds ${JSON.stringify(special[0])}, which Windows does not allow`
   // biome-ignore lint/suspicious/noControlCharactersInRegex: everything beyond ASCII is what is looked for
-  if (/[^\u0000-\u007f]/.test(name)) return 'it holds characters beyond ASCII, which macOS normalises and Windows recodes'
-  if (/^\.+$/.test(name) || /[. ]$/.test(name) || name.startsWith(' ')) return 'it starts with a space, ends in a dot or a space, or is only dots, which Windows does not keep'
+  if (/[^\u0000-\u007f]/.test(name))
+    return 'it holds characters beyond ASCII, which macOS normalises and Windows recodes'
+  if (/^\.+$/.test(name) || /[. ]$/.test(name) || name.startsWith(' '))
+    return 'it starts with a space, ends in a dot or a space, or is only dots, which Windows does not keep'
   return undefined
 }
 

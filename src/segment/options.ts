@@ -72,9 +72,13 @@ export function checkOptions(options: SegmentOptions): Checked {
   if (typeof schema !== 'bigint') throw wrongType('schema', 'a bigint', schema)
   if (schema < 0n || schema >= 1n << 64n) throw outOfRange('schema', 'a 64-bit unsigned number', schema)
   if (!(parameters instanceof Uint8Array)) throw wrongType('parameters', 'a Uint8Array', parameters)
-  if (parameters.length > PARAMETERS_MAX) throw new MemlaneError('ERR_RANGE', `parameters have ${parameters.length} bytes, ${PARAMETERS_MAX} fit`)
+  if (parameters.length > PARAMETERS_MAX)
+    throw new MemlaneError('ERR_RANGE', `parameters have ${parameters.length} bytes, ${PARAMETERS_MAX} fit`)
   const bodySize = roundUp(parseInteger(options.size, 'size', 1, 2 ** 52), PAGE)
-  const commit = options.commit === undefined ? bodySize : Math.min(bodySize, roundUp(parseInteger(options.commit, 'commit', 0, 2 ** 52), PAGE))
+  const commit =
+    options.commit === undefined
+      ? bodySize
+      : Math.min(bodySize, roundUp(parseInteger(options.commit, 'commit', 0, 2 ** 52), PAGE))
   return {
     kind: checkKind(options.kind),
     schema,

@@ -56,7 +56,10 @@ function inspectObject(object: string): SegmentInfo | undefined {
       return { ...base, state: open.isLocked(CREATION) ? 'making' : 'half-made' }
     }
     if (memory === undefined) {
-      const problem = new MemlaneError('ERR_FOREIGN', `${JSON.stringify(object)} has ${size} bytes, a header needs ${PAGE}`)
+      const problem = new MemlaneError(
+        'ERR_FOREIGN',
+        `${JSON.stringify(object)} has ${size} bytes, a header needs ${PAGE}`,
+      )
       return { ...base, state: 'refused', problem }
     }
     const header = readHeader(memory, size, parsed.name)

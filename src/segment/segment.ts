@@ -33,7 +33,6 @@ const PATIENCE_MS = 5000
 /** How long an opener gives a creator that has made the name but holds no lock yet. */
 const GRACE_MS = 100
 
-
 /** A named memory with a header, participants and a body. */
 export class Segment {
   readonly name: string
@@ -44,6 +43,7 @@ export class Segment {
   readonly created: boolean
   readonly readOnly: boolean
   readonly #object: ShmObject | undefined
+  readonly #siblings: Set<number>
   #participant: Participant | undefined
 
   /** @internal Use `create`, `open` or `createOrOpen`. */
@@ -64,6 +64,8 @@ export class Segment {
     this.readOnly = participant === undefined
     this.#object = object
     this.#participant = participant
+    this.#siblings = siblingsOf(object, memory)
+    if (participant !== undefined) this.#siblings.add(participant.token)
   }
 
   /**
@@ -182,6 +184,11 @@ export class Segment {
     return areaOf(this.header, slot)
   }
 
+  /** True when the token names a handle of this very thread: to block on it would be to block on oneself. */
+  isThisThread(token: number): boolean {
+    return this.#siblings.has(token)
+  }
+
   /** True when the participant that a token names is still attached (this handle included). About 0.5 µs. */
   isAlive(token: number): boolean {
     if (this.#participant !== undefined && token === this.#participant.token) return true
@@ -200,7 +207,10 @@ export class Segment {
   grow(bytes: number): void {
     const pages = roundUp(bytes, PAGE) / PAGE
     if (pages * PAGE > this.bodySize) {
-      throw new MemlaneError('ERR_RANGE', `${JSON.stringify(this.name)} cannot grow to ${bytes} bytes: ${this.bodySize} (${formatSize(this.bodySize)}) are reserved`)
+      throw new MemlaneError(
+        'ERR_RANGE',
+        `${JSON.stringify(this.name)} cannot grow to ${bytes} bytes: ${this.bodySize} (${formatSize(this.bodySize)}) are reserved`,
+      )
     }
     let before = this.memory.load(W_COMMITTED)
     if (pages <= before) return
@@ -219,6 +229,7 @@ export class Segment {
     const participant = this.#participant
     this.#participant = undefined
     if (participant !== undefined) {
+      this.#siblings.delete(participant.token)
       if (this.header.lifetime === 'lastClose' && this.#object !== undefined) {
         closeLast(this.#object, this.memory, this.header, participant)
       } else {
@@ -233,6 +244,30 @@ export class Segment {
   }
 }
 
+/** Tokens of this thread's handles, per segment. An inode cannot be used again while a handle holds it open. */
+const siblings = new Map<string, Set<number>>()
+const localSiblings = new WeakMap<ArrayBufferLike, Set<number>>()
+
+function siblingsOf(object: ShmObject | undefined, memory: Memory): Set<number> {
+  if (object === undefined) {
+    let tokens = localSiblings.get(memory.buffer)
+    if (tokens === undefined) {
+      tokens = new Set()
+      localSiblings.set(memory.buffer, tokens)
+    }
+    return tokens
+  }
+  const { device, inode } = object.stat()
+  const key = `${device}:${inode}`
+  let tokens = siblings.get(key)
+  if (tokens === undefined) {
+    for (const [old, set] of siblings) if (set.size === 0) siblings.delete(old)
+    tokens = new Set()
+    siblings.set(key, tokens)
+  }
+  return tokens
+}
+
 function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrOpen'): Segment {
   const checked = checkOptions(options)
   const checkedName = checkName(name)
@@ -240,7 +275,11 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
   const file = objectName(checkedName, namespace)
   const owner = checkOwner(options.owner)
   checkViewable(plan(checked.slots, checked.participantBytes, checked.bodySize).total)
-  const expected: SegmentOpenOptions = { kind: checked.kind, schema: checked.schema, least: options.least ?? checked.bodySize }
+  const expected: SegmentOpenOptions = {
+    kind: checked.kind,
+    schema: checked.schema,
+    least: options.least ?? checked.bodySize,
+  }
   const start = performance.now()
   for (;;) {
     const object = openForMaking(file, checked.mode, owner)
@@ -298,14 +337,23 @@ function isReady(object: ShmObject): boolean {
   if (size === 0) return false
   const memory = mapAll(object)
   if (memory === undefined) {
-    throw new MemlaneError('ERR_FOREIGN', `${JSON.stringify(object.name)} is not a Memlane segment: it has ${size} bytes, a header needs ${PAGE}`)
+    throw new MemlaneError(
+      'ERR_FOREIGN',
+      `${JSON.stringify(object.name)} is not a Memlane segment: it has ${size} bytes, a header needs ${PAGE}`,
+    )
   }
   // Anything that is not the beginning of one of ours goes to readHeader, which says what is wrong with it.
   return !isUnfinished(memory)
 }
 
 /** The holder of the creation lock makes the segment: from nothing, or from what a killed creator left. */
-function finish(name: string, namespace: string, object: ShmObject, checked: Checked, options: SegmentOptions): Segment | undefined {
+function finish(
+  name: string,
+  namespace: string,
+  object: ShmObject,
+  checked: Checked,
+  options: SegmentOptions,
+): Segment | undefined {
   // Somebody may have finished it between our look and our lock: look again, with a fresh handle.
   if (object.memory !== undefined ? stateOf(object.memory) === READY : object.stat().size > 0) {
     if (object.memory !== undefined) return undefined
@@ -368,7 +416,8 @@ function attach(
   if (!isReady(object)) return undefined
   const memory = object.memory as Memory
   const header = readHeader(memory, object.stat().size, name)
-  if (header.lifetime === 'lastClose' && options.readOnly !== true) return attachLastClose(name, namespace, object, header, options, making)
+  if (header.lifetime === 'lastClose' && options.readOnly !== true)
+    return attachLastClose(name, namespace, object, header, options, making)
   checkOpened(header, options, name)
   const participant = options.readOnly === true ? undefined : claimSlot(memory, header, name)
   return new Segment(name, namespace, memory, header, object, false, participant)
@@ -377,7 +426,10 @@ function attach(
 function checkOpened(header: Header, options: SegmentOpenOptions, name: string): void {
   checkExpected(header, options.kind, options.schema, name)
   if (options.least !== undefined && header.bodySize < options.least) {
-    throw new MemlaneError('ERR_TOO_SMALL', `${JSON.stringify(name)} has room for ${header.bodySize} bytes, ${options.least} are wanted`)
+    throw new MemlaneError(
+      'ERR_TOO_SMALL',
+      `${JSON.stringify(name)} has room for ${header.bodySize} bytes, ${options.least} are wanted`,
+    )
   }
 }
 
@@ -441,7 +493,10 @@ function waitForCreator(object: ShmObject, name: string, waited: number, readOnl
   const atWork = readOnly ? object.isLocked(CREATION) : !object.lock(CREATION)
   if (!atWork && !readOnly) object.unlock(CREATION)
   if (!atWork && waited > GRACE_MS) {
-    throw notFound(name, 'its creator died before it was ready; create it again, or `memlane doctor --fix` removes what is left')
+    throw notFound(
+      name,
+      'its creator died before it was ready; create it again, or `memlane doctor --fix` removes what is left',
+    )
   }
   if (waited > PATIENCE_MS) throw busy(name)
   pause(1)
@@ -453,9 +508,15 @@ function notFound(name: string, why: string): MemlaneError {
 
 function exists(name: string, object: ShmObject): MemlaneError {
   const { size } = object.stat()
-  return new MemlaneError('ERR_EXISTS', `${JSON.stringify(name)} exists already (${size} bytes); open it, or unlink it first`)
+  return new MemlaneError(
+    'ERR_EXISTS',
+    `${JSON.stringify(name)} exists already (${size} bytes); open it, or unlink it first`,
+  )
 }
 
 function busy(name: string): MemlaneError {
-  return new MemlaneError('ERR_BUSY', `${JSON.stringify(name)} is being made by another process, which is stopped or slow: waited ${PATIENCE_MS} ms`)
+  return new MemlaneError(
+    'ERR_BUSY',
+    `${JSON.stringify(name)} is being made by another process, which is stopped or slow: waited ${PATIENCE_MS} ms`,
+  )
 }

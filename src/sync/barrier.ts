@@ -1,0 +1,212 @@
+// sync: nobody goes on before everybody is there.
+//
+//   0          4            8           16 + 4 i
+//   +----------+------------+-----------+-----------+-----
+//   | lock     | generation | -         | arrival   | …        `parties` arrivals
+//   +----------+------------+-----------+-----------+-----
+//
+// lock        an owner lock: arrivals are counted by one at a time.
+// generation  +1 whenever everybody is there; waiters sleep on it.
+// arrival     0, or the token of a participant that waits.
+//
+// Crash windows: killed while waiting → its arrival names the dead, and is not counted. Killed while counting → the lock
+// recovers; arrivals are whole words, so there is nothing to repair but a generation that everybody already left: the
+// next to arrive counts the living and finds the same.
+
+import { MemlaneError } from '../errors.js'
+import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
+import { parseInteger } from '../sizes.js'
+import {
+  type AsyncLimits,
+  asyncWait,
+  Handle,
+  openPrimitive,
+  readParameter,
+  signalOf,
+  timeoutOf,
+  unlinkPrimitive,
+  type WaitLimits,
+} from './handle.js'
+import { OwnerLock } from './owner-lock.js'
+
+const KIND = 'barrier'
+const GENERATION = 4
+const ARRIVALS = 16
+const PARTIES_MAX = 1023
+
+export interface BarrierOptions extends CreateOptions {
+  /** How many must arrive, 1 to 1023. Reopening with another number is `ERR_MISMATCH`. */
+  parties?: number | undefined
+}
+
+/**
+ * A meeting point: `wait` returns when `parties` have arrived. One that is killed while waiting is not counted any more.
+ *
+ * @example
+ * import { Barrier } from 'memlane'
+ * using start = Barrier.open('start', { parties: 1 })
+ * await start.waitAsync({ timeout: 5000 })
+ */
+export class Barrier extends Handle {
+  readonly #lock: OwnerLock
+  readonly #parties: number
+  readonly #me: number
+  readonly #generation: number
+
+  private constructor(segment: Segment, offset: number, owned: boolean, parties: number) {
+    super(segment, offset, owned)
+    this.#lock = new OwnerLock(segment, offset)
+    this.#parties = parties
+    this.#me = segment.participant.token
+    this.#generation = (offset + GENERATION) / 4
+  }
+
+  /** Opens the barrier of that name, or makes it. @throws MemlaneError `ERR_MISMATCH`, `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`. */
+  static open(name: string, options: BarrierOptions = {}): Barrier {
+    const parties = parseInteger(options.parties ?? 2, 'parties', 1, PARTIES_MAX)
+    const segment = openPrimitive(KIND, name, Barrier.bytes(parties), options, [
+      'parties',
+      parties,
+      options.parties !== undefined,
+    ])
+    return new Barrier(segment, segment.body, true, readParameter(segment))
+  }
+
+  /** Bytes it takes inside another segment. */
+  static bytes(parties: number): number {
+    return ARRIVALS + parties * 4
+  }
+
+  /** A barrier at a zeroed place inside another segment, a multiple of 4. */
+  static at(segment: Segment, offset: number, parties: number): Barrier {
+    return new Barrier(segment, offset, false, parseInteger(parties, 'parties', 1, PARTIES_MAX))
+  }
+
+  /** Removes the name. @returns true if it was there. */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkPrimitive(name, options)
+  }
+
+  /** How many must arrive. */
+  get parties(): number {
+    return this.#parties
+  }
+
+  /** How many living ones wait at this moment. */
+  get waiting(): number {
+    this.checkOpen()
+    return this.#living()
+  }
+
+  /** Waits for the others, blocking the thread. @returns false when the time is over; then this one is not counted. */
+  wait(limits?: WaitLimits): boolean {
+    this.checkOpen()
+    const timeout = timeoutOf(limits)
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    this.#lock.acquire()
+    const arrival = this.#arrive()
+    if (arrival === undefined) return true
+    for (;;) {
+      this.checkOpen()
+      const left = end - performance.now()
+      this.segment.memory.wait(
+        this.#generation,
+        arrival.generation,
+        left === Number.POSITIVE_INFINITY ? -1 : Math.max(0, left),
+        -1,
+      )
+      if (this.#passed(arrival)) return true
+      if (end - performance.now() > 0) continue
+      this.#lock.acquire()
+      return this.#withdraw(arrival)
+    }
+  }
+
+  /** Waits for the others without blocking the thread. */
+  waitAsync(limits?: AsyncLimits): Promise<boolean> {
+    return asyncWait(async () => {
+      this.checkOpen()
+      const timeout = timeoutOf(limits)
+      const signal = signalOf(limits)
+      signal?.throwIfAborted()
+      const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+      await this.#lock.acquireAsync()
+      const arrival = this.#arrive()
+      if (arrival === undefined) return true
+      try {
+        for (;;) {
+          this.checkOpen()
+          const left = end - performance.now()
+          const limit = left === Number.POSITIVE_INFINITY ? -1 : Math.max(0, left)
+          await this.segment.memory.waitAsync(this.#generation, arrival.generation, { timeout: limit, signal })
+          if (this.#passed(arrival)) return true
+          if (end - performance.now() > 0) continue
+          await this.#lock.acquireAsync()
+          return this.#withdraw(arrival)
+        }
+      } catch (error) {
+        if (!this.closed && !this.#passed(arrival)) {
+          await this.#lock.acquireAsync()
+          this.#withdraw(arrival)
+        }
+        throw error
+      }
+    })
+  }
+
+  #word(i: number): number {
+    return (this.offset + ARRIVALS) / 4 + i
+  }
+
+  #living(): number {
+    let count = 0
+    for (let i = 0; i < this.#parties; i++) {
+      const token = this.segment.memory.load(this.#word(i))
+      if (token !== 0 && this.segment.isAlive(token)) count++
+    }
+    return count
+  }
+
+  /** Counts this one in, and frees the lock. @returns undefined when it was the last. */
+  #arrive(): Arrival | undefined {
+    const { memory } = this.segment
+    let place = -1
+    for (let i = 0; i < this.#parties && place < 0; i++) {
+      const token = memory.load(this.#word(i))
+      if (token === 0 || !this.segment.isAlive(token)) place = i
+    }
+    if (place < 0) {
+      this.#lock.release()
+      throw new MemlaneError('ERR_LIMIT', `${JSON.stringify(this.name)}: ${this.#parties} parties wait already`)
+    }
+    memory.store(this.#word(place), this.#me)
+    const generation = memory.load(this.#generation)
+    if (this.#living() < this.#parties) {
+      this.#lock.release()
+      return { place, generation }
+    }
+    for (let i = 0; i < this.#parties; i++) memory.store(this.#word(i), 0)
+    memory.store(this.#generation, (generation + 1) | 0) // SYNC: "what was done before the barrier is visible after it"
+    this.#lock.release()
+    memory.wake(this.#generation, 0x7fffffff)
+    return undefined
+  }
+
+  #passed(arrival: Arrival): boolean {
+    // SYNC: "what was done before the barrier is visible after it"
+    return this.segment.memory.load(this.#generation) !== arrival.generation
+  }
+
+  /** Counts this one out unless the barrier has opened meanwhile. The caller holds the lock. */
+  #withdraw(arrival: Arrival): boolean {
+    const passed = this.#passed(arrival)
+    if (!passed) this.segment.memory.store(this.#word(arrival.place), 0)
+    this.#lock.release()
+    return passed
+  }
+}
+
+interface Arrival {
+  readonly place: number
+  readonly generation: number
+}

@@ -1,0 +1,142 @@
+// sync: waiting for something that a mutex guards. Its words are a waiter table.
+
+import { MemlaneError, wrongType } from '../errors.js'
+import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
+import { parseInteger } from '../sizes.js'
+import { Guard } from './guard.js'
+import {
+  type AsyncLimits,
+  asyncWait,
+  Handle,
+  openPrimitive,
+  signalOf,
+  timeoutOf,
+  unlinkPrimitive,
+  type WaitLimits,
+} from './handle.js'
+import { mutexOf } from './mutex.js'
+import { type Entry, WaiterTable } from './waiter-table.js'
+
+const KIND = 'condition'
+
+/**
+ * A condition variable: gives a mutex up while waiting, and has it back when the wait ends.
+ *
+ * `notify(n)` lets exactly `n` living waiters go, oldest first. Whoever waits checks what it waits for afterwards, as
+ * another process may have been faster.
+ *
+ * @example
+ * import { Condition, Mutex } from 'memlane'
+ * using lock = Mutex.open('jobs')
+ * using filled = Condition.open('jobs-filled')
+ * const jobs: string[] = []
+ * await lock.run(async (guard) => {
+ *   while (jobs.length === 0) await filled.waitAsync(guard)
+ * })
+ */
+export class Condition extends Handle {
+  /** Bytes it takes inside another segment. */
+  static readonly BYTES: number = WaiterTable.BYTES
+  readonly #table: WaiterTable
+
+  private constructor(segment: Segment, offset: number, owned: boolean) {
+    super(segment, offset, owned)
+    this.#table = new WaiterTable(segment, offset)
+  }
+
+  /** Opens the condition of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`. */
+  static open(name: string, options: CreateOptions = {}): Condition {
+    const segment = openPrimitive(KIND, name, Condition.BYTES, options)
+    return new Condition(segment, segment.body, true)
+  }
+
+  /** A condition at a zeroed place inside another segment, a multiple of 4. */
+  static at(segment: Segment, offset: number): Condition {
+    return new Condition(segment, offset, false)
+  }
+
+  /** Removes the name. @returns true if it was there. */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkPrimitive(name, options)
+  }
+
+  /**
+   * Gives up the mutex of `guard`, waits to be notified, and takes the mutex back.
+   *
+   * @returns false when the time is over; the mutex is held again either way.
+   * @throws MemlaneError `ERR_NOT_HELD` when the guard holds no mutex; `ERR_LIMIT` when 1024 wait; `ERR_CLOSED`.
+   */
+  wait(guard: Guard, limits?: WaitLimits): boolean {
+    this.checkOpen()
+    const mutex = checkGuard(guard)
+    const timeout = timeoutOf(limits)
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const entry = this.#table.enter()
+    mutex.suspend(guard)
+    try {
+      while (!this.#table.isCalled(entry)) {
+        this.checkOpen()
+        const left = end - performance.now()
+        if (left <= 0) break
+        this.segment.memory.wait(entry.word, entry.ticket, left === Number.POSITIVE_INFINITY ? -1 : left, -1)
+      }
+      return this.#leave(entry)
+    } finally {
+      mutex.resume()
+    }
+  }
+
+  /** The same without blocking the thread. An abort rejects once the mutex is held again. */
+  waitAsync(guard: Guard, limits?: AsyncLimits): Promise<boolean> {
+    return asyncWait(async () => {
+      this.checkOpen()
+      const mutex = checkGuard(guard)
+      const timeout = timeoutOf(limits)
+      const signal = signalOf(limits)
+      signal?.throwIfAborted()
+      const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+      const entry = this.#table.enter()
+      mutex.suspend(guard)
+      let left = true
+      try {
+        while (!this.#table.isCalled(entry)) {
+          this.checkOpen()
+          const rest = end - performance.now()
+          if (rest <= 0) break
+          const limit = rest === Number.POSITIVE_INFINITY ? -1 : rest
+          await this.segment.memory.waitAsync(entry.word, entry.ticket, { timeout: limit, signal })
+        }
+        left = false
+        return this.#leave(entry)
+      } catch (error) {
+        // Called in the moment of the abort: somebody else must have the call.
+        if (left && !this.closed && this.#leave(entry)) this.#table.call(1)
+        throw error
+      } finally {
+        await mutex.resumeAsync()
+      }
+    })
+  }
+
+  /** Lets up to `count` waiters go, oldest first. @returns how many went. @throws MemlaneError `ERR_RANGE`, `ERR_CLOSED`. */
+  notify(count: number = 1): number {
+    this.checkOpen()
+    return this.#table.call(parseInteger(count, 'count', 1, 0x7fffffff))
+  }
+
+  /** Lets every waiter go. @returns how many went. */
+  notifyAll(): number {
+    return this.notify(0x7fffffff)
+  }
+
+  #leave(entry: Entry): boolean {
+    return this.closed ? false : this.#table.leave(entry)
+  }
+}
+
+function checkGuard(guard: unknown): ReturnType<typeof mutexOf> & object {
+  if (!(guard instanceof Guard)) throw wrongType('guard', 'the guard of a Mutex', guard)
+  const mutex = mutexOf(guard)
+  if (mutex === undefined || !guard.held) throw new MemlaneError('ERR_NOT_HELD', 'the guard does not hold a mutex')
+  return mutex
+}

@@ -1,0 +1,131 @@
+// sync: something that has happened, or not yet.
+//
+//   0          8          12
+//   +----------+----------+
+//   | gate     | set      |     set: 1 once it has happened. `manual` stays set until clear(); `auto` lets one waiter in.
+//   +----------+----------+
+
+import { outOfRange } from '../errors.js'
+import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
+import { Gate, waitAt, waitAtAsync } from './gate.js'
+import {
+  type AsyncLimits,
+  asyncWait,
+  Handle,
+  openPrimitive,
+  readParameter,
+  signalOf,
+  timeoutOf,
+  unlinkPrimitive,
+  type WaitLimits,
+} from './handle.js'
+
+const KIND = 'event'
+const AUTO = 1
+const MANUAL = 2
+
+export interface EventOptions extends CreateOptions {
+  /** `manual` (default): stays set until `clear()`. `auto`: the first waiter through clears it. */
+  reset?: 'auto' | 'manual' | undefined
+}
+
+/**
+ * An event that any process can set and wait for.
+ *
+ * @example
+ * import { Event } from 'memlane'
+ * using ready = Event.open('model-loaded', { reset: 'manual' })
+ * if (await ready.waitAsync({ timeout: 5000 })) console.log('go')
+ */
+export class Event extends Handle {
+  /** Bytes it takes inside another segment. */
+  static readonly BYTES: number = 12
+  readonly #gate: Gate
+  readonly #set: number
+  readonly #auto: boolean
+
+  private constructor(segment: Segment, offset: number, owned: boolean, auto: boolean) {
+    super(segment, offset, owned)
+    this.#gate = new Gate(segment.memory, offset)
+    this.#set = (offset + Gate.BYTES) / 4
+    this.#auto = auto
+  }
+
+  /**
+   * Opens the event of that name, or makes it, not set.
+   *
+   * @throws MemlaneError `ERR_MISMATCH` when it resets another way; `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`.
+   */
+  static open(name: string, options: EventOptions = {}): Event {
+    const { reset = 'manual' } = options
+    if (reset !== 'auto' && reset !== 'manual') throw outOfRange('reset', "'auto' or 'manual'", reset)
+    const wanted = reset === 'auto' ? AUTO : MANUAL
+    const segment = openPrimitive(KIND, name, Event.BYTES, options, [
+      `reset (${AUTO} auto, ${MANUAL} manual)`,
+      wanted,
+      options.reset !== undefined,
+    ])
+    return new Event(segment, segment.body, true, readParameter(segment) === AUTO)
+  }
+
+  /** An event at a zeroed place inside another segment, a multiple of 4. */
+  static at(segment: Segment, offset: number, reset: 'auto' | 'manual'): Event {
+    return new Event(segment, offset, false, reset === 'auto')
+  }
+
+  /** Removes the name. @returns true if it was there. */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkPrimitive(name, options)
+  }
+
+  get reset(): 'auto' | 'manual' {
+    return this.#auto ? 'auto' : 'manual'
+  }
+
+  get isSet(): boolean {
+    this.checkOpen()
+    return this.segment.memory.load(this.#set) !== 0
+  }
+
+  /** Lets every waiter through (`manual`), or one, now or later (`auto`). */
+  set(): void {
+    this.checkOpen()
+    this.segment.memory.store(this.#set, 1) // SYNC: "what happened before set() is visible after wait()"
+    this.#gate.open()
+  }
+
+  clear(): void {
+    this.checkOpen()
+    this.segment.memory.store(this.#set, 0)
+  }
+
+  /** Waits, blocking the thread. @returns false when the time is over. @throws MemlaneError `ERR_CLOSED`, `ERR_RANGE`. */
+  wait(limits?: WaitLimits): boolean {
+    this.checkOpen()
+    const timeout = timeoutOf(limits)
+    return this.#passed() ?? waitAt(this.#gate, () => this.#look(), timeout, -1) ?? false
+  }
+
+  /** Waits without blocking the thread. @returns false when the time is over. */
+  waitAsync(limits?: AsyncLimits): Promise<boolean> {
+    return asyncWait(async () => {
+      this.checkOpen()
+      const timeout = timeoutOf(limits)
+      const signal = signalOf(limits)
+      signal?.throwIfAborted()
+      return this.#passed() ?? (await waitAtAsync(this.#gate, () => this.#look(), timeout, -1, signal)) ?? false
+    })
+  }
+
+  #look(): true | undefined {
+    this.checkOpen()
+    return this.#passed()
+  }
+
+  #passed(): true | undefined {
+    // SYNC: "what happened before set() is visible after wait()"
+    const { memory } = this.segment
+    if (memory.load(this.#set) === 0) return undefined
+    return !this.#auto || memory.compareExchange(this.#set, 1, 0) === 1 ? true : undefined
+  }
+}

@@ -1,0 +1,11 @@
+// sync: the room's door.
+
+export { Barrier, type BarrierOptions } from './barrier.js'
+export { Condition } from './condition.js'
+export { Event, type EventOptions } from './event.js'
+export { Guard } from './guard.js'
+export type { AsyncLimits, WaitLimits } from './handle.js'
+export { Mutex } from './mutex.js'
+export { BUSY, OwnerLock, RECOVERED, TAKEN } from './owner-lock.js'
+export { RwLock } from './rwlock.js'
+export { Semaphore, type SemaphoreOptions } from './semaphore.js'

@@ -1,0 +1,187 @@
+// sync: one holder at a time, across processes.
+
+import { MemlaneError } from '../errors.js'
+import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
+import { Guard } from './guard.js'
+import {
+  type AsyncLimits,
+  asyncWait,
+  Handle,
+  openPrimitive,
+  signalOf,
+  timedOut,
+  timeoutOf,
+  unlinkPrimitive,
+  type WaitLimits,
+} from './handle.js'
+import { BUSY, OwnerLock, RECOVERED } from './owner-lock.js'
+import { Turns } from './turns.js'
+
+const KIND = 'mutex'
+
+/** A guard that knows its mutex, for Condition. */
+class MutexGuard extends Guard {
+  readonly #mutex: Mutex
+
+  constructor(recovered: boolean, release: () => void, mutex: Mutex) {
+    super(recovered, release)
+    this.#mutex = mutex
+  }
+
+  static mutexOf(guard: Guard): Mutex | undefined {
+    return #mutex in guard ? guard.#mutex : undefined
+  }
+}
+
+/** The mutex that a guard holds, if it is a guard of a mutex. */
+export function mutexOf(guard: Guard): Mutex | undefined {
+  return MutexGuard.mutexOf(guard)
+}
+
+/**
+ * A lock with one holder. A holder that is killed is noticed within milliseconds and the lock goes to exactly one
+ * waiter, whose guard says `recovered`; a stopped holder keeps it.
+ *
+ * A handle is a holder: taking the lock again through the same handle is `ERR_DEADLOCK`. Tasks of one process that
+ * compete use `run`, which queues them, or a handle each.
+ *
+ * @example
+ * import { Mutex } from 'memlane'
+ * using lock = Mutex.open('deploy')
+ * await lock.run(async () => {
+ *   // one process at a time
+ * })
+ */
+export class Mutex extends Handle {
+  /** Bytes it takes inside another segment. */
+  static readonly BYTES: number = 4
+  readonly #lock: OwnerLock
+  readonly #turns: Turns = new Turns()
+  readonly #free = (): void => this.#release()
+  #held = false
+
+  private constructor(segment: Segment, offset: number, owned: boolean) {
+    super(segment, offset, owned)
+    this.#lock = new OwnerLock(segment, offset)
+  }
+
+  /**
+   * Opens the mutex of that name, or makes it.
+   *
+   * @throws MemlaneError `ERR_NAME`, `ERR_KIND` (the name is something else), `ERR_PARTICIPANTS`, and what opening a segment can give.
+   */
+  static open(name: string, options: CreateOptions = {}): Mutex {
+    const segment = openPrimitive(KIND, name, Mutex.BYTES, options)
+    return new Mutex(segment, segment.body, true)
+  }
+
+  /** A mutex at a zeroed place inside another segment. */
+  static at(segment: Segment, offset: number): Mutex {
+    return new Mutex(segment, offset, false)
+  }
+
+  /** Removes the name; those who have it open keep their lock. @returns true if it was there. */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkPrimitive(name, options)
+  }
+
+  /** True when anybody holds it, dead or alive. */
+  get isLocked(): boolean {
+    this.checkOpen()
+    return this.#lock.owner !== 0
+  }
+
+  /**
+   * Takes the mutex if nobody holds it, without waiting.
+   *
+   * @returns a guard, or `undefined` when another participant holds the mutex.
+   * @throws MemlaneError `ERR_DEADLOCK` when this handle holds it already; `ERR_CLOSED` after `close()`.
+   */
+  tryAcquire(): Guard | undefined {
+    this.#checkFree()
+    const got = this.#lock.tryAcquire()
+    return got === BUSY ? undefined : this.#guard(got)
+  }
+
+  /**
+   * Takes the mutex, blocking the thread while another participant holds it.
+   *
+   * @throws MemlaneError `ERR_TIMEOUT`; `ERR_DEADLOCK` when this thread holds it already; `ERR_CLOSED`; `ERR_RANGE`.
+   */
+  acquire(limits?: WaitLimits): Guard {
+    this.#checkFree()
+    const timeout = limits === undefined ? -1 : timeoutOf(limits)
+    const got = this.#lock.acquire(timeout)
+    if (got === BUSY) throw timedOut(this.name, 'the mutex', timeout)
+    return this.#guard(got)
+  }
+
+  /** Takes the mutex without blocking the thread. Rejects as `acquire` throws, or with the signal's reason. */
+  acquireAsync(limits?: AsyncLimits): Promise<Guard> {
+    return asyncWait(() => this.#acquireAsync(limits))
+  }
+
+  /**
+   * Calls `fn` while holding the mutex. Calls through one handle take turns; one from inside another is `ERR_DEADLOCK`.
+   *
+   * @returns what `fn` returns; the mutex is free again when the promise settles.
+   */
+  run<T>(fn: (guard: Guard) => T | Promise<T>, limits?: AsyncLimits): Promise<T> {
+    return asyncWait(() =>
+      this.#turns.take(
+        limits,
+        { deadlock: () => this.#lock.deadlock(), timedOut: (timeout) => timedOut(this.name, 'the mutex', timeout) },
+        async (rest) => {
+          using guard = await this.#acquireAsync(rest)
+          return await fn(guard)
+        },
+      ),
+    )
+  }
+
+  async #acquireAsync(limits: AsyncLimits | undefined): Promise<Guard> {
+    this.#checkFree()
+    const timeout = timeoutOf(limits)
+    const got = await this.#lock.acquireAsync(timeout, signalOf(limits))
+    if (got === BUSY) throw timedOut(this.name, 'the mutex', timeout)
+    return this.#guard(got)
+  }
+
+  #checkFree(): void {
+    this.checkOpen()
+    if (this.#held) throw this.#lock.deadlock()
+  }
+
+  #guard(got: number): Guard {
+    this.#held = true
+    return new MutexGuard(got === RECOVERED, this.#free, this)
+  }
+
+  #release(): void {
+    this.#held = false
+    if (!this.closed) this.#lock.release()
+  }
+
+  /** @internal For Condition: gives the mutex up for the time of a wait. */
+  suspend(guard: Guard): void {
+    this.checkOpen()
+    if (!this.#held || !guard.held)
+      throw new MemlaneError('ERR_NOT_HELD', `${JSON.stringify(this.name)} is not held by this guard`)
+    this.#lock.release()
+  }
+
+  /** @internal For Condition: takes the mutex back after a wait. */
+  resume(): void {
+    this.#lock.acquire()
+  }
+
+  /** @internal */
+  async resumeAsync(): Promise<void> {
+    await this.#lock.acquireAsync()
+  }
+
+  /** @internal */
+  protected override releaseHeld(): void {
+    if (this.#held) this.#release()
+  }
+}

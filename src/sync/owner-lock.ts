@@ -1,0 +1,192 @@
+// sync: the lock that everything else stands on. One word that names its owner; recovered when the owner dies, never stolen.
+//
+//   31      30        29 ............ 10   9 ... 0
+//   +-------+---------+----------------+-----------+
+//   | 0     | WAITERS | incarnation    | slot      |      0: free
+//   +-------+---------+----------------+-----------+
+//
+// Anybody may take a free word, or set WAITERS on a taken one; only the owner frees it. Whoever finds that the kernel
+// no longer holds the owner's liveness lock may exchange the dead token for its own: exactly one succeeds, and is told.
+//
+// Crash windows: killed while holding → as above. Killed after waking or being woken → the others look at the word
+// again within a slice (native WATCH_SLICE_MS), so no wake is ever missed for longer. Killed while queued → WAITERS
+// stays set, which costs the next release one wake for nothing.
+//
+// The word is the third mutex of U. Drepper, "Futexes are tricky" (2011), with the owner in place of 1 and 2.
+
+import { MemlaneError } from '../errors.js'
+import { FOREVER, type Memory, NOBODY, Wait } from '../memory/index.js'
+import { type Segment, slotOf } from '../segment/index.js'
+
+const WAITERS = 1 << 30
+const TOKEN = WAITERS - 1
+
+/** Looks at a taken word this often before sleeping: about as long as a short critical section plus a hand-over. */
+const SPINS = 60
+
+/** After so many milliseconds of sleep the owner's token is looked at afresh: its slot may belong to somebody else by now. */
+const LOOK_AFRESH = 250
+
+/** How an attempt ended. */
+export const BUSY: number = 0
+export const TAKEN: number = 1
+/** Taken from a holder that died: what it guarded may be half done. */
+export const RECOVERED: number = 2
+
+export class OwnerLock {
+  readonly #segment: Segment
+  readonly #memory: Memory
+  readonly #word: number
+  readonly #me: number
+
+  /** @param offset byte offset of the word in the segment's memory, a multiple of 4. */
+  constructor(segment: Segment, offset: number) {
+    this.#segment = segment
+    this.#memory = segment.memory
+    this.#word = offset / 4
+    this.#me = segment.participant.token
+  }
+
+  /** The token of who holds it, or 0. */
+  get owner(): number {
+    return this.#memory.load(this.#word) & TOKEN
+  }
+
+  get isMine(): boolean {
+    return this.owner === this.#me
+  }
+
+  /** Takes it if it is free, or if its holder is dead. @returns BUSY, TAKEN or RECOVERED. */
+  tryAcquire(): number {
+    // SYNC: "what the last holder wrote is visible to the next"
+    const seen = this.#memory.compareExchange(this.#word, 0, this.#me)
+    return seen === 0 ? TAKEN : this.#takeFromDead(seen)
+  }
+
+  /**
+   * Waits for it.
+   *
+   * @param timeout milliseconds, below 0 for ever.
+   * @returns BUSY when the time is over, TAKEN or RECOVERED.
+   * @throws MemlaneError `ERR_DEADLOCK` when this thread holds it, through this handle or another one.
+   */
+  acquire(timeout: number = FOREVER): number {
+    // SYNC: "what the last holder wrote is visible to the next"
+    if (this.#memory.compareExchange(this.#word, 0, this.#me) === 0) return TAKEN
+    for (let i = 0; i < SPINS; i++) {
+      if (this.#memory.load(this.#word) === 0 && this.#memory.compareExchange(this.#word, 0, this.#me) === 0)
+        return TAKEN
+    }
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    let flag = 0
+    for (;;) {
+      const seen = this.#memory.load(this.#word)
+      if (this.#segment.isThisThread(seen & TOKEN)) throw this.deadlock()
+      const got = this.#attempt(seen, flag)
+      if (got !== BUSY) return got
+      const left = end - performance.now()
+      if (left <= 0) {
+        this.#passOn(flag)
+        return BUSY
+      }
+      const word = this.#memory.load(this.#word)
+      if (word === 0 || (word & WAITERS) === 0) continue
+      const ended = this.#memory.wait(this.#word, word, Math.min(left, LOOK_AFRESH), this.#watch(word))
+      if (ended === Wait.closed)
+        throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} was closed while waiting`)
+      flag = WAITERS
+    }
+  }
+
+  /**
+   * Waits for it without blocking the thread.
+   *
+   * @returns BUSY when the time is over, TAKEN or RECOVERED; rejects with the signal's reason.
+   */
+  async acquireAsync(timeout: number = FOREVER, signal?: AbortSignal): Promise<number> {
+    signal?.throwIfAborted()
+    const quick = this.tryAcquire()
+    if (quick !== BUSY) return quick
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    let flag = 0
+    for (;;) {
+      if (this.#memory.closed)
+        throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} was closed while waiting`)
+      const got = this.#attempt(this.#memory.load(this.#word), flag)
+      if (got !== BUSY) return got
+      const left = end - performance.now()
+      if (left <= 0) {
+        this.#passOn(flag)
+        return BUSY
+      }
+      const word = this.#memory.load(this.#word)
+      if (word === 0 || (word & WAITERS) === 0) continue
+      try {
+        await this.#memory.waitAsync(this.#word, word, {
+          timeout: Math.min(left, LOOK_AFRESH),
+          signal,
+          watch: this.#watch(word),
+        })
+      } catch (error) {
+        // Aborted, perhaps in the moment of being woken: somebody else must have the wake.
+        this.#passOn(WAITERS)
+        throw error
+      }
+      flag = WAITERS
+    }
+  }
+
+  /** Frees it and wakes one waiter. The caller holds it. */
+  release(): void {
+    // SYNC: "what the last holder wrote is visible to the next"
+    const before = this.#memory.exchange(this.#word, 0)
+    if ((before & WAITERS) !== 0) this.#memory.wake(this.#word, 1)
+  }
+
+  /** Frees it and wakes every waiter. */
+  releaseAll(): void {
+    const before = this.#memory.exchange(this.#word, 0)
+    if ((before & WAITERS) !== 0) this.#memory.wake(this.#word, 0x7fffffff)
+  }
+
+  /** Sets WAITERS on a taken word, for those who wait for it to be free without taking it. @returns the word to wait on, or 0. */
+  announce(): number {
+    const seen = this.#memory.load(this.#word)
+    if (seen === 0 || (seen & WAITERS) !== 0) return seen
+    return this.#memory.compareExchange(this.#word, seen, seen | WAITERS) === seen
+      ? seen | WAITERS
+      : this.#memory.load(this.#word)
+  }
+
+  deadlock(): MemlaneError {
+    return new MemlaneError(
+      'ERR_DEADLOCK',
+      `${JSON.stringify(this.#segment.name)} is held by this very thread: waiting for it would never end`,
+    )
+  }
+
+  /** Whose life to watch while waiting: the holder's, unless that is this handle, whose own lock looks free to itself. */
+  #watch(word: number): number {
+    return (word & TOKEN) === this.#me ? NOBODY : slotOf(word & TOKEN)
+  }
+
+  /** Free: takes it. Dead owner: takes over. Else makes sure that WAITERS is set. */
+  #attempt(seen: number, flag: number): number {
+    if (seen === 0) return this.#memory.compareExchange(this.#word, 0, this.#me | flag) === 0 ? TAKEN : BUSY
+    const got = this.#takeFromDead(seen)
+    if (got !== BUSY) return got
+    if ((seen & WAITERS) === 0) this.#memory.compareExchange(this.#word, seen, seen | WAITERS)
+    return BUSY
+  }
+
+  #takeFromDead(seen: number): number {
+    if ((seen & TOKEN) === this.#me || this.#segment.isAlive(seen & TOKEN)) return BUSY
+    // Others may be asleep on the dead one's word, whether or not it says so.
+    return this.#memory.compareExchange(this.#word, seen, this.#me | WAITERS) === seen ? RECOVERED : BUSY
+  }
+
+  /** Who gives up may have used up a wake that was meant for somebody. */
+  #passOn(flag: number): void {
+    if (flag !== 0 && !this.#memory.closed) this.#memory.wake(this.#word, 1)
+  }
+}
