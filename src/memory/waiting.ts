@@ -38,11 +38,14 @@ class Waiting<T> extends Promise<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    if (!this.#settled && !this.#held && typeof onFulfilled === 'function') {
+    const next = super.then(onFulfilled, onRejected)
+    // `catch` alone is no interest in the outcome; whoever awaits what `catch` gave is interested again.
+    if (typeof onFulfilled !== 'function') return waiting(next)
+    if (!this.#settled && !this.#held) {
       this.#held = true
       hold()
     }
-    return super.then(onFulfilled, onRejected)
+    return next
   }
 }
 

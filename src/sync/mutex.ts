@@ -59,6 +59,8 @@ export class Mutex extends Handle {
   readonly #turns: Turns = new Turns()
   readonly #free = (): void => this.#release()
   #held = false
+  /** A Condition has given the lock up for the time of a wait. */
+  #suspended = false
 
   private constructor(segment: Segment, offset: number, owned: boolean) {
     super(segment, offset, owned)
@@ -159,25 +161,31 @@ export class Mutex extends Handle {
 
   #release(): void {
     this.#held = false
-    if (!this.closed) this.#lock.release()
+    // A guard that is released during a wait has nothing to free: the wait then ends without the lock.
+    if (!this.#suspended && !this.closed) this.#lock.release()
   }
 
   /** @internal For Condition: gives the mutex up for the time of a wait. */
   suspend(guard: Guard): void {
     this.checkOpen()
-    if (!this.#held || !guard.held)
+    if (!this.#held || this.#suspended || !guard.held) {
       throw new MemlaneError('ERR_NOT_HELD', `${JSON.stringify(this.name)} is not held by this guard`)
+    }
+    this.#suspended = true
     this.#lock.release()
   }
 
   /** @internal For Condition: takes the mutex back after a wait. */
   resume(): void {
-    this.#lock.acquire()
+    this.#suspended = false
+    if (this.#held && !this.closed) this.#lock.acquire()
   }
 
   /** @internal */
   async resumeAsync(): Promise<void> {
-    await this.#lock.acquireAsync()
+    if (this.#held && !this.closed) await this.#lock.acquireAsync()
+    this.#suspended = false
+    if (!this.#held && !this.closed && this.#lock.isMine) this.#lock.release()
   }
 
   /** @internal */
