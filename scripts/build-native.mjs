@@ -53,8 +53,25 @@ function headerFiles() {
 }
 
 function command(output, sanitize) {
-  const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-fvisibility=hidden', '-D_GNU_SOURCE', '-pthread']
-  if (sanitize) flags.push('-O1', '-g', '-fno-omit-frame-pointer', '-fsanitize=address,undefined', '-fno-sanitize-recover=undefined')
+  const flags = [
+    '-std=c11',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-fPIC',
+    '-shared',
+    '-fvisibility=hidden',
+    '-D_GNU_SOURCE',
+    '-pthread',
+  ]
+  if (sanitize)
+    flags.push(
+      '-O1',
+      '-g',
+      '-fno-omit-frame-pointer',
+      '-fsanitize=address,undefined',
+      '-fno-sanitize-recover=undefined',
+    )
   else flags.push('-O2')
   // Node-API symbols are found in the host program when the addon is loaded; macOS has to be told so.
   if (process.platform === 'darwin') flags.push('-undefined', 'dynamic_lookup')
@@ -78,12 +95,15 @@ export function buildNative({ sanitize = false, force = false } = {}) {
   const digest = hash.digest('hex')
   // The stamp is kept out of prebuilds/, which is packed as it is.
   const stamp = join(root, '.cache', sanitize ? 'native-asan.hash' : `native-${target()}.hash`)
-  if (!force && existsSync(path) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return { path, built: false }
+  if (!force && existsSync(path) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest)
+    return { path, built: false }
 
   mkdirSync(folder, { recursive: true })
   const { status, error } = spawnSync(compiler, args, { stdio: 'inherit', cwd: root })
   if (error?.code === 'ENOENT') {
-    throw new Error(`no C compiler: "${compiler}" was not found. Install one (Debian: apt install gcc libc6-dev; Alpine: apk add gcc musl-dev; macOS: xcode-select --install), or name yours in CC.`)
+    throw new Error(
+      `no C compiler: "${compiler}" was not found. Install one (Debian: apt install gcc libc6-dev; Alpine: apk add gcc musl-dev; macOS: xcode-select --install), or name yours in CC.`,
+    )
   }
   if (error) throw error
   if (status !== 0) throw new Error(`the C compiler gave up (exit ${status}):\n  ${[compiler, ...args].join(' ')}`)
@@ -96,7 +116,10 @@ export function buildNative({ sanitize = false, force = false } = {}) {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    const result = buildNative({ sanitize: process.argv.includes('--sanitize'), force: process.argv.includes('--force') })
+    const result = buildNative({
+      sanitize: process.argv.includes('--sanitize'),
+      force: process.argv.includes('--force'),
+    })
     if (!result) throw new Error(`no C sources in ${join(root, 'native')}`)
     console.log(`${result.built ? 'built' : 'up to date'}: ${result.path}`)
   } catch (error) {

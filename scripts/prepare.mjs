@@ -63,7 +63,11 @@ async function types({ lenient }) {
     const { mtimeMs, size } = statSync(join(root, path))
     return `${path} ${mtimeMs} ${size}`
   })
-  const digest = digestOf(readFileSync(join(root, 'tsconfig.json')), readFileSync(join(root, 'package-lock.json')), ...changes)
+  const digest = digestOf(
+    readFileSync(join(root, 'tsconfig.json')),
+    readFileSync(join(root, 'package-lock.json')),
+    ...changes,
+  )
   const stamp = join(cache, 'types.hash')
   const built = existsSync(join(root, 'dist'))
   if (built && stampIs(stamp, digest)) return
@@ -71,7 +75,12 @@ async function types({ lenient }) {
   // Without dist the compiler's memory of what it emitted is wrong.
   if (!built) rmSync(join(cache, 'tsconfig.tsbuildinfo'), { force: true })
   prune(sources)
-  const { ok } = await run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', root, '--pretty'])
+  const { ok } = await run(process.execPath, [
+    join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    root,
+    '--pretty',
+  ])
   if (ok) {
     writeFileSync(stamp, digest)
     return say(`TypeScript compiled in ${since(start)}`)

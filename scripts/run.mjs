@@ -42,7 +42,9 @@ export function run(command, args, { quiet = false, cwd = root, env = process.en
     }
     child.stdout?.setEncoding('utf8').on('data', collect)
     child.stderr?.setEncoding('utf8').on('data', collect)
-    child.on('error', (error) => resolve({ ok: false, code: 127, signal: null, output: `${command}: ${error.message}\n` }))
+    child.on('error', (error) =>
+      resolve({ ok: false, code: 127, signal: null, output: `${command}: ${error.message}\n` }),
+    )
     child.on('close', (code, signal) => resolve({ ok: code === 0, code: code ?? 1, signal, output }))
   })
 }

@@ -32,7 +32,9 @@ const files = filesUnder('dist', (path) => path.endsWith(suffix)).filter(
 )
 
 if (files.length === 0) {
-  console.error(`test: no ${suffix} file under dist/${words.length ? ` whose path contains ${words.join(' or ')}` : ''}`)
+  console.error(
+    `test: no ${suffix} file under dist/${words.length ? ` whose path contains ${words.join(' or ')}` : ''}`,
+  )
   process.exit(1)
 }
 
@@ -58,7 +60,9 @@ const { ok } = await run(process.execPath, [...args, ...files.map((path) => join
 
 const left = leftBehind(namespace)
 if (left.length > 0) {
-  console.error(`test: the run left ${left.length} object(s) in shared memory:\n${left.map((name) => `  ${name}`).join('\n')}`)
+  console.error(
+    `test: the run left ${left.length} object(s) in shared memory:\n${left.map((name) => `  ${name}`).join('\n')}`,
+  )
   removeLeftovers(namespace)
 }
 if (!checked) console.error('test: the checks before the tests failed; their messages are above the test output.')

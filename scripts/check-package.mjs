@@ -1,0 +1,63 @@
+// Guard: what would be published is what a user needs, and tools that read packages agree with it.
+// Why: a missing prebuild, a test folder in the tarball or a wrong "types" is met by every user and by none of our tests.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { target } from './build-native.mjs'
+import { filesUnder, root, run, tool } from './run.mjs'
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const folder = mkdtempSync(join(tmpdir(), 'memlane-pack-'))
+const problems = []
+
+try {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  // --ignore-scripts: everything is built already, and prepack would wait for the run that called us.
+  const packed = await run(
+    npm,
+    ['pack', '--ignore-scripts', '--json', '--loglevel=error', '--pack-destination', folder],
+    { quiet: true },
+  )
+  if (!packed.ok) throw new Error(`npm pack failed:\n${packed.output}`)
+  // npm versions differ: an array of packages, or an object by package name.
+  const listed = Object.values(JSON.parse(packed.output.slice(packed.output.search(/^[[{]/m))))[0]
+  const files = listed.files.map(({ path }) => path)
+  const tarball = join(folder, listed.filename)
+
+  const needed = [
+    `prebuilds/${target()}/memlane.node`,
+    'scripts/build-native.mjs',
+    'README.md',
+    'LICENSE',
+    'CHANGELOG.md',
+    ...filesUnder('native', (path) => /\.[ch]$/.test(path)),
+  ]
+  for (const path of needed) if (!files.includes(path)) problems.push(`the tarball lacks ${path}`)
+  for (const path of files) {
+    if (/\.(test|soak|litmus)\.|\/(testing|demo|bench|golden)\//.test(path))
+      problems.push(`the tarball carries ${path}, which no user needs`)
+    if (/(^|\/)binding\.gyp$/.test(path))
+      problems.push(`the tarball carries ${path}: npm would run node-gyp on install`)
+  }
+  for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+    if (manifest.scripts[script]) problems.push(`package.json has a "${script}" script; installing must run nothing`)
+  }
+  if (Object.keys(manifest.dependencies ?? {}).length > 0) problems.push('package.json has runtime dependencies')
+  const hosts = readFileSync(join(root, 'package-lock.json'), 'utf8').match(/"resolved": "[^"]*"/g) ?? []
+  if (hosts.some((line) => !line.includes('https://registry.npmjs.org/')))
+    problems.push('package-lock.json names a registry host other than the public one')
+
+  const tools = await Promise.all([
+    run(tool('publint'), ['run', tarball, '--strict'], { quiet: true }),
+    run(tool('attw'), [tarball, '--profile', 'esm-only', '--no-emoji', '--format', 'ascii'], { quiet: true }),
+  ])
+  for (const [index, name] of ['publint', 'are-the-types-wrong'].entries()) {
+    if (!tools[index].ok) problems.push(`${name} objects:\n${tools[index].output.trim()}`)
+  }
+  console.log(`${files.length} files, ${Math.round(listed.size / 1024)} KiB packed`)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+for (const problem of problems) console.error(problem)
+process.exitCode = problems.length === 0 ? 0 : 1
