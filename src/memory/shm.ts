@@ -21,7 +21,7 @@ import {
   STAT_UID,
 } from '../native/layout.js'
 import { addon as loadAddon } from '../native/load.js'
-import { isBusy, isMissing, osError } from '../native/os-error.js'
+import { isBusy, isForbidden, isMissing, isTaken, osError } from '../native/os-error.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
 import { FENCED } from './ordering.js'
 
@@ -135,7 +135,8 @@ export class ShmObject {
   #handle: number
   #memory: ShmMemory | undefined
 
-  private constructor(name: string, handle: number, readOnly: boolean) {
+  /** @internal Use `open` or `tryOpen`. */
+  constructor(name: string, handle: number, readOnly: boolean) {
     this.name = name
     this.#handle = handle
     this.readOnly = readOnly
@@ -148,25 +149,17 @@ export class ShmObject {
    *   a device), `ERR_NAME`, `ERR_LIMIT`, `ERR_NO_SPACE`.
    */
   static open(name: string, options: ObjectOptions = {}): ShmObject {
-    const { create = false, exclusive = false, mode = 0o600, readOnly = false, owner = 'self' } = options
-    const { addon } = here()
-    const flags =
-      (readOnly ? OPEN_READ_ONLY : 0) | (create ? OPEN_CREATE : 0) | (create && exclusive ? OPEN_EXCLUSIVE : 0)
-    const doing = `opening ${JSON.stringify(name)}`
-    const handle = addon.open(name, flags, mode)
-    if (handle < 0) {
-      // Another user's object: say whose it is rather than that the kernel said no.
-      if (owner === 'self') refuseStranger(name, statObject(name), owner)
-      throw osError(create ? `creating ${JSON.stringify(name)}` : doing, handle)
-    }
-    const object = new ShmObject(name, handle, readOnly)
-    try {
-      refuseStranger(name, object.stat(), owner)
-    } catch (error) {
-      object.close()
-      throw error
-    }
-    return object
+    const object = openObject(name, options)
+    if (typeof object !== 'number') return object
+    throw osError(`${options.create === true ? 'creating' : 'opening'} ${JSON.stringify(name)}`, object)
+  }
+
+  /** The same, but undefined when it is not there, or with `exclusive` when it is. */
+  static tryOpen(name: string, options: ObjectOptions = {}): ShmObject | undefined {
+    const object = openObject(name, options)
+    if (typeof object !== 'number') return object
+    if (isMissing(object) || (options.exclusive === true && isTaken(object))) return undefined
+    throw osError(`${options.create === true ? 'creating' : 'opening'} ${JSON.stringify(name)}`, object)
   }
 
   get closed(): boolean {
@@ -256,6 +249,27 @@ export class ShmObject {
     if (this.#handle < 0) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
     return this.#handle
   }
+}
+
+/** @returns the object, or a negated errno. @throws MemlaneError `ERR_OWNER`. */
+function openObject(name: string, options: ObjectOptions): ShmObject | number {
+  const { create = false, exclusive = false, mode = 0o600, readOnly = false, owner = 'self' } = options
+  const flags =
+    (readOnly ? OPEN_READ_ONLY : 0) | (create ? OPEN_CREATE : 0) | (create && exclusive ? OPEN_EXCLUSIVE : 0)
+  const handle = here().addon.open(name, flags, mode)
+  if (handle < 0) {
+    // Another user's object: say whose it is rather than that the kernel said no.
+    if (isForbidden(handle)) refuseStranger(name, statObject(name), owner)
+    return handle
+  }
+  const object = new ShmObject(name, handle, readOnly)
+  try {
+    refuseStranger(name, object.stat(), owner)
+  } catch (error) {
+    object.close()
+    throw error
+  }
+  return object
 }
 
 function lockByte(lock: number): number {

@@ -92,3 +92,11 @@ export function isBusy(result: number): boolean {
 export function isMissing(result: number): boolean {
   return result === -ENOENT
 }
+
+export function isTaken(result: number): boolean {
+  return result === -EEXIST
+}
+
+export function isForbidden(result: number): boolean {
+  return result === -EACCES || result === -EPERM
+}

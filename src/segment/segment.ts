@@ -303,16 +303,9 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
 /** A new object gets its mode exactly, whatever the umask; an existing one is opened as it is. */
 function openForMaking(file: string, mode: number, owner: ReturnType<typeof checkOwner>): ShmObject {
   for (;;) {
-    try {
-      return ShmObject.open(file, { owner })
-    } catch (error) {
-      if (!(error instanceof MemlaneError) || error.code !== 'ERR_NOT_FOUND') throw error
-    }
-    try {
-      return ShmObject.open(file, { create: true, exclusive: true, mode, owner })
-    } catch (error) {
-      if (!(error instanceof MemlaneError) || error.code !== 'ERR_EXISTS') throw error
-    }
+    const object =
+      ShmObject.tryOpen(file, { create: true, exclusive: true, mode, owner }) ?? ShmObject.tryOpen(file, { owner })
+    if (object !== undefined) return object
   }
 }
 
@@ -364,8 +357,13 @@ function finish(
   try {
     object.resize(0)
     object.resize(total)
-    object.commit(0, body - checked.slots * checked.participantBytes)
-    if (checked.commit > 0) object.commit(body, checked.commit)
+    const shared = body - checked.slots * checked.participantBytes
+    // Participants' areas lie between: they get memory when their slot is claimed.
+    if (shared === body) object.commit(0, body + checked.commit)
+    else {
+      object.commit(0, shared)
+      if (checked.commit > 0) object.commit(body, checked.commit)
+    }
   } catch (error) {
     unlinkObject(object.name)
     throw error

@@ -14,30 +14,40 @@
 export class Guard {
   /** True when it was taken over from a holder that died: what it guarded may be half done. */
   readonly recovered: boolean
-  #release: ((token: number) => void) | undefined
-  readonly #token: number
+  #holder: Holder | undefined
+  readonly #part: number
 
   /** @internal */
-  constructor(recovered: boolean, release: (token: number) => void, token: number = 0) {
+  constructor(holder: Holder, recovered: boolean, part: number = 0) {
     this.recovered = recovered
-    this.#release = release
-    this.#token = token
+    this.#holder = holder
+    this.#part = part
+  }
+
+  /** @internal The handle it came from, while it is held. */
+  static holderOf(guard: Guard): Holder | undefined {
+    return guard.#holder
   }
 
   /** True until it is released. */
   get held(): boolean {
-    return this.#release !== undefined
+    return this.#holder !== undefined
   }
 
   /** Gives it back. A second call does nothing. */
   release(): void {
-    const release = this.#release
-    if (release === undefined) return
-    this.#release = undefined
-    release(this.#token)
+    const holder = this.#holder
+    if (holder === undefined) return
+    this.#holder = undefined
+    holder.endHold(this.#part)
   }
 
   [Symbol.dispose](): void {
     this.release()
   }
+}
+
+/** @internal Who handed out a guard. `part` says what of it: a permit, a side. */
+export interface Holder {
+  endHold(part: number): void
 }

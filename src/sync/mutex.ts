@@ -19,23 +19,10 @@ import { Turns } from './turns.js'
 
 const KIND = 'mutex'
 
-/** A guard that knows its mutex, for Condition. */
-class MutexGuard extends Guard {
-  readonly #mutex: Mutex
-
-  constructor(recovered: boolean, release: () => void, mutex: Mutex) {
-    super(recovered, release)
-    this.#mutex = mutex
-  }
-
-  static mutexOf(guard: Guard): Mutex | undefined {
-    return #mutex in guard ? guard.#mutex : undefined
-  }
-}
-
-/** The mutex that a guard holds, if it is a guard of a mutex. */
+/** The mutex that a guard holds, if it is a held guard of a mutex. */
 export function mutexOf(guard: Guard): Mutex | undefined {
-  return MutexGuard.mutexOf(guard)
+  const holder = Guard.holderOf(guard)
+  return holder instanceof Mutex ? holder : undefined
 }
 
 /**
@@ -57,7 +44,6 @@ export class Mutex extends Handle {
   static readonly BYTES: number = 4
   readonly #lock: OwnerLock
   readonly #turns: Turns = new Turns()
-  readonly #free = (): void => this.#release()
   #held = false
   /** A Condition has given the lock up for the time of a wait. */
   #suspended = false
@@ -156,10 +142,11 @@ export class Mutex extends Handle {
 
   #guard(got: number): Guard {
     this.#held = true
-    return new MutexGuard(got === RECOVERED, this.#free, this)
+    return new Guard(this, got === RECOVERED)
   }
 
-  #release(): void {
+  /** @internal */
+  endHold(): void {
     this.#held = false
     // A guard that is released during a wait has nothing to free: the wait then ends without the lock.
     if (!this.#suspended && !this.closed) this.#lock.release()
@@ -190,6 +177,6 @@ export class Mutex extends Handle {
 
   /** @internal */
   protected override releaseHeld(): void {
-    if (this.#held) this.#release()
+    if (this.#held) this.endHold()
   }
 }

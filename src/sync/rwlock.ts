@@ -41,6 +41,8 @@ const LINE = 64
 const SLICE = 5
 /** Readers look at the writer's word this often before sleeping. */
 const SPINS = 60
+const READING = 0
+const WRITING = 1
 
 /**
  * A lock with many readers or one writer.
@@ -63,8 +65,6 @@ export class RwLock extends Handle {
   readonly #gate: Gate
   readonly #mine: number
   readonly #news: number
-  readonly #endRead = (): void => this.#leaveRead()
-  readonly #endWrite = (): void => this.#leaveWrite()
   #reads = 0
   #writing = false
 
@@ -117,7 +117,7 @@ export class RwLock extends Handle {
   tryRead(): Guard | undefined {
     this.#checkRead()
     const got = this.#enterRead()
-    return got === BUSY ? undefined : new Guard(got === RECOVERED, this.#endRead)
+    return got === BUSY ? undefined : new Guard(this, got === RECOVERED, READING)
   }
 
   /** Waits until no writer is there, blocking the thread. @throws MemlaneError `ERR_TIMEOUT`, `ERR_DEADLOCK`, `ERR_CLOSED`. */
@@ -125,14 +125,14 @@ export class RwLock extends Handle {
     this.#checkRead()
     for (let i = 0; i < SPINS; i++) {
       const got = this.#enterRead()
-      if (got !== BUSY) return new Guard(got === RECOVERED, this.#endRead)
+      if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
     }
     const timeout = timeoutOf(limits)
     const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
     for (;;) {
       if (this.segment.isThisThread(this.#writer.owner)) throw this.#writer.deadlock()
       const got = this.#enterRead()
-      if (got !== BUSY) return new Guard(got === RECOVERED, this.#endRead)
+      if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
       const left = end - performance.now()
       if (left <= 0) throw timedOut(this.name, 'reading', timeout)
       const word = this.#writer.announce()
@@ -152,7 +152,7 @@ export class RwLock extends Handle {
         signal?.throwIfAborted()
         this.#checkRead()
         const got = this.#enterRead()
-        if (got !== BUSY) return new Guard(got === RECOVERED, this.#endRead)
+        if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
         const left = end - performance.now()
         if (left <= 0) throw timedOut(this.name, 'reading', timeout)
         const word = this.#writer.announce()
@@ -261,6 +261,12 @@ export class RwLock extends Handle {
     return RECOVERED
   }
 
+  /** @internal */
+  endHold(side: number): void {
+    if (side === WRITING) this.#leaveWrite()
+    else this.#leaveRead()
+  }
+
   #leaveRead(): void {
     if (this.closed) return
     this.segment.memory.store(this.#mine, --this.#reads)
@@ -285,7 +291,7 @@ export class RwLock extends Handle {
 
   #writeGuard(got: number): Guard {
     this.#writing = true
-    return new Guard(this.#told(got) === RECOVERED, this.#endWrite)
+    return new Guard(this, this.#told(got) === RECOVERED, WRITING)
   }
 
   /** Gives up after taking `writer`. If that was from the dead, the next one in must still be told. */

@@ -51,7 +51,6 @@ export class Semaphore extends Handle {
   readonly #base: number
   readonly #me: number
   readonly #held: Set<number> = new Set()
-  readonly #free = (permit: number): void => this.#release(permit)
   #hint: number
 
   private constructor(segment: Segment, offset: number, owned: boolean, permits: number) {
@@ -176,10 +175,11 @@ export class Semaphore extends Handle {
   #guard(permit: number, recovered: boolean): Guard {
     this.#hint = permit
     this.#held.add(permit)
-    return new Guard(recovered, this.#free, permit)
+    return new Guard(this, recovered, permit)
   }
 
-  #release(permit: number): void {
+  /** @internal */
+  endHold(permit: number): void {
     if (!this.#held.delete(permit) || this.closed) return
     // SYNC: "what the last holder wrote is visible to the next"
     this.segment.memory.store(this.#base + permit, 0)
@@ -188,6 +188,6 @@ export class Semaphore extends Handle {
 
   /** @internal */
   protected override releaseHeld(): void {
-    for (const permit of [...this.#held]) this.#release(permit)
+    for (const permit of [...this.#held]) this.endHold(permit)
   }
 }
