@@ -29,23 +29,56 @@ export function filesUnder(folder, keep = () => true) {
   return found.sort()
 }
 
+const groups = new Set()
+process.on('exit', () => {
+  for (const pid of groups) killGroup(pid)
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
+
+/** A test's children are in its process group: one signal ends them all. */
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // The group is gone already.
+  }
+}
+
 /**
  * Runs a program and resolves with how it ended; it never rejects for a program that merely failed.
- * `output` collects both streams when `quiet` is set, otherwise they go to the terminal.
+ * `output` collects both streams when `quiet` is set, otherwise they go to the terminal. With a `limit` in milliseconds
+ * the program runs in a process group of its own, and what is left of the group when it ends, or at the limit, is killed.
  */
-export function run(command, args, { quiet = false, cwd = root, env = process.env } = {}) {
+export function run(command, args, { quiet = false, cwd = root, env = process.env, limit } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' })
+    const detached = limit !== undefined && process.platform !== 'win32'
+    const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit'
+    const child = spawn(command, args, { cwd, env, stdio, detached })
     let output = ''
+    let timedOut = false
     const collect = (chunk) => {
       output += chunk
     }
     child.stdout?.setEncoding('utf8').on('data', collect)
     child.stderr?.setEncoding('utf8').on('data', collect)
+    if (detached && child.pid) groups.add(child.pid)
+    const watchdog =
+      limit === undefined
+        ? undefined
+        : setTimeout(() => {
+            timedOut = true
+            killGroup(child.pid)
+          }, limit)
     child.on('error', (error) =>
-      resolve({ ok: false, code: 127, signal: null, output: `${command}: ${error.message}\n` }),
+      resolve({ ok: false, code: 127, signal: null, output: `${command}: ${error.message}\n`, timedOut }),
     )
-    child.on('close', (code, signal) => resolve({ ok: code === 0, code: code ?? 1, signal, output }))
+    // A grandchild that outlives its parent would hold the pipes open, and 'close' back, for ever.
+    child.on('exit', () => detached && killGroup(child.pid))
+    child.on('close', (code, signal) => {
+      clearTimeout(watchdog)
+      groups.delete(child.pid)
+      resolve({ ok: code === 0, code: code ?? 1, signal, output, timedOut })
+    })
   })
 }
 

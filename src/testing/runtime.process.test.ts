@@ -1,0 +1,45 @@
+// testing: what every process test stands on, shown on each runtime.
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { collectGarbage, noGarbageCollection, runtimeArgs, runtimeName } from './runtime.js'
+
+const child: string = fileURLToPath(new URL('children/say-runtime.js', import.meta.url))
+
+test('a child runs on the same runtime, gets its arguments, and answers over its streams', async () => {
+  const running = spawn(process.execPath, [...runtimeArgs, child, 'one', 'two'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const closed = once(running, 'close')
+  let text = ''
+  running.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+  })
+  running.stdin.end('three\n')
+  const [code] = await closed
+  assert.deepEqual(JSON.parse(text), { runtimeName, args: ['one', 'two'], line: 'three', collects: true })
+  assert.equal(code, 0)
+})
+
+test('a killed child is seen to have been killed', async () => {
+  const running = spawn(process.execPath, [...runtimeArgs, child], { stdio: ['pipe', 'ignore', 'inherit'] })
+  const ended = once(running, 'exit')
+  running.kill('SIGKILL')
+  const [code, signal] = await ended
+  assert.deepEqual({ code, signal }, { code: null, signal: 'SIGKILL' })
+})
+
+test('garbage is collected on request', { skip: noGarbageCollection }, async () => {
+  const gone = new WeakRef(makeGarbage())
+  // A WeakRef lives at least to the end of the turn that made it.
+  for (let turn = 0; turn < 100 && gone.deref() !== undefined; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    collectGarbage()
+  }
+  assert.equal(gone.deref(), undefined)
+})
+
+function makeGarbage(): object {
+  return { bytes: new ArrayBuffer(1024) }
+}
