@@ -30,8 +30,8 @@ import {
 import { OwnerLock } from './owner-lock.js'
 
 const KIND = 'barrier'
-const GENERATION = 4
-const ARRIVALS = 16
+export const GENERATION = 4
+export const ARRIVALS = 16
 const PARTIES_MAX = 1023
 
 export interface BarrierOptions extends CreateOptions {

@@ -21,7 +21,7 @@ import {
 } from './handle.js'
 
 const KIND = 'event'
-const AUTO = 1
+export const AUTO = 1
 const MANUAL = 2
 
 export interface EventOptions extends CreateOptions {

@@ -18,8 +18,8 @@ import { MemlaneError } from '../errors.js'
 import { FOREVER, type Memory, NOBODY, Wait } from '../memory/index.js'
 import { type Segment, slotOf } from '../segment/index.js'
 
-const WAITERS = 1 << 30
-const TOKEN = WAITERS - 1
+export const WAITERS: number = 1 << 30
+export const TOKEN: number = WAITERS - 1
 
 /** Looks at a taken word this often before sleeping: about as long as a short critical section plus a hand-over. */
 const SPINS = 60

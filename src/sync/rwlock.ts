@@ -33,10 +33,10 @@ import {
 import { BUSY, OwnerLock, RECOVERED, TAKEN } from './owner-lock.js'
 
 const KIND = 'rwlock'
-const NEWS = 4
+export const NEWS = 4
 const GATE = 8
-const READERS = 64
-const LINE = 64
+export const READERS = 64
+export const LINE = 64
 /** A draining writer looks for dead readers this often, in milliseconds. */
 const SLICE = 5
 /** Readers look at the writer's word this often before sleeping. */

@@ -25,7 +25,7 @@ import {
 } from './handle.js'
 
 const KIND = 'semaphore'
-const PERMITS = 64
+export const PERMITS = 64
 const PERMITS_MAX = 65_536
 /** Sleepers look for dead holders this often, in milliseconds: there is no single holder whose life could be watched. */
 const SLICE = 8

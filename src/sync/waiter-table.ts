@@ -15,10 +15,10 @@
 import { MemlaneError } from '../errors.js'
 import type { Segment } from '../segment/index.js'
 
-const CAPACITY = 1024
-const ENTRIES = 8
+export const CAPACITY = 1024
+export const ENTRIES = 8
 const NONE = 0
-const CALLED = -1
+export const CALLED = -1
 
 export class WaiterTable {
   /** Bytes it takes. */
