@@ -1,0 +1,448 @@
+// interop/membridge: an object used as one area of values, with a cursor and a lock.
+
+import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
+import type { Memory } from '../../memory/index.js'
+import { parseTimeout } from '../../sizes.js'
+import type { Attachment } from './attachment.js'
+import {
+  checkBigInt,
+  extent,
+  extentOf,
+  getAll,
+  getFixed,
+  getText,
+  isBytes,
+  type Scratch,
+  SHORT_BYTES,
+  setInt,
+  tooShort,
+  withScratch,
+} from './codec.js'
+import {
+  checkSchema,
+  Int,
+  type Mixed,
+  type Scalar,
+  type SchemaEntry,
+  sizeOf,
+  type Tag,
+  type TagTypes,
+  unsupported,
+  type Values,
+} from './values.js'
+import { DATA } from './view.layout.js'
+import { type LockState, ViewLock } from './view-lock.js'
+
+/** How long an operation may wait for the lock. */
+export interface ViewOptions {
+  /** Milliseconds; default for ever. The options of one call come before those of `map()`. */
+  timeout?: number
+}
+
+/**
+ * The area of values in a shared memory, byte for byte that of the Python package: everything behind the lock word.
+ *
+ * Each view has a cursor of its own, which begins at 0; nothing in the memory says what lies where, so both sides must
+ * agree on it. Reads and writes hold the memory's lock, and recover it when a Memlane process was killed with it; a
+ * write that was cut short that way may have changed some of its bytes, see {@link recoveries}.
+ *
+ * @example
+ * import { SharedMemory } from 'memlane/membridge'
+ * using shm = SharedMemory.createOrOpen('/demo', 4096)
+ * using view = shm.map({ timeout: 1000 })
+ * view.write('text')
+ * view.write(3.14)
+ * view.seek(0)
+ * console.log(view.read('str'), view.read('float'))
+ */
+export class MappedView implements Disposable {
+  /** Bytes of the area. */
+  readonly size: number
+  readonly #attachment: Attachment
+  readonly #memory: Memory
+  readonly #view: DataView
+  readonly #lock: ViewLock
+  readonly #timeout: number
+  #cursor = 0
+  #closed = false
+
+  /** @internal Made by `SharedMemory.map`. */
+  constructor(attachment: Attachment, options: ViewOptions) {
+    this.#timeout = parseTimeout(options.timeout)
+    this.#attachment = attachment
+    this.#memory = attachment.map()
+    this.#view = new DataView(this.#memory.buffer, 0, attachment.size)
+    this.#lock = new ViewLock(attachment)
+    this.size = attachment.size - DATA
+    attachment.retain()
+  }
+
+  // ---- writing
+
+  /**
+   * Writes one value at the cursor and moves the cursor behind it, or at `offset` without moving the cursor.
+   *
+   * @param offset bytes from the beginning of the area, 0 to `size`.
+   * @throws {MemlaneError} `ERR_TYPE` (no value of a known type, a lone surrogate), `ERR_RANGE` (a bigint beyond i64, a
+   *   value that would pass the end, empty bytes), `ERR_TIMEOUT`, `ERR_TRUNCATED`, `ERR_CLOSED`; nothing is written then.
+   */
+  write(value: Scalar, offset?: number | null, options?: ViewOptions): void {
+    this.#check()
+    switch (typeof value) {
+      case 'number': {
+        const at = this.#room(offset, 8)
+        const timeout = this.#timeoutOf(options)
+        this.#lock.acquireToWrite(timeout)
+        this.#view.setFloat64(at, value, true)
+        this.#lock.releaseFromWriting()
+        return this.#wrote(offset, 8)
+      }
+      case 'boolean': {
+        const at = this.#room(offset, 1)
+        const timeout = this.#timeoutOf(options)
+        this.#lock.acquireToWrite(timeout)
+        this.#view.setUint8(at, value ? 1 : 0)
+        this.#lock.releaseFromWriting()
+        return this.#wrote(offset, 1)
+      }
+      case 'bigint': {
+        checkBigInt(value, 'value')
+        const at = this.#room(offset, 8)
+        const timeout = this.#timeoutOf(options)
+        this.#lock.acquireToWrite(timeout)
+        this.#view.setBigInt64(at, value, true)
+        this.#lock.releaseFromWriting()
+        return this.#wrote(offset, 8)
+      }
+      case 'string':
+        return this.#writeScratch((scratch) => scratch.put(value, 'value'), offset, options)
+    }
+    if (value instanceof Int) {
+      const at = this.#room(offset, 8)
+      const timeout = this.#timeoutOf(options)
+      this.#lock.acquireToWrite(timeout)
+      setInt(this.#view, at, value.value)
+      this.#lock.releaseFromWriting()
+      return this.#wrote(offset, 8)
+    }
+    if (!isBytes(value)) throw unsupported('value', value)
+    this.#writeBytes(value, value.length, offset, options)
+  }
+
+  /**
+   * Writes values one behind the other; an element may be a list of values, whose elements stand in its place.
+   *
+   * @throws {MemlaneError} as {@link write}; an empty list is `ERR_RANGE`.
+   * @example
+   * import { int, SharedMemory } from 'memlane/membridge'
+   * using shm = SharedMemory.create('/mixed', 4096, { replace: true })
+   * using view = shm.map()
+   * view.writeMixed(['a', [1.5, 2.5], true, int(7)])
+   */
+  writeMixed(items: readonly Mixed[], offset?: number | null, options?: ViewOptions): void {
+    this.#check()
+    if (!Array.isArray(items)) throw wrongType('items', 'an array of values', items)
+    this.#writeScratch((scratch) => scratch.putAll(items, 'items', true), offset, options)
+  }
+
+  #writeScratch(
+    fill: (scratch: Scratch) => void,
+    offset: number | null | undefined,
+    options: ViewOptions | undefined,
+  ): void {
+    withScratch(fill, (scratch) => {
+      this.#check() // a getter in the list may have closed us
+      this.#writeBytes(scratch.bytes, scratch.length, offset, options)
+    })
+  }
+
+  #writeBytes(
+    bytes: Uint8Array,
+    length: number,
+    offset: number | null | undefined,
+    options: ViewOptions | undefined,
+  ): void {
+    if (length === 0) throw outOfRange('the length of what is written', '1 or more bytes', 0)
+    const at = this.#room(offset, length)
+    const timeout = this.#timeoutOf(options)
+    const target = this.#memory.u8
+    this.#lock.acquireToWrite(timeout)
+    try {
+      if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) target[at + i] = bytes[i]!
+      else target.set(length === bytes.length ? bytes : bytes.subarray(0, length), at)
+    } finally {
+      this.#lock.releaseFromWriting()
+    }
+    this.#wrote(offset, length)
+  }
+
+  #wrote(offset: number | null | undefined, length: number): void {
+    if (offset === undefined || offset === null) this.#cursor += length
+    this.#memory.checkWhole(this.#attachment.name)
+  }
+
+  // ---- reading
+
+  /**
+   * Reads one value at the cursor and moves the cursor behind it.
+   *
+   * @throws {MemlaneError} `ERR_TYPE` (unknown tag), `ERR_RANGE` (too few bytes before the end, or an `int` beyond
+   *   2^53 - 1), `ERR_TIMEOUT`, `ERR_TRUNCATED`, `ERR_CLOSED`; the cursor stays where it was then.
+   */
+  read<T extends Tag>(tag: T, options?: ViewOptions): TagTypes[T]
+  read(tag: Tag, options?: ViewOptions): unknown {
+    this.#check()
+    const size = sizeOf(tag)
+    const left = this.size - this.#cursor
+    if (size > left) throw tooShort(tag, size, left)
+    const at = DATA + this.#cursor
+    const timeout = this.#timeoutOf(options)
+    if (tag === 'str') return this.#readText(at, timeout)
+    let value: unknown
+    this.#lock.acquireToRead(timeout)
+    try {
+      value = getFixed(this.#view, tag, at)
+    } finally {
+      this.#lock.releaseFromReading()
+    }
+    this.#memory.checkWhole(this.#attachment.name)
+    this.#cursor += size
+    return value
+  }
+
+  #readText(at: number, timeout: number): string {
+    return withScratch(
+      (scratch) => {
+        this.#lock.acquireToRead(timeout)
+        try {
+          this.#copyOut(scratch, at, extent(this.#view, 'str', at, DATA + this.size))
+        } finally {
+          this.#lock.releaseFromReading()
+        }
+        this.#memory.checkWhole(this.#attachment.name)
+      },
+      (scratch) => {
+        const text = getText(scratch.bytes, 4, scratch.length)
+        this.#cursor += scratch.length
+        return text
+      },
+    )
+  }
+
+  /**
+   * Reads values by a schema of `[tag, count]` pairs, at the cursor, which moves behind them, or at `offset`, and the
+   * cursor stays. Count 1 gives the value itself, any other count (0 too) a list.
+   *
+   * @throws {MemlaneError} as {@link read}; at or behind the end of the area an empty schema too is `ERR_RANGE`.
+   * @example
+   * import { SharedMemory } from 'memlane/membridge'
+   * using shm = SharedMemory.open('/mixed')
+   * using view = shm.map()
+   * const [name, pair, flag] = view.readMixed([['str', 1], ['float', 2], ['bool', 1]])
+   * console.log(name.length, pair[0], flag)
+   */
+  readMixed<const S extends readonly SchemaEntry[]>(
+    schema: S,
+    offset?: number | null,
+    options?: ViewOptions,
+  ): Values<S> {
+    this.#check()
+    const checked = checkSchema(schema)
+    this.#check()
+    const from = this.#position(offset)
+    if (from >= this.size)
+      throw outOfRange('the place to read from', `before the end of the area at ${this.size}`, from)
+    const timeout = this.#timeoutOf(options)
+    return withScratch(
+      (scratch) => {
+        this.#lock.acquireToRead(timeout)
+        try {
+          this.#copyOut(scratch, DATA + from, extentOf(this.#view, checked, DATA + from, DATA + this.size))
+        } finally {
+          this.#lock.releaseFromReading()
+        }
+        this.#memory.checkWhole(this.#attachment.name)
+      },
+      (scratch) => {
+        const values = getAll(scratch.bytes, scratch.view, checked, 0, scratch.length) as Values<S>
+        if (offset === undefined || offset === null) this.#cursor += scratch.length
+        return values
+      },
+    )
+  }
+
+  /**
+   * A copy of raw bytes; the cursor stays.
+   *
+   * @param offset bytes from the beginning of the area.
+   * @param length 1 or more bytes.
+   * @throws {MemlaneError} `ERR_TYPE`, `ERR_RANGE`, `ERR_TIMEOUT`, `ERR_TRUNCATED`, `ERR_CLOSED`.
+   */
+  readRange(offset: number, length: number, options?: ViewOptions): Uint8Array {
+    this.#check()
+    const from = this.#position(offset)
+    if (typeof length !== 'number') throw wrongType('length', 'a number of bytes', length)
+    if (!Number.isInteger(length) || length < 1) throw outOfRange('length', '1 or more bytes', length)
+    if (length > this.size - from) throw this.#passesEnd(from, length)
+    const timeout = this.#timeoutOf(options)
+    const bytes = newBytes(length)
+    this.#lock.acquireToRead(timeout)
+    try {
+      bytes.set(this.#memory.u8.subarray(DATA + from, DATA + from + length))
+    } finally {
+      this.#lock.releaseFromReading()
+    }
+    this.#memory.checkWhole(this.#attachment.name)
+    return bytes
+  }
+
+  /** A copy of the whole area. @throws {MemlaneError} as {@link readRange}. */
+  readAll(options?: ViewOptions): Uint8Array {
+    return this.readRange(0, this.size, options)
+  }
+
+  #copyOut(scratch: Scratch, at: number, length: number): void {
+    scratch.reserve(length)
+    const { bytes } = scratch
+    const { u8 } = this.#memory
+    if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) bytes[i] = u8[at + i]!
+    else bytes.set(u8.subarray(at, at + length))
+    scratch.length = length
+  }
+
+  // ---- cursor
+
+  /** Moves the cursor. @param position 0 to `size`. @throws {MemlaneError} `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`. */
+  seek(position: number = 0): void {
+    this.#check()
+    this.#cursor = this.#position(position)
+  }
+
+  /** Where the cursor is: bytes from the beginning of the area. @throws {MemlaneError} `ERR_CLOSED`. */
+  tell(): number {
+    this.#check()
+    return this.#cursor
+  }
+
+  /** Fills the area with zeros; the cursor stays. @throws {MemlaneError} `ERR_TIMEOUT`, `ERR_TRUNCATED`, `ERR_CLOSED`. */
+  zero(options?: ViewOptions): void {
+    this.#check()
+    const timeout = this.#timeoutOf(options)
+    this.#lock.acquireToWrite(timeout)
+    try {
+      this.#memory.u8.fill(0, DATA, DATA + this.size)
+    } finally {
+      this.#lock.releaseFromWriting()
+    }
+    this.#memory.checkWhole(this.#attachment.name)
+  }
+
+  // ---- lock
+
+  /** Readers inside just now. @throws {MemlaneError} `ERR_CLOSED`. */
+  get readerCount(): number {
+    this.#check()
+    const lock = this.#lock.state
+    if (lock.state === 'readers') return lock.readers
+    return lock.state === 'memlane' ? lock.readers + (lock.writing ? 0 : 1) : 0
+  }
+
+  /** True while a writer is inside, or the word of a dead one stands. @throws {MemlaneError} `ERR_CLOSED`. */
+  get isWriteLocked(): boolean {
+    this.#check()
+    const lock = this.#lock.state
+    return lock.state === 'writer' || (lock.state === 'memlane' && lock.writing)
+  }
+
+  /** What the lock word says. @throws {MemlaneError} `ERR_CLOSED`. */
+  get lockState(): LockState {
+    this.#check()
+    return this.#lock.state
+  }
+
+  /** How often this view took the lock from a Memlane process that was killed with it. */
+  get recoveries(): number {
+    return this.#lock.recoveries
+  }
+
+  /**
+   * Frees a lock that a dead Python process has left: its word looks the same as that of a live one, so only you can
+   * know. Locks of Memlane processes need no help.
+   *
+   * Breaking the lock of a live Python process lets others in beside it; a reader broken that way leaves -1 behind.
+   *
+   * @returns true when there was a lock.
+   * @throws {MemlaneError} `ERR_BUSY` when a live Memlane process holds it, `ERR_CLOSED`.
+   */
+  breakLock(): boolean {
+    this.#check()
+    return this.#lock.break()
+  }
+
+  // ---- end
+
+  /** True after {@link close}. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Gives back this view; the memory and other views stay. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#attachment.release()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  toString(): string {
+    if (this.#closed) return 'MappedView(closed)'
+    return `MappedView(data_size=${this.size}, readers=${this.readerCount}, write_locked=${this.isWriteLocked})`
+  }
+
+  // ---- checks
+
+  #check(): void {
+    if (this.#closed)
+      throw new MemlaneError('ERR_CLOSED', `the view of ${JSON.stringify(this.#attachment.name)} is closed`)
+  }
+
+  #position(offset: number | null | undefined): number {
+    if (offset === undefined || offset === null) return this.#cursor
+    if (typeof offset !== 'number') throw wrongType('offset', 'a number of bytes', offset)
+    if (!Number.isInteger(offset) || offset < 0 || offset > this.size) {
+      throw outOfRange('offset', `a whole number from 0 to ${this.size}`, offset)
+    }
+    return offset
+  }
+
+  /** Where `length` bytes go, in bytes of the object. */
+  #room(offset: number | null | undefined, length: number): number {
+    const from = this.#position(offset)
+    if (length > this.size - from) throw this.#passesEnd(from, length)
+    return DATA + from
+  }
+
+  #passesEnd(from: number, length: number): MemlaneError {
+    return new MemlaneError(
+      'ERR_RANGE',
+      `${length} byte(s) at offset ${from} would pass the end of the area at ${this.size}`,
+    )
+  }
+
+  #timeoutOf(options: ViewOptions | undefined): number {
+    return options?.timeout === undefined ? this.#timeout : parseTimeout(options.timeout)
+  }
+}
+
+function newBytes(length: number): Uint8Array {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    throw new MemlaneError('ERR_TOO_LARGE', `no private buffer of ${length} bytes can be had in this runtime`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,223 @@
+// interop/membridge: taking and leaving the lock of a view. view.layout.ts says what its word may hold.
+//
+// Uncontended it is one CAS in and one CAS out. A waiter spins a little and then sleeps: on a holder of ours in the
+// kernel, to be woken by it or by its death; on the package, which wakes nobody, in naps that grow with the wait.
+
+import { MemlaneError } from '../../errors.js'
+import { type Memory, NOBODY } from '../../memory/index.js'
+import type { Attachment, Holder } from './attachment.js'
+import {
+  FOREIGN_WRITER,
+  FREE,
+  hasWaiters,
+  holderOf,
+  isOurs,
+  isWriter,
+  LOCK,
+  MOST_READERS,
+  readersLeft,
+  sameHolder,
+  withReaders,
+  withWaiters,
+} from './view.layout.js'
+
+/** Looks at the word before the first sleep: some microseconds. */
+const SPINS = 300
+/** Naps, in milliseconds: the first, the longest, and what part of the wait so far one may take. */
+const FIRST_NAP = 0.05
+const LONGEST_NAP = 2
+const NAP_SHARE = 1 / 8
+/** A sleeper on one of ours looks again this often, in milliseconds, should a wake have gone to somebody who died of it. */
+const SLICE = 20
+/** How long a writer may keep new readers of the package out while it waits for those inside, in milliseconds. */
+const DRAIN = 5
+/** How long it then leaves the word to others, in milliseconds. */
+const AFTER_DRAIN = 20
+
+/** Who has the lock, as far as the word tells. */
+export type LockState =
+  | { readonly state: 'free' }
+  | { readonly state: 'readers'; readonly readers: number }
+  | { readonly state: 'writer' }
+  | {
+      readonly state: 'memlane'
+      readonly writing: boolean
+      readonly alive: boolean
+      readonly readers: number
+      readonly lock: number
+    }
+  | { readonly state: 'unknown'; readonly word: number }
+
+/** What a lock word says. Anything but `free`, and `memlane` that is alive, may be a lock whose holder is gone. */
+export function lockState(memory: Memory): LockState {
+  const word = memory.load(LOCK)
+  if (word === FREE) return { state: 'free' }
+  if (word > 0) return { state: 'readers', readers: word }
+  if (word === FOREIGN_WRITER) return { state: 'writer' }
+  if (!isOurs(word)) return { state: 'unknown', word }
+  const lock = holderOf(word)
+  return { state: 'memlane', writing: isWriter(word), alive: memory.isLocked(lock), readers: readersLeft(word), lock }
+}
+
+export class ViewLock {
+  readonly #name: string
+  readonly #memory: Memory
+  readonly #holder: Holder
+  /** How often this handle took the lock over from a handle that died with it. */
+  recoveries = 0
+
+  constructor(attachment: Attachment) {
+    this.#name = attachment.name
+    this.#memory = attachment.map()
+    this.#holder = attachment.holder()
+  }
+
+  /** @throws MemlaneError `ERR_TIMEOUT`. */
+  acquireToRead(timeout: number): void {
+    // SYNC: "what the last holder wrote is visible to the next"
+    if (this.#memory.compareExchange(LOCK, FREE, this.#holder.reading) !== FREE)
+      this.#acquire(this.#holder.reading, timeout)
+  }
+
+  /** @throws MemlaneError `ERR_TIMEOUT`. */
+  acquireToWrite(timeout: number): void {
+    // SYNC: "what the last holder wrote is visible to the next"
+    if (this.#memory.compareExchange(LOCK, FREE, this.#holder.writing) !== FREE)
+      this.#acquire(this.#holder.writing, timeout)
+  }
+
+  releaseFromReading(): void {
+    this.#release(this.#holder.reading)
+  }
+
+  releaseFromWriting(): void {
+    this.#release(this.#holder.writing)
+  }
+
+  #release(mine: number): void {
+    // SYNC: "what the last holder wrote is visible to the next"
+    let word = this.#memory.compareExchange(LOCK, mine, FREE)
+    if (word === mine) return
+    // Somebody sleeps, or readers of the package were inside; or the word is not ours any more: a creator of the
+    // package has reset it, or breakLock() was called.
+    while (word < FOREIGN_WRITER && sameHolder(word, mine)) {
+      // Below 0 only after a reader of the package whose lock had been broken left all the same.
+      const seen = this.#memory.compareExchange(LOCK, word, Math.max(FREE, readersLeft(word)))
+      if (seen === word) {
+        if (hasWaiters(word)) this.#memory.wake(LOCK, 1)
+        return
+      }
+      word = seen
+    }
+  }
+
+  #acquire(mine: number, timeout: number): void {
+    const memory = this.#memory
+    const start = performance.now()
+    const left = (): number => (timeout < 0 ? Number.POSITIVE_INFINITY : timeout - (performance.now() - start))
+    let spins = SPINS
+    // Once slept, this waiter cannot know whether others sleep: it takes the word with the waiters bit set.
+    let slept = false
+    for (;;) {
+      const word = memory.load(LOCK)
+      const claim = slept ? withWaiters(mine) : mine
+      if (word === FREE) {
+        if (memory.compareExchange(LOCK, FREE, claim) === FREE) return
+        continue
+      }
+      if (word > 0 && word <= MOST_READERS) {
+        if (memory.compareExchange(LOCK, word, withReaders(claim, word)) !== word) continue
+        if (this.#enter(mine, left())) return
+      } else if (spins > 0) {
+        spins--
+        continue
+      } else if (isOurs(word) && (sameHolder(word, mine) || !memory.isLocked(holderOf(word)))) {
+        const heir = withReaders(hasWaiters(word) ? withWaiters(mine) : claim, readersLeft(word))
+        if (memory.compareExchange(LOCK, word, heir) !== word) continue
+        this.recoveries++
+        if (this.#enter(mine, left())) return
+      }
+      const remaining = left()
+      if (remaining <= 0) {
+        if (slept) memory.wake(LOCK, 1) // a wake may have come to us in vain
+        throw this.#timedOut(timeout)
+      }
+      slept = this.#sleep(Math.min(remaining, SLICE), performance.now() - start) || slept
+    }
+  }
+
+  /** Holding the word: a writer waits until the readers of the package are out. False: given back, after a while. */
+  #enter(mine: number, left: number): boolean {
+    if (!isWriter(mine)) return true
+    const memory = this.#memory
+    const start = performance.now()
+    for (let looks = 0; ; looks++) {
+      const word = memory.load(LOCK)
+      if (!isOurs(word) || !sameHolder(word, mine)) return false
+      if (readersLeft(word) === 0) return true
+      const waited = performance.now() - start
+      if (waited > Math.min(DRAIN, left)) {
+        if (memory.compareExchange(LOCK, word, readersLeft(word)) !== word) continue
+        if (hasWaiters(word)) memory.wake(LOCK, 1)
+        // Those readers are slow, or dead for good: let others in for longer than they were kept out.
+        memory.wait(LOCK, readersLeft(word), Math.max(0, Math.min(AFTER_DRAIN, left - waited)), NOBODY)
+        return false
+      }
+      if (looks > SPINS) memory.wait(LOCK, word, FIRST_NAP, NOBODY)
+    }
+  }
+
+  /** One sleep of at most `longest` milliseconds. @returns true when the sleeper had announced itself to one of ours. */
+  #sleep(longest: number, waited: number): boolean {
+    const memory = this.#memory
+    let word = memory.load(LOCK)
+    if (word === FREE) return false
+    if (isOurs(word)) {
+      const announced = withWaiters(word)
+      if (word !== announced && memory.compareExchange(LOCK, word, announced) !== word) return false
+      word = announced
+      memory.wait(LOCK, word, longest, holderOf(word))
+      return true
+    }
+    memory.wait(LOCK, word, Math.min(longest, LONGEST_NAP, Math.max(FIRST_NAP, waited * NAP_SHARE)), NOBODY)
+    return false
+  }
+
+  #timedOut(timeout: number): MemlaneError {
+    const state = lockState(this.#memory)
+    const who =
+      state.state === 'memlane'
+        ? `a live Memlane handle ${state.writing ? 'writes' : 'reads'}`
+        : state.state === 'readers'
+          ? `${state.readers} reader(s) of another program are inside, or were when they died`
+          : state.state === 'writer'
+            ? 'a writer of another program is inside, or was when it died'
+            : `the lock word is ${this.#memory.load(LOCK)}`
+    return new MemlaneError(
+      'ERR_TIMEOUT',
+      `${JSON.stringify(this.#name)}: the lock was not free within ${timeout} ms: ${who}. If that program is gone for certain, view.breakLock() frees it`,
+    )
+  }
+
+  get state(): LockState {
+    return lockState(this.#memory)
+  }
+
+  /** @returns true when there was a lock to break. @throws MemlaneError `ERR_BUSY` when the holder is known to live. */
+  break(): boolean {
+    const memory = this.#memory
+    for (;;) {
+      const word = memory.load(LOCK)
+      if (word === FREE) return false
+      if (isOurs(word) && memory.isLocked(holderOf(word))) {
+        throw new MemlaneError(
+          'ERR_BUSY',
+          `${JSON.stringify(this.#name)}: a live Memlane process holds the lock; it is never taken from it`,
+        )
+      }
+      if (memory.compareExchange(LOCK, word, isOurs(word) ? readersLeft(word) : FREE) !== word) continue
+      memory.wake(LOCK, 2 ** 30)
+      return true
+    }
+  }
+}
