@@ -5,6 +5,7 @@
 #include "layout.h"
 #include "posix.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
 #include <node_api.h>
@@ -444,7 +445,16 @@ static void define(napi_env env, napi_value exports, const char *name, napi_call
 
 static void constant(napi_env env, napi_value object, const char *name, double value) { napi_set_named_property(env, object, name, number(env, value)); }
 
+/* A worker that was the only one to load the addon unloads it when it ends; the waiter threads and the fault handler
+ * still run its code, so it stays for the life of the process. */
+static pthread_once_t stay_once = PTHREAD_ONCE_INIT;
+static void stay_loaded(void) {
+  Dl_info self;
+  if (dladdr((void *)(uintptr_t)&stay_loaded, &self) != 0) (void)dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  pthread_once(&stay_once, stay_loaded);
   environment *e = calloc(1, sizeof *e);
   if (e == NULL) return NULL;
   define(env, exports, "open", f_open, e);
@@ -481,6 +491,7 @@ NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value e
   CONSTANT(WAIT_DEAD);
   CONSTANT(WAIT_CLOSED);
   CONSTANT(WATCH_SLICE_MS);
+  CONSTANT(RELOOK_MS);
   CONSTANT(MAX_MAPPINGS);
   CONSTANT(STAT_SIZE);
   CONSTANT(STAT_COMMITTED);

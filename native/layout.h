@@ -17,6 +17,9 @@
 /* How often a parked waiter asks the kernel whether the holder it waits for is still alive. */
 #define WATCH_SLICE_MS 5
 
+/* How often any other parked waiter looks at its word again: whoever changed it may have been killed before the wake. */
+#define RELOOK_MS 100
+
 /* Mappings a process may have at once; one word each tells how many of its pages a fault replaced by zeros. */
 #define MAX_MAPPINGS 8192
 

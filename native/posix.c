@@ -342,8 +342,9 @@ void mapping_release(mapping *m) {
         break;
       }
     }
-    munmap(m->address, m->length);
+    /* First out of the handler's table: once unmapped, the addresses may be anybody's. */
     atomic_store_explicit(&regions[m->fault_slot].end, 0, memory_order_release);
+    munmap(m->address, m->length);
     free(m);
   }
   pthread_mutex_unlock(&mappings_lock);
@@ -408,17 +409,13 @@ int word_wait(uint32_t *word, uint32_t expected, double timeout_ms, int watch_fd
     uint64_t now = now_ns();
     if (now >= deadline) return WAIT_TIMED_OUT;
     if (watch_fd >= 0 && byte_held(watch_fd, watch_byte) == 0) return WAIT_DEAD;
-    uint64_t until = deadline;
-    if (watch_fd >= 0 && until - now > WATCH_SLICE_MS * 1000000u) until = now + WATCH_SLICE_MS * 1000000u;
-    struct timespec span, *limit = NULL;
-    if (until != UINT64_MAX) {
-      span.tv_sec = (time_t)((until - now) / 1000000000u);
-      span.tv_nsec = (long)((until - now) % 1000000000u);
-      limit = &span;
-    }
-    long r = syscall(SYS_futex, word, FUTEX_WAIT, expected, limit, NULL, 0);
+    uint64_t slice = (watch_fd >= 0 ? WATCH_SLICE_MS : RELOOK_MS) * 1000000u;
+    uint64_t span = deadline - now < slice ? deadline - now : slice;
+    struct timespec limit = {(time_t)(span / 1000000000u), (long)(span % 1000000000u)};
+    long r = syscall(SYS_futex, word, FUTEX_WAIT, expected, &limit, NULL, 0);
     if (r == 0) return WAIT_WOKEN;
     if (errno == EAGAIN) return WAIT_CHANGED;
-    if (errno != EINTR && errno != ETIMEDOUT) return -errno;
+    /* EFAULT: a peer has cut the file below the word; the next look mends the page. */
+    if (errno != EINTR && errno != ETIMEDOUT && errno != EFAULT) return -errno;
   }
 }

@@ -75,19 +75,23 @@ static void ring(lane *l) {
   syscall(SYS_futex, &l->control, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL, NULL, 0);
 }
 
-/* Reports what has ended and says when to look again. woken: the word that the kernel named, or NULL. */
-static uint64_t sweep(lane *l, uint32_t *woken) {
+/* Reports what has ended and says when to look again. woken: the word that the kernel named, or NULL; answered: somebody
+ * still waited on it. */
+static uint64_t sweep(lane *l, uint32_t *woken, bool *answered) {
   mapping *released[LANE_WAITS];
   uint32_t releases = 0;
   uint64_t now = now_ns(), next = UINT64_MAX;
   int last_fd = -1, last_held = 1;
   uint64_t last_byte = 0;
+  *answered = false;
   pthread_mutex_lock(&lanes_lock);
+  if (l->count > 0) next = now + RELOOK_MS * 1000000u;
   for (uint32_t i = 0; i < l->count;) {
     wait *w = &l->waits[i];
     int result = -1;
     if (w->word == woken) {
       result = WAIT_WOKEN;
+      *answered = true;
     } else if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) != w->expected) {
       result = WAIT_CHANGED;
     } else if (now >= w->deadline) {
@@ -118,14 +122,19 @@ static void *lane_thread(void *argument) {
   lane *l = argument;
   struct waitv words[LANE_WAITS + 1];
   mapping *kept[LANE_WAITS];
+  uint32_t count = 0;
   uint32_t *woken = NULL;
   bool poll = false;
   for (;;) {
-    uint64_t until = sweep(l, woken);
+    bool answered;
+    uint64_t until = sweep(l, woken, &answered);
+    /* The wait that took this wake was cancelled before it could be reported: the wake belongs to somebody else. */
+    if (woken != NULL && !answered) word_wake(woken, 1);
     woken = NULL;
+    for (uint32_t i = 0; i < count; i++) mapping_release(kept[i]);
     memset(words, 0, sizeof words);
     pthread_mutex_lock(&lanes_lock);
-    uint32_t count = l->count;
+    count = l->count;
     words[0].address = (uint64_t)(uintptr_t)&l->control;
     words[0].value = __atomic_load_n(&l->control, __ATOMIC_SEQ_CST);
     words[0].flags = WAITV_U32 | WAITV_PRIVATE;
@@ -136,14 +145,15 @@ static void *lane_thread(void *argument) {
       words[i + 1].flags = WAITV_U32;
       /* A wait added since the sweep may end sooner. */
       if (w->deadline < until) until = w->deadline;
+      if (until == UINT64_MAX) until = now_ns() + RELOOK_MS * 1000000u;
       if (w->watch_fd >= 0 && until > now_ns() + WATCH_SLICE_MS * 1000000u) until = now_ns() + WATCH_SLICE_MS * 1000000u;
       kept[i] = w->m;
       mapping_retain(w->m); /* the words must stay mapped while the kernel looks at them */
     }
     pthread_mutex_unlock(&lanes_lock);
     long r;
+    struct timespec tick = {0, 1000000};
     if (poll) {
-      struct timespec tick = {0, 1000000};
       r = -1;
       errno = ETIMEDOUT;
       if (count == 0) syscall(SYS_futex, &l->control, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (uint32_t)words[0].value, NULL, NULL, 0);
@@ -153,8 +163,9 @@ static void *lane_thread(void *argument) {
       r = syscall(SYS_futex_waitv, words, count + 1, 0, until == UINT64_MAX ? NULL : &limit, CLOCK_MONOTONIC);
     }
     if (r > 0 && (uint32_t)r <= count) woken = (uint32_t *)(uintptr_t)words[r].address;
-    else if (r < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) poll = true;
-    for (uint32_t i = 0; i < count; i++) mapping_release(kept[i]);
+    else if (r < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL)) poll = true;
+    /* EFAULT: a peer has cut the file below a word; the next sweep touches the word and the fault handler mends the page. */
+    else if (r < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) nanosleep(&tick, NULL);
   }
   return NULL;
 }

@@ -11,6 +11,7 @@ export const WAIT_DEAD: number = 3
 export const WAIT_CLOSED: number = 4
 
 export const WATCH_SLICE_MS: number = 5
+export const RELOOK_MS: number = 100
 export const MAX_MAPPINGS: number = 8192
 
 export const STAT_SIZE: number = 0

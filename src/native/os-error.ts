@@ -7,11 +7,13 @@ import { addon } from './load.js'
 
 const ENOENT = 2
 const EIO = 5
+const ENXIO = 6
 const EBADF = 9
 const EAGAIN = 11
 const ENOMEM = 12
 const EACCES = 13
 const EEXIST = 17
+const EISDIR = 21
 const EINVAL = 22
 const ENFILE = 23
 const EMFILE = 24
@@ -51,6 +53,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   [EROFS]: 'ERR_PERMISSION',
   [ELOOP]: 'ERR_FOREIGN',
   [EBADF]: 'ERR_FOREIGN',
+  [EISDIR]: 'ERR_FOREIGN',
+  [ENXIO]: 'ERR_FOREIGN',
   [EMFILE]: 'ERR_LIMIT',
   [ENFILE]: 'ERR_LIMIT',
   [ENOLCK]: 'ERR_LIMIT',
@@ -66,6 +70,8 @@ const HINTS: Readonly<Record<number, string>> = {
   [EACCES]: 'the object belongs to another user or its mode forbids it',
   [ELOOP]: 'the name is a symbolic link, which is never followed',
   [EBADF]: 'the name is not a regular file',
+  [EISDIR]: 'the name is a folder',
+  [ENXIO]: 'the name is a socket or a device',
   [EMFILE]: 'the process has no descriptors or mappings left; every open handle holds one descriptor (ulimit -n)',
   [ENFILE]: 'the machine has no descriptors left',
   [ENOMEM]: 'out of memory, address space or mappings (vm.max_map_count)',
