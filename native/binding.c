@@ -361,7 +361,7 @@ static napi_value f_wait(napi_env env, napi_callback_info info) {
   ARGUMENTS(5);
   wait_arguments w;
   if (!get_wait(env, e, argv, &w)) return integer(env, -EINVAL);
-  return integer(env, word_wait(w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
+  return integer(env, word_wait(w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte, w.h->m->read_only));
 }
 
 static void on_wait_done(void *owner, double id, int result) {

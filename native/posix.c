@@ -351,7 +351,12 @@ void mapping_release(mapping *m) {
 }
 
 void mapping_blank(mapping *m) {
-  mmap(m->address, m->length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  pthread_mutex_lock(&mappings_lock);
+  if (m->references <= 2) { /* the handle that closes and its buffer */
+    mmap(m->address, m->length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    m->inode = UINT64_MAX; /* nobody may come to share it */
+  }
+  pthread_mutex_unlock(&mappings_lock);
 }
 
 /* ---- liveness ------------------------------------------------------------------------------------------ */
@@ -401,7 +406,7 @@ int word_wake(uint32_t *word, int count) {
   return r < 0 ? -errno : (int)r;
 }
 
-int word_wait(uint32_t *word, uint32_t expected, double timeout_ms, int watch_fd, uint64_t watch_byte) {
+int word_wait(uint32_t *word, uint32_t expected, double timeout_ms, int watch_fd, uint64_t watch_byte, bool poll) {
   uint64_t start = now_ns();
   uint64_t deadline = timeout_ms < 0 || timeout_ms > 1e15 ? UINT64_MAX : start + (uint64_t)(timeout_ms * 1e6);
   for (;;) {
@@ -409,6 +414,11 @@ int word_wait(uint32_t *word, uint32_t expected, double timeout_ms, int watch_fd
     uint64_t now = now_ns();
     if (now >= deadline) return WAIT_TIMED_OUT;
     if (watch_fd >= 0 && byte_held(watch_fd, watch_byte) == 0) return WAIT_DEAD;
+    if (poll) {
+      struct timespec tick = {0, deadline - now < 1000000u ? (long)(deadline - now) : 1000000};
+      nanosleep(&tick, NULL);
+      continue;
+    }
     uint64_t slice = (watch_fd >= 0 ? WATCH_SLICE_MS : RELOOK_MS) * 1000000u;
     uint64_t span = deadline - now < slice ? deadline - now : slice;
     struct timespec limit = {(time_t)(span / 1000000000u), (long)(span % 1000000000u)};

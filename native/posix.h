@@ -34,7 +34,7 @@ int object_list(void (*each)(void *context, const char *name), void *context);
 int mapping_acquire(int fd, uint64_t offset, size_t length, bool read_only, mapping **out);
 void mapping_retain(mapping *m);
 void mapping_release(mapping *m);
-/* Lays zero pages over the whole mapping, for buffers that cannot be detached. */
+/* Lays zero pages over the whole mapping, for a buffer that cannot be detached; nothing when other handles use it too. */
 void mapping_blank(mapping *m);
 /* MAX_MAPPINGS words; a word other than 0 counts the pages that a fault replaced. */
 uint32_t *fault_words(void);
@@ -48,8 +48,9 @@ int byte_held(int fd, uint64_t byte);
 
 /* Futex. */
 int word_wake(uint32_t *word, int count);
-/* Blocks the calling thread. watch_fd < 0: nobody's life is watched. timeout_ms < 0: for ever. */
-int word_wait(uint32_t *word, uint32_t expected, double timeout_ms, int watch_fd, uint64_t watch_byte);
+/* Blocks the calling thread. watch_fd < 0: nobody's life is watched. timeout_ms < 0: for ever. poll: looks every
+ * millisecond instead of sleeping on the word, as a wait on a private mapping would make the page a copy of its own. */
+int word_wait(uint32_t *word, uint32_t expected, double timeout_ms, int watch_fd, uint64_t watch_byte, bool poll);
 uint64_t now_ns(void);
 
 /* The waiter threads. `done` is called on a waiter thread, once for each wait that was not cancelled. */

@@ -135,14 +135,19 @@ static void *lane_thread(void *argument) {
     memset(words, 0, sizeof words);
     pthread_mutex_lock(&lanes_lock);
     count = l->count;
+    uint32_t asked = 1;
     words[0].address = (uint64_t)(uintptr_t)&l->control;
     words[0].value = __atomic_load_n(&l->control, __ATOMIC_SEQ_CST);
     words[0].flags = WAITV_U32 | WAITV_PRIVATE;
     for (uint32_t i = 0; i < count; i++) {
       wait *w = &l->waits[i];
-      words[i + 1].address = (uint64_t)(uintptr_t)w->word;
-      words[i + 1].value = w->expected;
-      words[i + 1].flags = WAITV_U32;
+      if (w->m->read_only) { /* see word_wait */
+        if (until > now_ns() + 1000000u) until = now_ns() + 1000000u;
+      } else {
+        words[asked].address = (uint64_t)(uintptr_t)w->word;
+        words[asked].value = w->expected;
+        words[asked++].flags = WAITV_U32;
+      }
       /* A wait added since the sweep may end sooner. */
       if (w->deadline < until) until = w->deadline;
       if (until == UINT64_MAX) until = now_ns() + RELOOK_MS * 1000000u;
@@ -160,9 +165,9 @@ static void *lane_thread(void *argument) {
       else nanosleep(&tick, NULL);
     } else {
       struct timespec limit = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
-      r = syscall(SYS_futex_waitv, words, count + 1, 0, until == UINT64_MAX ? NULL : &limit, CLOCK_MONOTONIC);
+      r = syscall(SYS_futex_waitv, words, asked, 0, until == UINT64_MAX ? NULL : &limit, CLOCK_MONOTONIC);
     }
-    if (r > 0 && (uint32_t)r <= count) woken = (uint32_t *)(uintptr_t)words[r].address;
+    if (r > 0 && (uint32_t)r < asked) woken = (uint32_t *)(uintptr_t)words[r].address;
     else if (r < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL)) poll = true;
     /* EFAULT: a peer has cut the file below a word; the next sweep touches the word and the fault handler mends the page. */
     else if (r < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) nanosleep(&tick, NULL);
