@@ -10,7 +10,7 @@ const guards = [
   ['packed tarball', guard('check-package')],
   ['examples in the docs', guard('check-examples')],
   ['types', [process.execPath, [join(root, 'scripts', 'prepare.mjs'), '--only', 'types']]],
-  ['format and lint', [tool('biome'), ['ci', '--colors=force', root]]],
+  ['format and lint', [tool('biome'), ['ci', '--colors=off', root]]],
   ['import directions', guard('check-imports')],
   ['layout in C and TypeScript', guard('check-layout')],
   ['error codes and their docs', guard('check-errors')],

@@ -80,6 +80,7 @@ async function types({ lenient }) {
     '-p',
     root,
     '--pretty',
+    String(process.stderr.isTTY === true),
   ])
   if (ok) {
     writeFileSync(stamp, digest)

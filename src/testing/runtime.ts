@@ -22,7 +22,8 @@ export const runtimeMajor: number = Number.parseInt(process.versions[runtimeName
 export const runtimeArgs: readonly string[] = runtimeName === 'bun' ? [] : ['--expose-gc']
 
 /** Why a thing cannot be tested where {@link collectGarbage} does nothing; false where it works. Fits the `skip` option of a test. */
-export const noGarbageCollection: string | false = collector() === undefined ? 'this process was started without --expose-gc' : false
+export const noGarbageCollection: string | false =
+  collector() === undefined ? 'this process was started without --expose-gc' : false
 
 /** Collects garbage now, in full. */
 export function collectGarbage(): void {
