@@ -28,6 +28,7 @@ interface AsyncWaits {
 
 export class LocalMemory extends Memory {
   readonly #locks: Int32Array
+  readonly #sleepers: Set<() => void> = new Set()
   readonly #tag: number = 1 + Math.floor(Math.random() * (2 ** 31 - 2))
 
   private constructor(buffer: SharedArrayBuffer, size: number) {
@@ -78,16 +79,36 @@ export class LocalMemory extends Memory {
       const left = end - performance.now()
       if (left <= 0) return Wait.timedOut
       if (watch >= 0 && !this.isLocked(watch)) return Wait.dead
-      // Slices, so that an abort, a close or a death is seen soon: this backend has no thread that could cut a wait short.
-      const slice = Math.min(left, WATCH_SLICE)
-      const waits = Atomics as unknown as AsyncWaits
-      if (waits.waitAsync !== undefined) {
-        const result = waits.waitAsync(this.i32, word, expected, slice)
-        const outcome = result.async ? await result.value : result.value
-        if (outcome === 'ok') return Wait.woken
-      } else {
-        await new Promise((resolve) => setTimeout(resolve, Math.min(slice, 1)))
+      const ended = await this.#sleep(word, expected, watch >= 0 ? Math.min(left, WATCH_SLICE) : left, signal)
+      if (ended === 'ok') return Wait.woken
+    }
+  }
+
+  /** Sleeps until woken, aborted, closed, or the time is over; the caller finds out which. */
+  async #sleep(word: number, expected: number, time: number, signal: AbortSignal | undefined): Promise<string> {
+    const { waitAsync } = Atomics as unknown as AsyncWaits
+    if (waitAsync === undefined) return new Promise((resolve) => setTimeout(resolve, Math.min(time, 1), 'timed-out'))
+    const result = waitAsync(this.i32, word, expected, time)
+    if (!result.async) return result.value
+    let cut = false
+    let stop = (): void => {}
+    const cutShort = new Promise<string>((resolve) => {
+      stop = () => {
+        cut = true
+        resolve('cut')
       }
+    })
+    // A wait cannot be taken back: should a wake still reach this one, it is passed on.
+    result.value.then((how) => {
+      if (cut && how === 'ok') this.wake(word, 1)
+    })
+    this.#sleepers.add(stop)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      return await Promise.race([result.value, cutShort])
+    } finally {
+      this.#sleepers.delete(stop)
+      signal?.removeEventListener('abort', stop)
     }
   }
 
@@ -115,6 +136,7 @@ export class LocalMemory extends Memory {
   override close(): void {
     if (this.closed) return
     this.closed = true
+    for (const stop of this.#sleepers) stop()
     for (let lock = 0; lock < LOCKS; lock++) Atomics.compareExchange(this.#locks, lock, this.#tag, 0)
   }
 }

@@ -16,7 +16,7 @@
 //
 // state      EMPTY → MAKING → READY, moved on only by the holder of the creation lock (liveness lock CREATION).
 // committed  pages of the body that have memory; only grows, by compareExchange, after the pages are there.
-// sum        a checksum over words 0-3, 5-13 and 16-30: everything that never changes once the segment is READY.
+// sum        a checksum over words 0-3, 5-13 and 16-30 and the parameters: all that never changes once it is READY.
 //
 // Crash windows: killed before READY → the creation lock is free and the state is not READY: the next creator starts
 // over from an empty file; an opener says ERR_NOT_FOUND. Killed between committing pages and raising `committed` → the

@@ -5,6 +5,7 @@ import type { Memory } from '../memory/index.js'
 import { identity } from '../native/identity.js'
 import { formatSize, PAGE, roundUp } from '../sizes.js'
 import {
+  EMPTY,
   FORMAT,
   KIND_BYTES,
   MAGIC_HIGH,
@@ -76,11 +77,13 @@ function getU64(memory: Memory, word: number): bigint {
 
 const getNumber = (memory: Memory, word: number): number => memory.u32[word + 1]! * 2 ** 32 + memory.u32[word]!
 
-/** FNV-1a, word by word, over everything that never changes once the segment is ready. */
+/** FNV-1a, word by word, over everything that never changes once the segment is ready, the kind's parameters included. */
 export function checksum(memory: Memory): number {
+  const parametersEnd = PARAMETERS + Math.min(PARAMETERS_MAX, memory.u32[W_PARAMETERS]!)
   let hash = 0x811c9dc5
-  for (let word = 0; word < W_PID + 1; word++) {
+  for (let word = 0; word < Math.ceil(parametersEnd / 4); word++) {
     if (word === W_STATE || word === W_COMMITTED || word === W_SUM) continue
+    if (word > W_PID && word < PARAMETERS / 4) continue
     hash = Math.imul(hash ^ memory.u32[word]!, 0x01000193)
     hash ^= hash >>> 15
   }
@@ -135,7 +138,7 @@ export function stateOf(memory: Memory): number {
 
 /** True for the first bytes of a segment whose creator has not finished: zeros, or our magic without READY. */
 export function isUnfinished(memory: Memory): boolean {
-  if (stateOf(memory) === READY) return false
+  if (stateOf(memory) !== EMPTY && stateOf(memory) !== MAKING) return false
   const magic = memory.u32[W_MAGIC]!
   if (magic === MAGIC_LOW) return memory.u32[W_MAGIC + 1] === MAGIC_HIGH || memory.u32[W_MAGIC + 1] === 0
   if (magic !== 0) return false
@@ -194,6 +197,9 @@ export function readHeader(memory: Memory, fileSize: number, name: string): Head
       `${who} was made before the machine was started anew (boot ${Buffer.from(boot).toString('hex')}); nobody from then is alive. Unlink it and start anew`,
     )
   }
+  if (stateOf(memory) !== READY && stateOf(memory) !== MAKING) {
+    throw new MemlaneError('ERR_CORRUPT', `${who}: state is ${stateOf(memory)}, expected ${READY}`)
+  }
   const slots = memory.u32[W_SLOTS]!
   const participantBytes = getNumber(memory, W_PARTICIPANT_BYTES)
   const bodySize = getNumber(memory, W_BODY_SIZE)
@@ -206,6 +212,8 @@ export function readHeader(memory: Memory, fileSize: number, name: string): Head
     parametersLength > PARAMETERS_MAX ||
     planned.total !== total ||
     planned.body !== getNumber(memory, W_BODY) ||
+    participantBytes % PAGE !== 0 ||
+    bodySize % PAGE !== 0 ||
     memory.u32[W_COMMITTED]! * PAGE > bodySize
   ) {
     throw new MemlaneError(

@@ -72,7 +72,8 @@ function leftWork(memory: Memory, header: Header, slot: number): boolean {
  * @throws MemlaneError `ERR_PARTICIPANTS` when every slot is taken, `ERR_NO_SPACE` when its area has no room.
  */
 export function claimSlot(memory: Memory, header: Header, name: string): Participant {
-  for (const wanted of ['left in order', 'dead']) {
+  // The third round finds what was left in order while the second looked at the dead.
+  for (const wanted of ['left in order', 'dead', 'left in order']) {
     for (let slot = 0; slot < header.slots; slot++) {
       const word = wordOf(slot)
       const free = memory.load(word + S_STATE) === SLOT_FREE

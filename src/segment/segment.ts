@@ -3,12 +3,12 @@
 // Creation is two-phase. Whoever holds the creation lock (a kernel lock, gone with its process) of an object that is
 // not READY makes it; READY is the last store. An opener of a READY segment takes no lock at all.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, wrongType } from '../errors.js'
 import { checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
 import { pause } from '../pause.js'
-import { formatSize, PAGE, roundUp } from '../sizes.js'
+import { formatSize, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
-import { CREATION, READY, W_COMMITTED, W_STATE } from './header.layout.js'
+import { CREATION, READY, SLOTS_MAX, W_COMMITTED, W_STATE } from './header.layout.js'
 import { checkName, namespaceOf, objectName } from './name.js'
 import {
   type Checked,
@@ -85,6 +85,7 @@ export class Segment {
    *   `ERR_KIND`, `ERR_SCHEMA`, `ERR_TOO_SMALL`, `ERR_TRUNCATED`, `ERR_CORRUPT`, `ERR_BOOT`; `ERR_PARTICIPANTS`.
    */
   static open(name: string, options: SegmentOpenOptions = {}): Segment {
+    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
     const checked = checkName(name)
     const namespace = namespaceOf(options.namespace)
     const file = objectName(checked, namespace)
@@ -95,7 +96,7 @@ export class Segment {
       try {
         const segment = attach(checked, namespace, object, options, false)
         if (segment !== undefined) return segment
-        waitForCreator(object, checked, performance.now() - start, options.readOnly === true)
+        waitForCreator(object, checked, performance.now() - start)
       } catch (error) {
         object.close()
         throw error
@@ -168,6 +169,7 @@ export class Segment {
 
   /** Bytes of the body that have memory now; grows, for everybody at once. */
   get committed(): number {
+    this.#checkOpen()
     // SYNC: "pages are there before `committed` says so"
     return this.memory.load(W_COMMITTED) * PAGE
   }
@@ -175,7 +177,7 @@ export class Segment {
   /** This handle's slot. @throws MemlaneError `ERR_CLOSED`, `ERR_READ_ONLY`. */
   get participant(): Participant {
     if (this.#participant !== undefined) return this.#participant
-    if (this.memory.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
+    this.#checkOpen()
     throw new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.name)} was opened read-only`)
   }
 
@@ -196,16 +198,19 @@ export class Segment {
   }
 
   participants(): ParticipantInfo[] {
+    this.#checkOpen()
     return listParticipants(this.memory, this.header, this.#participant)
   }
 
   /**
    * Gives the body memory up to `bytes`, for everybody at once and without moving anything.
    *
-   * @throws MemlaneError `ERR_RANGE` beyond the reserved size, `ERR_NO_SPACE`; nothing has changed then.
+   * @throws MemlaneError `ERR_RANGE` beyond the reserved size, `ERR_NO_SPACE`, `ERR_CLOSED`, `ERR_READ_ONLY`, `ERR_TYPE`;
+   *   nothing has changed then.
    */
   grow(bytes: number): void {
-    const pages = roundUp(bytes, PAGE) / PAGE
+    if (this.#participant === undefined) void this.participant
+    const pages = roundUp(parseInteger(bytes, 'bytes', 0, Number.MAX_SAFE_INTEGER - PAGE), PAGE) / PAGE
     if (pages * PAGE > this.bodySize) {
       throw new MemlaneError(
         'ERR_RANGE',
@@ -241,6 +246,10 @@ export class Segment {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #checkOpen(): void {
+    if (this.memory.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
   }
 }
 
@@ -352,6 +361,9 @@ function finish(
     if (object.memory !== undefined) return undefined
     if (isReady(object)) return undefined
   }
+  // Our look met the file while another creator was cutting it: what we saw says nothing. Look again, with a fresh handle.
+  if (object.memory !== undefined && object.memory.faults !== 0) return undefined
+  if (object.memory !== undefined) refuseInUse(name, object.memory)
   const { body, total } = plan(checked.slots, checked.participantBytes, checked.bodySize)
   const leftovers = object.memory !== undefined
   try {
@@ -370,23 +382,41 @@ function finish(
   }
   // A mapping of what was left has the wrong length: this handle starts over with one of the right length.
   const fresh = leftovers ? ShmObject.open(object.name, { owner: 'any' }) : object
+  if (fresh !== object && fresh.stat().inode !== object.stat().inode) {
+    // Unlinked and made anew by others in this very moment.
+    fresh.close()
+    return undefined
+  }
+  let memory: Memory
   try {
-    const segment = build(name, namespace, fresh.map(total), checked, fresh, options.init)
-    // SYNC: "everything the creator wrote is visible once the state is READY"
-    segment.memory.store(W_STATE, READY)
-    if (leftovers) {
-      object.unlock(CREATION)
-      object.close()
-    }
-    return segment
+    memory = fresh.map(total)
   } catch (error) {
     unlinkObject(object.name)
     if (leftovers) fresh.close()
     throw error
   }
+  const segment = build(name, namespace, memory, checked, fresh, options.init)
+  // SYNC: "everything the creator wrote is visible once the state is READY"
+  memory.store(W_STATE, READY)
+  if (leftovers) {
+    object.unlock(CREATION)
+    object.close()
+  }
+  return segment
 }
 
-/** Header, first participant, body. Everything but READY. */
+/** Whom a killed creator leaves behind is dead too: a live participant means that somebody has spoiled the state word. */
+function refuseInUse(name: string, memory: Memory): void {
+  for (let slot = 0; slot < SLOTS_MAX; slot++) {
+    if (!memory.isLocked(slot)) continue
+    throw new MemlaneError(
+      'ERR_CORRUPT',
+      `${JSON.stringify(name)} is in use (slot ${slot} is alive) but its state is ${stateOf(memory)}, expected ${READY}`,
+    )
+  }
+}
+
+/** Header, first participant, body. Everything but READY. What fails leaves neither name nor memory. */
 function build(
   name: string,
   namespace: string,
@@ -395,12 +425,21 @@ function build(
   object: ShmObject | undefined,
   init: ((segment: Segment) => void) | undefined,
 ): Segment {
-  writeHeader(memory, checked)
-  memory.store(W_COMMITTED, checked.commit / PAGE)
-  const header = readHeader(memory, memory.size, name)
-  const segment = new Segment(name, namespace, memory, header, object, true, claimSlot(memory, header, name))
-  init?.(segment)
-  return segment
+  let segment: Segment | undefined
+  try {
+    writeHeader(memory, checked)
+    memory.store(W_COMMITTED, checked.commit / PAGE)
+    const header = readHeader(memory, memory.size, name)
+    segment = new Segment(name, namespace, memory, header, object, true, claimSlot(memory, header, name))
+    init?.(segment)
+    return segment
+  } catch (error) {
+    // The name goes first: once the lock is gone with the descriptor, it may be somebody else's.
+    if (object !== undefined) unlinkObject(object.name)
+    if (segment !== undefined) segment.close()
+    else memory.close()
+    throw error
+  }
 }
 
 /** @returns undefined when the segment is not READY yet, or went away while we came in. */
@@ -487,9 +526,8 @@ function closeLast(object: ShmObject, memory: Memory, header: Header, participan
 }
 
 /** Gives a creator time; throws when there is none. */
-function waitForCreator(object: ShmObject, name: string, waited: number, readOnly: boolean): void {
-  const atWork = readOnly ? object.isLocked(CREATION) : !object.lock(CREATION)
-  if (!atWork && !readOnly) object.unlock(CREATION)
+function waitForCreator(object: ShmObject, name: string, waited: number): void {
+  const atWork = object.isLocked(CREATION)
   if (!atWork && waited > GRACE_MS) {
     throw notFound(
       name,

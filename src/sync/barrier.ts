@@ -2,16 +2,18 @@
 //
 //   0          4            8           16 + 4 i
 //   +----------+------------+-----------+-----------+-----
-//   | lock     | generation | -         | arrival   | …        `parties` arrivals
+//   | lock     | generation | opening   | arrival   | …        `parties` arrivals
 //   +----------+------------+-----------+-----------+-----
 //
 // lock        an owner lock: arrivals are counted by one at a time.
 // generation  +1 whenever everybody is there; waiters sleep on it.
+// opening     0, or while the arrivals are being cleared 1 + the lowest bit of the generation that ends.
 // arrival     0, or the token of a participant that waits.
 //
 // Crash windows: killed while waiting → its arrival names the dead, and is not counted. Killed while counting → the lock
-// recovers; arrivals are whole words, so there is nothing to repair but a generation that everybody already left: the
-// next to arrive counts the living and finds the same.
+// recovers, and arrivals are whole words. Killed while opening → the generation tells whether it has opened: if so, the
+// next to take the lock clears the arrivals of those who went; if not, they wait on. Killed before waking the others →
+// they look at the generation by themselves (native RELOOK_MS).
 
 import { MemlaneError } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
@@ -19,18 +21,19 @@ import { parseInteger } from '../sizes.js'
 import {
   type AsyncLimits,
   asyncWait,
+  checkFits,
   Handle,
   openPrimitive,
-  readParameter,
   signalOf,
   timeoutOf,
   unlinkPrimitive,
   type WaitLimits,
 } from './handle.js'
-import { OwnerLock } from './owner-lock.js'
+import { OwnerLock, RECOVERED } from './owner-lock.js'
 
 const KIND = 'barrier'
 export const GENERATION = 4
+const OPENING = 8
 export const ARRIVALS = 16
 const PARTIES_MAX = 1023
 
@@ -52,6 +55,7 @@ export class Barrier extends Handle {
   readonly #parties: number
   readonly #me: number
   readonly #generation: number
+  readonly #opening: number
 
   private constructor(segment: Segment, offset: number, owned: boolean, parties: number) {
     super(segment, offset, owned)
@@ -59,6 +63,7 @@ export class Barrier extends Handle {
     this.#parties = parties
     this.#me = segment.participant.token
     this.#generation = (offset + GENERATION) / 4
+    this.#opening = (offset + OPENING) / 4
   }
 
   /** Opens the barrier of that name, or makes it. @throws MemlaneError `ERR_MISMATCH`, `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`. */
@@ -69,7 +74,7 @@ export class Barrier extends Handle {
       parties,
       options.parties !== undefined,
     ])
-    return new Barrier(segment, segment.body, true, readParameter(segment))
+    return new Barrier(segment, segment.body, true, checkFits(segment, PARTIES_MAX, Barrier.bytes))
   }
 
   /** Bytes it takes inside another segment. */
@@ -103,7 +108,7 @@ export class Barrier extends Handle {
     this.checkOpen()
     const timeout = timeoutOf(limits)
     const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-    this.#lock.acquire()
+    this.#mend(this.#lock.acquire())
     const arrival = this.#arrive()
     if (arrival === undefined) return true
     for (;;) {
@@ -117,7 +122,7 @@ export class Barrier extends Handle {
       )
       if (this.#passed(arrival)) return true
       if (end - performance.now() > 0) continue
-      this.#lock.acquire()
+      this.#mend(this.#lock.acquire())
       return this.#withdraw(arrival)
     }
   }
@@ -130,7 +135,7 @@ export class Barrier extends Handle {
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-      await this.#lock.acquireAsync()
+      this.#mend(await this.#lock.acquireAsync())
       const arrival = this.#arrive()
       if (arrival === undefined) return true
       try {
@@ -141,12 +146,12 @@ export class Barrier extends Handle {
           await this.segment.memory.waitAsync(this.#generation, arrival.generation, { timeout: limit, signal })
           if (this.#passed(arrival)) return true
           if (end - performance.now() > 0) continue
-          await this.#lock.acquireAsync()
+          this.#mend(await this.#lock.acquireAsync())
           return this.#withdraw(arrival)
         }
       } catch (error) {
         if (!this.closed && !this.#passed(arrival)) {
-          await this.#lock.acquireAsync()
+          this.#mend(await this.#lock.acquireAsync())
           this.#withdraw(arrival)
         }
         throw error
@@ -185,11 +190,28 @@ export class Barrier extends Handle {
       this.#lock.release()
       return { place, generation }
     }
-    for (let i = 0; i < this.#parties; i++) memory.store(this.#word(i), 0)
+    memory.store(this.#opening, 1 + (generation & 1))
     memory.store(this.#generation, (generation + 1) | 0) // SYNC: "what was done before the barrier is visible after it"
+    this.#clear()
     this.#lock.release()
     memory.wake(this.#generation, 0x7fffffff)
     return undefined
+  }
+
+  #clear(): void {
+    for (let i = 0; i < this.#parties; i++) this.segment.memory.store(this.#word(i), 0)
+    this.segment.memory.store(this.#opening, 0)
+  }
+
+  /** Finishes what somebody who was killed with the lock had begun. The caller holds the lock. */
+  #mend(got: number): void {
+    if (got !== RECOVERED) return
+    const { memory } = this.segment
+    const opening = memory.load(this.#opening)
+    if (opening === 0) return
+    if (opening === 1 + (memory.load(this.#generation) & 1)) memory.store(this.#opening, 0)
+    else this.#clear()
+    memory.wake(this.#generation, 0x7fffffff)
   }
 
   #passed(arrival: Arrival): boolean {

@@ -7,6 +7,7 @@ import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
+  checkBody,
   Handle,
   openPrimitive,
   signalOf,
@@ -47,7 +48,7 @@ export class Condition extends Handle {
   /** Opens the condition of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`. */
   static open(name: string, options: CreateOptions = {}): Condition {
     const segment = openPrimitive(KIND, name, Condition.BYTES, options)
-    return new Condition(segment, segment.body, true)
+    return new Condition(checkBody(segment, Condition.BYTES), segment.body, true)
   }
 
   /** A condition at a zeroed place inside another segment, a multiple of 4. */

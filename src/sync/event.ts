@@ -11,9 +11,9 @@ import { Gate, waitAt, waitAtAsync } from './gate.js'
 import {
   type AsyncLimits,
   asyncWait,
+  checkFits,
   Handle,
   openPrimitive,
-  readParameter,
   signalOf,
   timeoutOf,
   unlinkPrimitive,
@@ -23,6 +23,8 @@ import {
 const KIND = 'event'
 export const AUTO = 1
 const MANUAL = 2
+/** Sleepers look again this often, in milliseconds: whoever set the event may have been killed before waking them. */
+const SLICE = 100
 
 export interface EventOptions extends CreateOptions {
   /** `manual` (default): stays set until `clear()`. `auto`: the first waiter through clears it. */
@@ -65,7 +67,7 @@ export class Event extends Handle {
       wanted,
       options.reset !== undefined,
     ])
-    return new Event(segment, segment.body, true, readParameter(segment) === AUTO)
+    return new Event(segment, segment.body, true, checkFits(segment, MANUAL, () => Event.BYTES) === AUTO)
   }
 
   /** An event at a zeroed place inside another segment, a multiple of 4. */
@@ -103,7 +105,7 @@ export class Event extends Handle {
   wait(limits?: WaitLimits): boolean {
     this.checkOpen()
     const timeout = timeoutOf(limits)
-    return this.#passed() ?? waitAt(this.#gate, () => this.#look(), timeout, -1) ?? false
+    return this.#passed() ?? waitAt(this.#gate, () => this.#look(), timeout, SLICE) ?? false
   }
 
   /** Waits without blocking the thread. @returns false when the time is over. */
@@ -113,7 +115,7 @@ export class Event extends Handle {
       const timeout = timeoutOf(limits)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
-      return this.#passed() ?? (await waitAtAsync(this.#gate, () => this.#look(), timeout, -1, signal)) ?? false
+      return this.#passed() ?? (await waitAtAsync(this.#gate, () => this.#look(), timeout, SLICE, signal)) ?? false
     })
   }
 

@@ -5,8 +5,9 @@
 //   | flag       | sequence   |     flag 1: somebody may be asleep. sequence: +1 at every opening; waiters sleep on it.
 //   +------------+------------+
 //
-// A waiter sets the flag, notes the sequence, looks at what it waits for, and sleeps on the sequence. Whoever changes
+// A waiter notes the sequence, sets the flag, looks at what it waits for, and sleeps on the sequence. Whoever changes
 // something looks at the flag afterwards. All accesses are sequentially consistent, so one of the two sees the other.
+// The order of the first two matters: an opening that takes the flag down again has moved the sequence on since.
 // Opening wakes everybody: a waiter that is killed in that moment takes nobody's wake with it.
 
 import type { Memory, WaitOptions } from '../memory/index.js'
@@ -28,8 +29,9 @@ export class Gate {
 
   /** Before looking at what one waits for. @returns what to pass to `sleep`. */
   announce(): number {
+    const sequence = this.#memory.load(this.#sequence)
     this.#memory.store(this.#flag, 1) // SYNC: "flag before the look, change before the flag"
-    return this.#memory.load(this.#sequence)
+    return sequence
   }
 
   /** After the change. Costs one load when nobody sleeps. */

@@ -12,21 +12,30 @@
  * }
  */
 export class Guard {
-  /** True when it was taken over from a holder that died: what it guarded may be half done. */
-  readonly recovered: boolean
+  #recovered: boolean
   #holder: Holder | undefined
   readonly #part: number
 
   /** @internal */
   constructor(holder: Holder, recovered: boolean, part: number = 0) {
-    this.recovered = recovered
+    this.#recovered = recovered
     this.#holder = holder
     this.#part = part
+  }
+
+  /** @internal It was given up for a wait, and taken back from a holder that died meanwhile. */
+  static markRecovered(guard: Guard): void {
+    guard.#recovered = true
   }
 
   /** @internal The handle it came from, while it is held. */
   static holderOf(guard: Guard): Holder | undefined {
     return guard.#holder
+  }
+
+  /** True when it was taken over from a holder that died: what it guarded may be half done. */
+  get recovered(): boolean {
+    return this.#recovered
   }
 
   /** True until it is released. */

@@ -108,6 +108,30 @@ export function readParameter(segment: Segment): number {
   return parameters.length < 4 ? 0 : new DataView(parameters.buffer, parameters.byteOffset).getUint32(0, true)
 }
 
+/** @throws MemlaneError `ERR_CORRUPT` when the body is smaller than the kind needs; the segment is closed then. */
+export function checkBody(segment: Segment, bytes: number): Segment {
+  const { name, kind, bodySize } = segment
+  if (bodySize >= bytes) return segment
+  segment.close()
+  throw new MemlaneError('ERR_CORRUPT', `${JSON.stringify(name)}: a ${kind} needs ${bytes} bytes and has ${bodySize}`)
+}
+
+/**
+ * The parameter that the one who made it chose, when that is from 1 to `most` and the body has room for it.
+ *
+ * @throws MemlaneError `ERR_CORRUPT`; the segment is closed then.
+ */
+export function checkFits(segment: Segment, most: number, bytes: (parameter: number) => number): number {
+  const parameter = readParameter(segment)
+  const { name, kind, bodySize } = segment
+  if (parameter >= 1 && parameter <= most && bytes(parameter) <= bodySize) return parameter
+  segment.close()
+  throw new MemlaneError(
+    'ERR_CORRUPT',
+    `${JSON.stringify(name)}: a ${kind} of ${parameter} (1 to ${most}) in ${bodySize} bytes cannot be`,
+  )
+}
+
 /** Removes the name. @returns true if it was there. */
 export function unlinkPrimitive(name: string, options: NameOptions = {}): boolean {
   return Segment.unlink(name, options)

@@ -46,7 +46,7 @@ export class Mutex extends Handle {
   readonly #turns: Turns = new Turns()
   #held = false
   /** A Condition has given the lock up for the time of a wait. */
-  #suspended = false
+  #suspended: Guard | undefined
 
   private constructor(segment: Segment, offset: number, owned: boolean) {
     super(segment, offset, owned)
@@ -149,29 +149,33 @@ export class Mutex extends Handle {
   endHold(): void {
     this.#held = false
     // A guard that is released during a wait has nothing to free: the wait then ends without the lock.
-    if (!this.#suspended && !this.closed) this.#lock.release()
+    if (this.#suspended === undefined && !this.closed) this.#lock.release()
   }
 
   /** @internal For Condition: gives the mutex up for the time of a wait. */
   suspend(guard: Guard): void {
     this.checkOpen()
-    if (!this.#held || this.#suspended || !guard.held) {
+    if (!this.#held || this.#suspended !== undefined || !guard.held) {
       throw new MemlaneError('ERR_NOT_HELD', `${JSON.stringify(this.name)} is not held by this guard`)
     }
-    this.#suspended = true
+    this.#suspended = guard
     this.#lock.release()
   }
 
   /** @internal For Condition: takes the mutex back after a wait. */
   resume(): void {
-    this.#suspended = false
-    if (this.#held && !this.closed) this.#lock.acquire()
+    const guard = this.#suspended
+    this.#suspended = undefined
+    if (guard === undefined || !this.#held || this.closed) return
+    if (this.#lock.acquire() === RECOVERED) Guard.markRecovered(guard)
   }
 
   /** @internal */
   async resumeAsync(): Promise<void> {
-    if (this.#held && !this.closed) await this.#lock.acquireAsync()
-    this.#suspended = false
+    const guard = this.#suspended
+    const got = this.#held && !this.closed ? await this.#lock.acquireAsync() : BUSY
+    this.#suspended = undefined
+    if (got === RECOVERED && guard !== undefined) Guard.markRecovered(guard)
     if (!this.#held && !this.closed && this.#lock.isMine) this.#lock.release()
   }
 

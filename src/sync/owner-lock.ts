@@ -63,6 +63,12 @@ export class OwnerLock {
     return seen === 0 ? TAKEN : this.#takeFromDead(seen)
   }
 
+  /** Takes it only if its holder is dead. @returns BUSY or RECOVERED. */
+  takeOver(): number {
+    const seen = this.#memory.load(this.#word)
+    return seen === 0 ? BUSY : this.#takeFromDead(seen)
+  }
+
   /**
    * Waits for it.
    *

@@ -7,14 +7,13 @@
 //
 // writer   an owner lock (see owner-lock.ts). Held by a writer that is inside, or that waits for the readers to go.
 // news     1 when somebody took over from a dead writer and gave up before using the lock: the next one in is told.
-// reader i how many reads participant i has going; it alone writes it.
+// reader i the token of participant i while it reads, else 0; it alone writes it.
 //
 // A reader raises its own word and then looks at `writer`; a writer takes `writer` and then looks at the readers' words
 // (Dekker): of two that meet, one sees the other. A reader that sees a writer lowers its word again and waits.
 //
 // Crash windows: a dead writer → as any owner lock, the next writer is told; a reader that finds it first frees the word
-// and is told. A dead reader → its liveness lock is free, so the writer does not wait for its word; the next owner of
-// the slot sets the word to 0 before anything else.
+// and is told. A dead reader → its word names the dead, whoever has the slot by now, so the writer does not wait for it.
 
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { Gate } from './gate.js'
@@ -22,6 +21,7 @@ import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
+  checkBody,
   Handle,
   openPrimitive,
   signalOf,
@@ -63,6 +63,7 @@ const WRITING = 1
 export class RwLock extends Handle {
   readonly #writer: OwnerLock
   readonly #gate: Gate
+  readonly #me: number
   readonly #mine: number
   readonly #news: number
   #reads = 0
@@ -73,15 +74,15 @@ export class RwLock extends Handle {
     this.#writer = new OwnerLock(segment, offset)
     this.#gate = new Gate(segment.memory, offset + GATE)
     this.#news = (offset + NEWS) / 4
+    this.#me = segment.participant.token
     this.#mine = this.#readerWord(segment.participant.slot)
-    segment.memory.store(this.#mine, 0)
   }
 
   /** Opens the lock of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`, `ERR_PARTICIPANTS`. */
   static open(name: string, options: CreateOptions = {}): RwLock {
     const slots = options.participants ?? 256
     const segment = openPrimitive(KIND, name, RwLock.bytes(slots), options)
-    return new RwLock(segment, segment.body, true)
+    return new RwLock(checkBody(segment, RwLock.bytes(segment.slots)), segment.body, true)
   }
 
   /** Bytes it takes inside another segment with so many slots. */
@@ -89,7 +90,7 @@ export class RwLock extends Handle {
     return READERS + slots * LINE
   }
 
-  /** A lock at a zeroed place inside another segment; one handle per participant and place. */
+  /** A lock at a zeroed place inside another segment with room for `bytes(segment.slots)`; one handle per participant and place. */
   static at(segment: Segment, offset: number): RwLock {
     return new RwLock(segment, offset, false)
   }
@@ -240,25 +241,25 @@ export class RwLock extends Handle {
     const { memory } = this.segment
     if (this.#reads > 0) {
       // This handle reads already: a writer that waits, waits for us, and making us wait for it would be a deadlock.
-      memory.store(this.#mine, ++this.#reads)
+      this.#reads++
       return TAKEN
     }
-    memory.store(this.#mine, 1) // SYNC: "reader's word before the look at writer, writer before the look at readers"
-    if (this.#writer.owner === 0) {
-      this.#reads = 1
-      return this.#told(TAKEN)
-    }
-    memory.store(this.#mine, 0)
-    this.#gate.open()
-    if (this.#writer.tryAcquire() !== RECOVERED) {
-      // tryAcquire may also have found it free in this very moment.
-      if (this.#writer.isMine) this.#writer.releaseAll()
-      return BUSY
-    }
-    memory.store(this.#mine, 1)
-    this.#reads = 1
-    this.#writer.releaseAll()
-    return RECOVERED
+    do {
+      memory.store(this.#mine, this.#me) // SYNC: "reader's word before the look at writer, writer before the look at readers"
+      if (this.#writer.owner === 0) {
+        this.#reads = 1
+        return this.#told(TAKEN)
+      }
+      memory.store(this.#mine, 0)
+      this.#gate.open()
+      if (this.#writer.takeOver() === RECOVERED) {
+        memory.store(this.#mine, this.#me)
+        this.#reads = 1
+        this.#writer.releaseAll()
+        return RECOVERED
+      }
+    } while (this.#writer.owner === 0)
+    return BUSY
   }
 
   /** @internal */
@@ -269,15 +270,14 @@ export class RwLock extends Handle {
 
   #leaveRead(): void {
     if (this.closed) return
-    this.segment.memory.store(this.#mine, --this.#reads)
+    if (--this.#reads === 0) this.segment.memory.store(this.#mine, 0)
     // SYNC: "reader's word before the look at writer, writer before the look at readers"
     if (this.#reads === 0 && this.#writer.owner !== 0) this.#gate.open()
   }
 
   #isReading(slot: number): boolean {
-    const word = this.#readerWord(slot)
-    if (this.segment.memory.load(word) === 0) return false
-    return slot === this.segment.participant.slot || this.segment.memory.isLocked(slot)
+    const token = this.segment.memory.load(this.#readerWord(slot))
+    return token !== 0 && this.segment.isAlive(token)
   }
 
   /** True when no live reader is inside. The caller holds `writer`. */

@@ -14,9 +14,9 @@ import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
+  checkFits,
   Handle,
   openPrimitive,
-  readParameter,
   signalOf,
   timedOut,
   timeoutOf,
@@ -74,7 +74,7 @@ export class Semaphore extends Handle {
       permits,
       options.permits !== undefined,
     ])
-    return new Semaphore(segment, segment.body, true, readParameter(segment))
+    return new Semaphore(segment, segment.body, true, checkFits(segment, PERMITS_MAX, Semaphore.bytes))
   }
 
   /** Bytes it takes inside another segment. */

@@ -6,7 +6,8 @@
 //   +----------+----------+-------------+-----------+-----------+-----
 //
 // owner    0 free, else the token of the participant that waits.
-// ticket   NONE → its number while it waits → CALLED by who notifies → NONE by who waited.
+// ticket   NONE → its number while it waits → the number negated by who notifies → NONE by who waited. Numbers are never
+//          used twice, so whoever tidies up after the dead cannot hit a new waiter.
 // highest  entries in use lie below it.
 //
 // Crash windows: killed with `owner` set → whoever notifies finds the owner dead and frees the entry. Killed after being
@@ -18,7 +19,6 @@ import type { Segment } from '../segment/index.js'
 export const CAPACITY = 1024
 export const ENTRIES = 8
 const NONE = 0
-export const CALLED = -1
 
 export class WaiterTable {
   /** Bytes it takes. */
@@ -58,11 +58,11 @@ export class WaiterTable {
     const { memory } = this.#segment
     const before = memory.exchange(entry.word, NONE)
     memory.store(entry.word - 1, 0)
-    return before === CALLED
+    return before === -entry.ticket
   }
 
   isCalled(entry: Entry): boolean {
-    return this.#segment.memory.load(entry.word) === CALLED
+    return this.#segment.memory.load(entry.word) === -entry.ticket
   }
 
   /** Calls up to `count` living waiters, oldest first. @returns how many. */
@@ -85,7 +85,7 @@ export class WaiterTable {
         if (memory.compareExchange(word + 1, ticket, NONE) === ticket) memory.compareExchange(word, owner, 0)
         continue
       }
-      if (memory.compareExchange(word + 1, ticket, CALLED) !== ticket) continue
+      if (memory.compareExchange(word + 1, ticket, -ticket) !== ticket) continue
       memory.wake(word + 1, 0x7fffffff)
       called++
     }
