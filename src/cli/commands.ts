@@ -1,0 +1,9 @@
+// cli: the commands, in the order in which help shows them. A new command is a file beside this one, and a line here.
+
+import type { Command } from './command.js'
+import { doctor } from './doctor.js'
+import { inspect } from './inspect.js'
+import { list } from './list.js'
+import { rm } from './rm.js'
+
+export const COMMANDS: readonly Command[] = [list, inspect, rm, doctor]

@@ -1,0 +1,232 @@
+// cli: what doctor can find wrong, one function per kind of trouble. Finding reads only; `mend` is called with --fix.
+
+import { MemlaneError } from '../errors.js'
+import { SharedMemory } from '../interop/membridge/index.js'
+import { space } from '../native/os-error.js'
+import { freeDeadSlots, removeHalfMade, type SegmentInfo } from '../segment/index.js'
+import { formatSize } from '../sizes.js'
+import { describeLock, type Foreign } from './foreign.js'
+import type { Held } from './kinds/kind.js'
+import { addressOf, detailsOf, lookInto } from './look.js'
+import { isStopped, type Users } from './processes.js'
+import { age, count } from './text.js'
+
+export interface Finding {
+  /** Stable words for scripts. */
+  readonly what:
+    | 'dead-participants'
+    | 'unfinished-work'
+    | 'held-by-the-dead'
+    | 'held-by-a-stopped-process'
+    | 'half-made'
+    | 'refused'
+    | 'no-slot-left'
+    | 'broken'
+    | 'lock-left'
+    | 'lock-taken'
+    | 'nearly-full'
+    | 'unreadable'
+  /** A `note` is worth knowing and does not change the exit code. */
+  readonly severity: 'problem' | 'note'
+  /** How the command line calls it. */
+  readonly name: string
+  readonly message: string
+  /** What to do about it. */
+  readonly cure: string
+  /** @returns true when the trouble is gone; throws MemlaneError saying why it is not. */
+  readonly mend?: () => boolean
+}
+
+export function checkSegment(info: SegmentInfo, verify: boolean): Finding[] {
+  const name = addressOf(info)
+  try {
+    return [
+      ...halfMade(info, name),
+      ...refused(info, name),
+      ...deadParticipants(info, name),
+      ...noSlotLeft(info, name),
+      ...stuck(info, name),
+      ...(verify ? broken(info, name) : []),
+    ]
+  } catch (error) {
+    if (!(error instanceof MemlaneError)) throw error
+    return [refusal(error, name)]
+  }
+}
+
+function halfMade(info: SegmentInfo, name: string): Finding[] {
+  if (info.state !== 'half-made') return []
+  return [
+    {
+      what: 'half-made',
+      severity: 'problem',
+      name,
+      message: `half-made: its creator died ${age(Date.now() - info.stat.changedMs)} ago, before it was ready`,
+      cure: '--fix removes it; so does the next process that creates the name',
+      mend: () => removeHalfMade(info),
+    },
+  ]
+}
+
+function refused(info: SegmentInfo, name: string): Finding[] {
+  return info.problem === undefined ? [] : [refusal(info.problem, name)]
+}
+
+function refusal(error: MemlaneError, name: string): Finding {
+  if (error.code === 'ERR_PERMISSION' || error.code === 'ERR_OWNER') {
+    return {
+      what: 'unreadable',
+      severity: 'note',
+      name,
+      message: `${error.code}: ${error.message}`,
+      cure: 'run this as the user who owns it',
+    }
+  }
+  return {
+    what: 'refused',
+    severity: 'problem',
+    name,
+    message: `${error.code}: ${error.message}`,
+    cure: `if nobody needs what is in it: memlane rm ${name}`,
+  }
+}
+
+function deadParticipants(info: SegmentInfo, name: string): Finding[] {
+  const dead = info.participants.filter(({ alive }) => !alive)
+  const tidy = dead.filter(({ unfinished }) => !unfinished)
+  const untidy = dead.filter(({ unfinished }) => unfinished)
+  const list = (all: typeof dead): string => all.map(({ slot, pid }) => `slot ${slot}, pid ${pid}`).join('; ')
+  const found: Finding[] = []
+  if (tidy.length > 0) {
+    found.push({
+      what: 'dead-participants',
+      severity: 'problem',
+      name,
+      message: `${count(tidy.length, 'participant')} died without closing (${list(tidy)})`,
+      cure: '--fix frees the slots; they are also reused when no other slot is left',
+      mend: () => {
+        freeDeadSlots(info)
+        return true
+      },
+    })
+  }
+  if (untidy.length > 0) {
+    found.push({
+      what: 'unfinished-work',
+      severity: 'problem',
+      name,
+      message: `${count(untidy.length, 'participant')} died in the middle of a change (${list(untidy)})`,
+      cure: 'the next process that changes it undoes the half-done change; until then the slot is kept',
+    })
+  }
+  return found
+}
+
+function noSlotLeft(info: SegmentInfo, name: string): Finding[] {
+  const { header } = info
+  const live = info.participants.filter(({ alive }) => alive).length
+  if (header === undefined || live < header.slots) return []
+  return [
+    {
+      what: 'no-slot-left',
+      severity: 'problem',
+      name,
+      message: `all ${header.slots} participant slots are taken by live handles: the next open is ERR_PARTICIPANTS`,
+      cure: 'close handles that are not needed (each open handle takes one), or make it anew with a larger `participants`',
+    },
+  ]
+}
+
+function stuck(info: SegmentInfo, name: string): Finding[] {
+  const held = detailsOf(info)?.held ?? []
+  return held.flatMap((one) => holder(one, name))
+}
+
+function holder(held: Held, name: string): Finding[] {
+  const who = held.pid === 0 ? `slot ${held.slot}` : `pid ${held.pid}`
+  if (!held.alive) {
+    return [
+      {
+        what: 'held-by-the-dead',
+        severity: 'problem',
+        name,
+        message: `${held.what}: still held by ${who}, which died`,
+        cure: 'the next to take it recovers it and is told (guard.recovered), so that it can mend what the lock guards',
+      },
+    ]
+  }
+  if (held.elsewhere || held.pid === 0 || !isStopped(held.pid)) return []
+  return [
+    {
+      what: 'held-by-a-stopped-process',
+      severity: 'problem',
+      name,
+      message: `${held.what}: held by ${who}, which is stopped`,
+      cure: `let it go on (kill -CONT ${held.pid}) or end it (kill -9 ${held.pid}); a lock is never taken from the living`,
+    },
+  ]
+}
+
+function broken(info: SegmentInfo, name: string): Finding[] {
+  const wrong = lookInto(info, (kind, segment) => kind.verify?.(segment) ?? []) ?? []
+  return wrong.map((message) => ({
+    what: 'broken',
+    severity: 'problem',
+    name,
+    message,
+    cure: `save what can be read, then memlane rm ${name}`,
+  }))
+}
+
+export function checkForeign(foreign: Foreign, users: Users, breakLock: boolean): Finding[] {
+  const name = `/${foreign.object}`
+  if (foreign.problem !== undefined) return [refusal(foreign.problem, name)]
+  const { lock } = foreign
+  if (lock === undefined || lock.state === 'free' || (lock.state === 'memlane' && lock.alive)) return []
+  const left = lock.state === 'memlane' || (users.complete && users.pids.length === 0)
+  const what = `its first word says, if it is the lock of a membridge view: ${describeLock(lock)}`
+  if (!left) {
+    const who = users.pids.length === 0 ? 'who maps it cannot be seen' : `mapped by pid ${users.pids.join(', ')}`
+    return [
+      {
+        what: 'lock-taken',
+        severity: 'note',
+        name,
+        message: `${what} (${who})`,
+        cure: 'nothing, unless it lasts; view.breakLock() frees it when its holder is gone for certain',
+      },
+    ]
+  }
+  const base = {
+    what: 'lock-left',
+    severity: 'problem',
+    name,
+    message: users.pids.length === 0 ? `${what}; nobody has it mapped` : what,
+    cure: `memlane doctor ${name} --fix --break-lock, or view.breakLock()`,
+  } as const
+  return [breakLock ? { ...base, mend: () => freeLock(name) } : base]
+}
+
+function freeLock(name: string): boolean {
+  using shared = SharedMemory.open(name)
+  using view = shared.map()
+  view.breakLock()
+  return true
+}
+
+/** The share of /dev/shm below which the next segment is likely to find no room. */
+const LITTLE = 0.05
+
+export function checkSpace(): Finding[] {
+  const { total, available } = space()
+  if (total === 0 || available > total * LITTLE) return []
+  return [
+    {
+      what: 'nearly-full',
+      severity: 'problem',
+      name: '/dev/shm',
+      message: `${formatSize(available)} of ${formatSize(total)} free: creating and growing will fail with ERR_NO_SPACE`,
+      cure: 'memlane list and memlane rm, or make it larger (docker run --shm-size=1g)',
+    },
+  ]
+}

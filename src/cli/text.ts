@@ -1,0 +1,73 @@
+// cli: small pieces of text.
+
+/**
+ * Text that cannot move the cursor or colour the screen: object names, kinds and commands come from other programs.
+ * Everything that is a control character or turns the direction of writing is shown as an escape.
+ */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+    const code = character.charCodeAt(0)
+    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
+  })
+}
+
+/** `1 slot`, `3 slots`. */
+export function count(n: number, one: string, many: string = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`
+}
+
+const STEPS = [
+  [1000, 'ms'],
+  [60, 's'],
+  [60, 'min'],
+  [24, 'h'],
+] as const
+
+/** How long ago, in the largest unit that fits: `42 s`, `3 h`, `12 d`. A clock that was set back gives `0 ms`. */
+export function age(ms: number): string {
+  let value = Math.max(0, ms)
+  for (const [step, unit] of STEPS) {
+    if (value < step) return `${Math.floor(value)} ${unit}`
+    value /= step
+  }
+  return `${Math.floor(value)} d`
+}
+
+/** A moment for people: local date and time to the second. */
+export function moment(ms: number): string {
+  const date = new Date(ms)
+  return Number.isNaN(date.getTime()) ? '?' : date.toISOString().replace('T', ' ').replace(/\..*/, ' UTC')
+}
+
+/** What was probably meant: the candidate within a third of its length in edits, or that begins so. */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const candidate of candidates) {
+    const edits =
+      word.length >= 2 && candidate.startsWith(word) ? 0 : distance(word.toLowerCase(), candidate.toLowerCase())
+    if (edits < least && edits <= Math.max(1, Math.ceil(candidate.length / 3))) {
+      best = candidate
+      least = edits
+    }
+  }
+  return best
+}
+
+/** Edits between two words, a swap of neighbours being one (optimal string alignment). */
+function distance(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const changed = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
+      let cost = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, changed)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, rows[i - 2]![j - 2]! + 1)
+      row.push(cost)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}
