@@ -1,0 +1,190 @@
+// collections/cells: what every single value has in common: value, wait, watch, close.
+
+import { MemlaneError, wrongType } from '../../errors.js'
+import { waiting } from '../../memory/index.js'
+import { parseTimeout } from '../../sizes.js'
+import type { AsyncLimits, WaitLimits } from '../../sync/index.js'
+import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
+import type { Store } from './store.js'
+
+/** A change of a single value. */
+export interface CellChange<T> {
+  readonly type: 'set'
+  /** The value when the change is delivered, not when it was made. */
+  readonly value: T
+  /** Further changes that this one stands for. */
+  readonly coalesced: number
+}
+
+/** The value to wait for, or a test of it. */
+export type Expected<T> = T | ((value: T) => boolean)
+
+/** A killed writer may have stored without telling: who waits for a value looks again after so many milliseconds. */
+const LOOK_AFRESH = 1000
+
+/** One value that every process on the machine sees. */
+export abstract class Cell<T> implements Disposable {
+  readonly name: string
+  /** @internal */
+  protected readonly store: Store<T>
+  readonly #checkValue: (value: T, what: string) => T
+  #closed = false
+
+  /** @internal */
+  protected constructor(name: string, store: Store<T>, check: (value: T, what: string) => T) {
+    this.name = name
+    this.store = store
+    this.#checkValue = check
+  }
+
+  /**
+   * The value; assignable.
+   *
+   * @throws MemlaneError `ERR_CLOSED`; on assignment `ERR_TYPE`, `ERR_RANGE`.
+   */
+  get value(): T {
+    if (this.#closed) throw closed(this.name)
+    return this.store.get()
+  }
+
+  set value(value: T) {
+    this.set(value)
+  }
+
+  /** The same as reading `value`. */
+  get(): T {
+    if (this.#closed) throw closed(this.name)
+    return this.store.get()
+  }
+
+  /** The same as assigning `value`. */
+  set(value: T): void {
+    if (this.#closed) throw closed(this.name)
+    this.store.set(this.#checkValue(value, 'value'))
+  }
+
+  /** Stores a value. @returns the old one; nobody sees or stores another one in between. @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`. */
+  exchange(value: T): T {
+    this.checkOpen()
+    return this.store.exchange(this.#checkValue(value, 'value'))
+  }
+
+  /**
+   * Stores `value` if the value is `expected`.
+   *
+   * @returns the old value: `expected` when the exchange happened.
+   * @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`.
+   */
+  compareExchange(expected: T, value: T): T {
+    this.checkOpen()
+    return this.store.compareExchange(this.#checkValue(expected, 'expected'), this.#checkValue(value, 'value'))
+  }
+
+  /**
+   * Waits, blocking the thread, until the value is `expected` or passes the test. A value that is there for a moment
+   * only may be missed.
+   *
+   * @returns false when the time is over.
+   * @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`.
+   */
+  wait(expected: Expected<T>, limits?: WaitLimits): boolean {
+    this.checkOpen()
+    const passes = this.#test(expected)
+    const timeout = timeoutOf(limits)
+    if (passes(this.get())) return true
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const changes = this.store.watch()
+    try {
+      for (;;) {
+        while (changes.take() !== undefined);
+        if (passes(this.get())) return true
+        const left = end - performance.now()
+        if (left <= 0) return false
+        changes.waitSync(Math.min(left, LOOK_AFRESH))
+      }
+    } finally {
+      changes.close()
+    }
+  }
+
+  /** The same without blocking the thread. Rejects with the signal's reason. @returns false when the time is over. */
+  waitAsync(expected: Expected<T>, limits?: AsyncLimits): Promise<boolean> {
+    return waiting(this.#waitAsync(expected, limits))
+  }
+
+  async #waitAsync(expected: Expected<T>, limits: AsyncLimits | undefined): Promise<boolean> {
+    this.checkOpen()
+    const passes = this.#test(expected)
+    const timeout = timeoutOf(limits)
+    const signal = checkWatchOptions(limits)?.signal
+    signal?.throwIfAborted()
+    if (passes(this.get())) return true
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const changes = this.store.watch()
+    try {
+      for (;;) {
+        while (changes.take() !== undefined);
+        if (passes(this.get())) return true
+        const left = end - performance.now()
+        if (left <= 0) return false
+        await changes.wait(Math.min(left, LOOK_AFRESH), signal)
+      }
+    } finally {
+      changes.close()
+    }
+  }
+
+  #test(expected: Expected<T>): (value: T) => boolean {
+    if (typeof expected === 'function') return expected as (value: T) => boolean
+    const wanted = this.#checkValue(expected, 'expected')
+    if (typeof wanted === 'object' && wanted !== null)
+      throw wrongType('expected', 'a primitive value or a function that tests the value', wanted)
+    return (value) => value === wanted || (Number.isNaN(value) && Number.isNaN(wanted))
+  }
+
+  /**
+   * The changes from now on, as an async iterator that sleeps between them. A slow reader gets fewer events: events
+   * plus what they say in `coalesced` are the changes made.
+   *
+   * @throws MemlaneError `ERR_TYPE`, `ERR_CLOSED`.
+   */
+  watch(options?: WatchOptions): Changes<CellChange<T>> {
+    this.checkOpen()
+    const checked = checkWatchOptions(options)
+    return new Changes(
+      this.store.watch(),
+      ({ coalesced }): CellChange<T> => ({ type: 'set', value: this.get(), coalesced }),
+      checked,
+    )
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Gives back the memory and the descriptor; the value stays. Waits end. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.store.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** @internal */
+  protected checkOpen(): void {
+    if (this.#closed) throw closed(this.name)
+  }
+}
+
+function closed(name: string): MemlaneError {
+  return new MemlaneError('ERR_CLOSED', `${JSON.stringify(name)} is closed`)
+}
+
+function timeoutOf(limits: WaitLimits | undefined): number {
+  if (limits === undefined) return -1
+  if (typeof limits !== 'object' || limits === null) throw wrongType('options', 'an object', limits)
+  return parseTimeout(limits.timeout)
+}

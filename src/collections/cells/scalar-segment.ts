@@ -1,0 +1,54 @@
+// collections/cells: the segment of a single number, and the check that it holds the type that is wanted.
+
+import { MemlaneError, wrongType } from '../../errors.js'
+import { type CreateOptions, Segment } from '../../segment/index.js'
+import { BYTES } from './word.layout.js'
+
+/** A slot costs 64 bytes; a value may have many readers. */
+const PARTICIPANTS = 256
+
+export interface Scalar {
+  kind: 'int' | 'float' | 'bool'
+  /** Kept in the segment: which type it is. */
+  code: number
+  /** For messages. */
+  typeName(code: number): string
+  /** Stores the first value, when this call makes the segment. */
+  init(segment: Segment): void
+}
+
+/**
+ * Opens the segment of a number, or makes it. What is there already is left as it is.
+ *
+ * @throws MemlaneError `ERR_MISMATCH` when it holds another type; what `Segment.createOrOpen` throws.
+ */
+export function openScalar(name: string, options: CreateOptions, scalar: Scalar): Segment {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  const parameters = new Uint8Array(4)
+  new DataView(parameters.buffer).setUint32(0, scalar.code, true)
+  const segment = Segment.createOrOpen(name, {
+    namespace: options.namespace,
+    mode: options.mode,
+    owner: options.owner,
+    lifetime: options.lifetime,
+    participants: options.participants ?? PARTICIPANTS,
+    kind: scalar.kind,
+    size: BYTES,
+    parameters,
+    init: scalar.init,
+  })
+  const has = scalarCode(segment)
+  if (has !== scalar.code) {
+    segment.close()
+    throw new MemlaneError(
+      'ERR_MISMATCH',
+      `${JSON.stringify(name)} holds ${scalar.typeName(has)}, not ${scalar.typeName(scalar.code)}`,
+    )
+  }
+  return segment
+}
+
+export function scalarCode(segment: Segment): number {
+  const { parameters } = segment
+  return parameters.length < 4 ? 0 : new DataView(parameters.buffer, parameters.byteOffset).getUint32(0, true)
+}

@@ -1,0 +1,161 @@
+// collections/cells: an integer that every process sees. Atomics on one word; no lock, no system call.
+
+import { type CreateOptions, type NameOptions, Segment } from '../../segment/index.js'
+import { Cell } from './cell.js'
+import {
+  type BigIntType,
+  bigRange,
+  codeOf,
+  type IntRange,
+  type IntType,
+  intFacts,
+  type SmallIntType,
+  smallRange,
+  typeOfCode,
+} from './int-types.js'
+import { openScalar } from './scalar-segment.js'
+import type { AddingStore } from './store.js'
+import { BigWord, type NumberArray, NumberWord } from './word-store.js'
+
+export interface IntOptions<T extends IntType = IntType> extends CreateOptions {
+  /** Default `'int32'`. The 64-bit types take and give `bigint`, the others numbers. */
+  type?: T | undefined
+  /** Value when this call makes it; default 0. What is there already is left alone. */
+  initial?: IntValue<T> | undefined
+}
+
+/** What a type holds. */
+export type IntValue<T extends IntType> = T extends BigIntType ? bigint : number
+
+/**
+ * An integer that every process on the machine sees.
+ *
+ * A value that does not fit the type is `ERR_RANGE` and stores nothing: sums do not wrap.
+ *
+ * @example
+ * import { SharedInt } from 'memlane'
+ * using hits = SharedInt.open('hits', { type: 'int64' })
+ * hits.add(1n)
+ * console.log(hits.value)
+ */
+export class SharedInt<N extends number | bigint = number> extends Cell<N> {
+  readonly type: IntType
+  readonly #words: AddingStore<N>
+  readonly #range: IntRange<N>
+
+  /** @internal */
+  constructor(name: string, type: IntType, store: AddingStore<N>, range: IntRange<N>) {
+    super(name, store, range.check)
+    this.type = type
+    this.#words = store
+    this.#range = range
+  }
+
+  /**
+   * Opens the integer of that name, or makes it.
+   *
+   * @throws MemlaneError `ERR_MISMATCH` when it has another type, `ERR_KIND` when the name is something else,
+   *   `ERR_TYPE`, `ERR_RANGE`, `ERR_NAME`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
+   */
+  static open(name: string, options: IntOptions<BigIntType> & { type: BigIntType }): SharedInt<bigint>
+  static open(name: string, options?: IntOptions<SmallIntType>): SharedInt<number>
+  static open(name: string, options?: IntOptions): SharedInt<number> | SharedInt<bigint>
+  static open(name: string, options: IntOptions = {}): SharedInt<number> | SharedInt<bigint> {
+    const facts = intFacts(options?.type ?? 'int32')
+    if (facts.big) {
+      const range = bigRange(facts)
+      const initial = range.check((options.initial ?? 0n) as bigint, 'initial')
+      const segment = openScalar(name, options, {
+        ...scalar(codeOf(facts)),
+        init: (made) => (views(made, facts.type) as BigInt64Array).set([initial]),
+      })
+      return new SharedInt(
+        name,
+        facts.type,
+        new BigWord(segment, views(segment, facts.type) as BigInt64Array, range),
+        range,
+      )
+    }
+    const range = smallRange(facts)
+    const initial = range.check((options?.initial ?? 0) as number, 'initial')
+    const segment = openScalar(name, options, {
+      ...scalar(codeOf(facts)),
+      init: (made) => (views(made, facts.type) as NumberArray).set([initial]),
+    })
+    return new SharedInt(
+      name,
+      facts.type,
+      new NumberWord(segment, views(segment, facts.type) as NumberArray, range),
+      range,
+    )
+  }
+
+  /** Removes the name. Those who have it open keep it. @returns true if it was there. */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return Segment.unlink(name, options)
+  }
+
+  /**
+   * Adds, in one step for everybody.
+   *
+   * @param amount whole; below 0 subtracts.
+   * @returns the old value, as `Atomics.add` does.
+   * @throws MemlaneError `ERR_RANGE` when the sum does not fit, and nothing was stored; `ERR_TYPE`, `ERR_CLOSED`.
+   */
+  add(amount: N): N {
+    this.checkOpen()
+    return this.#words.add(this.#range.checkAmount(amount))
+  }
+
+  /** Subtracts, in one step for everybody. @returns the old value. Throws as `add` does. */
+  sub(amount: N): N {
+    this.checkOpen()
+    return this.#words.add(-this.#range.checkAmount(amount) as N)
+  }
+
+  /** Bitwise and, in one step for everybody. @returns the old value. @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`. */
+  and(bits: N): N {
+    return this.#bitwise(bits, (old) => ((old as number) & (bits as number)) as N)
+  }
+
+  /** Bitwise or, in one step for everybody. @returns the old value. Throws as `and` does. */
+  or(bits: N): N {
+    return this.#bitwise(bits, (old) => ((old as number) | (bits as number)) as N)
+  }
+
+  /** Bitwise exclusive or, in one step for everybody. @returns the old value. Throws as `and` does. */
+  xor(bits: N): N {
+    return this.#bitwise(bits, (old) => ((old as number) ^ (bits as number)) as N)
+  }
+
+  #bitwise(bits: N, next: (old: N) => N): N {
+    this.checkOpen()
+    this.#range.check(bits, 'bits')
+    // Numbers are combined as signed 32-bit words.
+    return this.#words.change(this.type === 'uint32' ? (old) => ((next(old) as number) >>> 0) as N : next)
+  }
+}
+
+const typeName = (code: number): string => typeOfCode(code) ?? `an unknown type (${code})`
+
+const scalar = (code: number): { kind: 'int'; code: number; typeName: typeof typeName } => ({
+  kind: 'int',
+  code,
+  typeName,
+})
+
+const ARRAYS = {
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+} as const
+
+function views(segment: Segment, type: IntType): NumberArray | BigInt64Array | BigUint64Array {
+  const View = ARRAYS[type] as new (buffer: ArrayBufferLike, offset: number, length: number) => NumberArray
+  return new View(segment.memory.buffer, segment.body, 1)
+}
