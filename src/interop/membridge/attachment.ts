@@ -114,16 +114,19 @@ export class Attachment {
   /**
    * Becomes producer or consumer of the ring, unless another live process of ours is it.
    *
+   * @returns true when this handle was not it before.
    * @throws MemlaneError `ERR_BUSY`.
    */
-  play(lock: number, part: 'producer' | 'consumer'): void {
+  play(lock: number, part: 'producer' | 'consumer'): boolean {
     if (!this.map().lock(lock)) {
       throw new MemlaneError(
         'ERR_BUSY',
         `${JSON.stringify(this.name)} has a live ${part} already: a ring takes one ${part} at a time, and the next when that one has closed it or is gone`,
       )
     }
-    this.#players.set(lock, (this.#players.get(lock) ?? 0) + 1)
+    const players = this.#players.get(lock) ?? 0
+    this.#players.set(lock, players + 1)
+    return players === 0
   }
 
   leave(lock: number): void {

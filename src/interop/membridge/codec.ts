@@ -66,6 +66,7 @@ export function checkText(text: string, what: string): void {
 
 interface RawBuffer {
   utf8Write(text: string, at: number, room: number): number
+  latin1Slice(from: number, to: number): string
   utf8Slice(from: number, to: number): string
 }
 
@@ -88,8 +89,14 @@ export function putText(bytes: Buffer, at: number, text: string, room: number): 
   return DIRECT ? (bytes as unknown as RawBuffer).utf8Write(text, at, room) : bytes.write(text, at, room, 'utf8')
 }
 
+/** Decodes bytes that are all ASCII. */
+export function getAscii(bytes: Buffer, from: number, to: number): string {
+  return DIRECT ? (bytes as unknown as RawBuffer).latin1Slice(from, to) : bytes.toString('latin1', from, to)
+}
+
 /** Decodes private bytes leniently: one U+FFFD for each maximal ill-formed part, a byte order mark is kept. */
 export function getText(bytes: Buffer, from: number, to: number): string {
+  if (from === to) return ''
   return DIRECT ? (bytes as unknown as RawBuffer).utf8Slice(from, to) : bytes.toString('utf8', from, to)
 }
 
@@ -186,19 +193,18 @@ export function isBytes(value: unknown): value is Uint8Array {
 let idle: Scratch | undefined
 
 /**
- * Runs `fill` on empty private memory and gives it to `use`. A getter in a list may call back into this room: the
- * inner call then gets memory of its own.
+ * Empty private memory, until {@link giveBack}. A getter in a list may call back into this room: the inner call then
+ * gets memory of its own.
  */
-export function withScratch<T>(fill: (scratch: Scratch) => void, use: (scratch: Scratch) => T): T {
+export function takeScratch(): Scratch {
   const scratch = idle ?? new Scratch()
   idle = undefined
-  try {
-    fill(scratch)
-    return use(scratch)
-  } finally {
-    scratch.clear()
-    idle = scratch
-  }
+  return scratch
+}
+
+export function giveBack(scratch: Scratch): void {
+  scratch.clear()
+  idle = scratch
 }
 
 // ---- reading
@@ -241,13 +247,6 @@ export function getFixed(view: DataView, tag: Tag, at: number): unknown {
   }
 }
 
-/** Reads one value of any tag from private bytes that end at `end`. @returns the value; how far it went is {@link extent}. */
-export function getOne(bytes: Buffer, view: DataView, tag: Tag, at: number, end: number): unknown {
-  if (tag !== 'str') return getFixed(view, tag, at)
-  const length = Math.min(view.getUint32(at, true), end - at - 4)
-  return getText(bytes, at + 4, at + 4 + length)
-}
-
 /**
  * How many bytes one value of the tag takes at `at`.
  *
@@ -274,19 +273,25 @@ export function extentOf(view: DataView, schema: readonly SchemaEntry[], from: n
   return at - from
 }
 
-/** Reads the values of a checked schema from private bytes whose extent was checked. Count 1 gives the value, any other a list. */
-export function getAll(
-  bytes: Buffer,
-  view: DataView,
-  schema: readonly SchemaEntry[],
-  from: number,
-  end: number,
-): unknown[] {
-  let at = from
-  const next = (tag: Tag): unknown => {
-    const value = getOne(bytes, view, tag, at, end)
-    at += extent(view, tag, at, end)
-    return value
+/**
+ * Reads the values of a schema from private bytes. Count 1 gives the value itself, any other count a list.
+ *
+ * @throws MemlaneError `ERR_RANGE` when a value would pass `end`, or for an `int` beyond 2^53 - 1.
+ */
+export function getAll(bytes: Buffer, view: DataView, schema: readonly SchemaEntry[], end: number): unknown[] {
+  const values: unknown[] = []
+  let at = 0
+  for (let i = 0; i < schema.length; i++) {
+    const [tag, count] = schema[i]!
+    const list: unknown[] = []
+    for (let k = 0; k < count; k++) {
+      const size = extent(view, tag, at, end)
+      const value = tag === 'str' ? getText(bytes, at + 4, at + size) : getFixed(view, tag, at)
+      at += size
+      if (count === 1) values.push(value)
+      else list.push(value)
+    }
+    if (count !== 1) values.push(list)
   }
-  return schema.map(([tag, count]) => (count === 1 ? next(tag) : Array.from({ length: count }, () => next(tag))))
+  return values
 }

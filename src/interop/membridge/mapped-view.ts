@@ -11,12 +11,13 @@ import {
   getAll,
   getFixed,
   getText,
+  giveBack,
   isBytes,
   type Scratch,
   SHORT_BYTES,
   setInt,
+  takeScratch,
   tooShort,
-  withScratch,
 } from './codec.js'
 import {
   checkSchema,
@@ -115,7 +116,7 @@ export class MappedView implements Disposable {
         return this.#wrote(offset, 8)
       }
       case 'string':
-        return this.#writeScratch((scratch) => scratch.put(value, 'value'), offset, options)
+        return this.#writeScratch(value, offset, options)
     }
     if (value instanceof Int) {
       const at = this.#room(offset, 8)
@@ -142,18 +143,23 @@ export class MappedView implements Disposable {
   writeMixed(items: readonly Mixed[], offset?: number | null, options?: ViewOptions): void {
     this.#check()
     if (!Array.isArray(items)) throw wrongType('items', 'an array of values', items)
-    this.#writeScratch((scratch) => scratch.putAll(items, 'items', true), offset, options)
+    this.#writeScratch(items, offset, options)
   }
 
   #writeScratch(
-    fill: (scratch: Scratch) => void,
+    value: string | readonly Mixed[],
     offset: number | null | undefined,
     options: ViewOptions | undefined,
   ): void {
-    withScratch(fill, (scratch) => {
+    const scratch = takeScratch()
+    try {
+      if (typeof value === 'string') scratch.put(value, 'value')
+      else scratch.putAll(value, 'items', true)
       this.#check() // a getter in the list may have closed us
       this.#writeBytes(scratch.bytes, scratch.length, offset, options)
-    })
+    } finally {
+      giveBack(scratch)
+    }
   }
 
   #writeBytes(
@@ -211,22 +217,21 @@ export class MappedView implements Disposable {
   }
 
   #readText(at: number, timeout: number): string {
-    return withScratch(
-      (scratch) => {
-        this.#lock.acquireToRead(timeout)
-        try {
-          this.#copyOut(scratch, at, extent(this.#view, 'str', at, DATA + this.size))
-        } finally {
-          this.#lock.releaseFromReading()
-        }
-        this.#memory.checkWhole(this.#attachment.name)
-      },
-      (scratch) => {
-        const text = getText(scratch.bytes, 4, scratch.length)
-        this.#cursor += scratch.length
-        return text
-      },
-    )
+    const scratch = takeScratch()
+    try {
+      this.#lock.acquireToRead(timeout)
+      try {
+        this.#copyOut(scratch, at, extent(this.#view, 'str', at, DATA + this.size))
+      } finally {
+        this.#lock.releaseFromReading()
+      }
+      this.#memory.checkWhole(this.#attachment.name)
+      const text = getText(scratch.bytes, 4, scratch.length)
+      this.#cursor += scratch.length
+      return text
+    } finally {
+      giveBack(scratch)
+    }
   }
 
   /**
@@ -247,28 +252,27 @@ export class MappedView implements Disposable {
     options?: ViewOptions,
   ): Values<S> {
     this.#check()
-    const checked = checkSchema(schema)
+    checkSchema(schema)
     this.#check()
     const from = this.#position(offset)
     if (from >= this.size)
       throw outOfRange('the place to read from', `before the end of the area at ${this.size}`, from)
     const timeout = this.#timeoutOf(options)
-    return withScratch(
-      (scratch) => {
-        this.#lock.acquireToRead(timeout)
-        try {
-          this.#copyOut(scratch, DATA + from, extentOf(this.#view, checked, DATA + from, DATA + this.size))
-        } finally {
-          this.#lock.releaseFromReading()
-        }
-        this.#memory.checkWhole(this.#attachment.name)
-      },
-      (scratch) => {
-        const values = getAll(scratch.bytes, scratch.view, checked, 0, scratch.length) as Values<S>
-        if (offset === undefined || offset === null) this.#cursor += scratch.length
-        return values
-      },
-    )
+    const scratch = takeScratch()
+    try {
+      this.#lock.acquireToRead(timeout)
+      try {
+        this.#copyOut(scratch, DATA + from, extentOf(this.#view, schema, DATA + from, DATA + this.size))
+      } finally {
+        this.#lock.releaseFromReading()
+      }
+      this.#memory.checkWhole(this.#attachment.name)
+      const values = getAll(scratch.bytes, scratch.view, schema, scratch.length) as Values<S>
+      if (offset === undefined || offset === null) this.#cursor += scratch.length
+      return values
+    } finally {
+      giveBack(scratch)
+    }
   }
 
   /**

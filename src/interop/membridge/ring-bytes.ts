@@ -1,8 +1,9 @@
 // interop/membridge: the ring as bytes: frames in, frames out. ring.layout.ts draws it.
 //
 // Each side keeps a copy of the other's position and looks at the real one only when the copy says full or empty, so
-// that a cache line travels between processors once for many messages. Own positions are read where they stand: only
-// we write them, and a handle that comes later finds the truth.
+// that a cache line travels between processors once for many messages. Its own position it keeps too: head and tail
+// share a line, and reading the own one back would wait for the other side's last store, for every message. A handle
+// reads its own position when it becomes producer or consumer, and compares whenever it must look anyway.
 //
 // Positions are 64 bits; arithmetic uses the lower 32, which is exact because no ring is larger than 2^31. A store
 // changes the lower word alone, except for the one in 4 GiB that carries into the upper word: that one is a single
@@ -32,7 +33,9 @@ export const FULL = -1
 export const EMPTY = -1
 
 /** Copies up to this many bytes by a loop of words: making a view for `set` costs more. */
-const LOOP_BYTES = 512
+export const LOOP_BYTES = 512
+
+const rings = new WeakMap<Attachment, RingBytes>()
 
 export class RingBytes {
   readonly name: string
@@ -52,10 +55,23 @@ export class RingBytes {
   readonly #producerSleeps: number
   /** 0 until the ring is initialised. */
   #capacity = 0
+  /** Our own positions, low words. */
+  #head = 0
+  #tail = 0
   #seenHead = 0
   #seenTail = 0
 
-  constructor(attachment: Attachment) {
+  /** One for all rings of a handle, so that they know the same positions. */
+  static of(attachment: Attachment): RingBytes {
+    let ring = rings.get(attachment)
+    if (ring === undefined) {
+      ring = new RingBytes(attachment)
+      rings.set(attachment, ring)
+    }
+    return ring
+  }
+
+  private constructor(attachment: Attachment) {
     const memory = attachment.map()
     this.name = JSON.stringify(attachment.name)
     this.memory = memory
@@ -87,11 +103,16 @@ export class RingBytes {
     if (capacity !== BigInt(this.room)) {
       throw this.corrupt(`its capacity says ${capacity}, its size gives ${this.room}`)
     }
-    this.#seenHead = this.memory.load(HEAD_WORD)
-    this.#seenTail = this.memory.load(TAIL_WORD)
     this.used()
+    this.refresh()
     this.#capacity = this.room
     return true
+  }
+
+  /** Reads all positions where they stand: on becoming producer or consumer. */
+  refresh(): void {
+    this.#head = this.#seenHead = this.memory.load(HEAD_WORD)
+    this.#tail = this.#seenTail = this.memory.load(TAIL_WORD)
   }
 
   get capacity(): number {
@@ -134,12 +155,11 @@ export class RingBytes {
    */
   claim(length: number): number {
     const frame = length + PREFIX
-    const tail = this.#i32[TAIL_WORD]! // plain: nobody else writes it
-    if (((tail - this.#seenHead) >>> 0) + frame > this.#capacity && !this.#makeRoom(tail, frame)) return FULL
-    return tail & this.#mask
+    if (((this.#tail - this.#seenHead) >>> 0) + frame > this.#capacity && !this.#makeRoom(frame)) return FULL
+    return this.#tail & this.#mask
   }
 
-  #makeRoom(tail: number, frame: number): boolean {
+  #makeRoom(frame: number): boolean {
     if (frame > this.room) {
       throw new MemlaneError(
         'ERR_TOO_LARGE',
@@ -148,8 +168,9 @@ export class RingBytes {
     }
     if (!this.#attach())
       throw new MemlaneError('ERR_BUSY', `the ring ${this.name} was not initialised by its creator yet`)
+    this.#tail = this.memory.load(TAIL_WORD)
     this.#seenHead = this.memory.load(HEAD_WORD) // SYNC: "bytes were read before head lets go of them"
-    const used = (tail - this.#seenHead) >>> 0
+    const used = (this.#tail - this.#seenHead) >>> 0
     if (used > this.room) throw this.corrupt(`${used} bytes used of ${this.room}`)
     return used + frame <= this.room
   }
@@ -185,8 +206,9 @@ export class RingBytes {
 
   /** Lets the consumer see the frame. */
   publish(length: number): void {
-    const before = this.#i32[TAIL_WORD]!
+    const before = this.#tail
     const after = (before + length + PREFIX) | 0
+    this.#tail = after
     // SYNC: "message bytes are visible before tail"
     if (after >>> 0 > before >>> 0) this.memory.closeVersion(TAIL_WORD, after)
     else this.#carry(TAIL / 8, length + PREFIX)
@@ -202,16 +224,15 @@ export class RingBytes {
    * @throws MemlaneError `ERR_CORRUPT`.
    */
   peek(): number {
-    const head = this.#i32[HEAD_WORD]! // plain: nobody else writes it
-    let available = (this.#seenTail - head) >>> 0
+    let available = (this.#seenTail - this.#head) >>> 0
     if (available === 0 || available > this.#capacity) {
-      available = this.#look(head)
+      available = this.#look()
       if (available === 0) return EMPTY
     }
-    const start = head & this.#mask
+    const start = this.#head & this.#mask
     const length = start + PREFIX <= this.room ? this.view.getUint32(RING + start, true) : this.#prefixInPieces(start)
     if (length + PREFIX > available) {
-      available = this.#look(head)
+      available = this.#look()
       if (length + PREFIX > available)
         throw this.corrupt(`a message of ${length} bytes is announced where ${available - PREFIX} are at most`)
     }
@@ -219,10 +240,11 @@ export class RingBytes {
     return length
   }
 
-  #look(head: number): number {
+  #look(): number {
     if (!this.#attach()) return 0
+    this.#head = this.memory.load(HEAD_WORD)
     this.#seenTail = this.memory.load(TAIL_WORD) // SYNC: "message bytes are visible before tail"
-    const available = (this.#seenTail - head) >>> 0
+    const available = (this.#seenTail - this.#head) >>> 0
     if (available > this.room) throw this.corrupt(`${available} bytes used of ${this.room}`)
     return available
   }
@@ -238,18 +260,18 @@ export class RingBytes {
     return this.index + length <= this.room
   }
 
-  /** Copies the message at hand into private bytes. `view` looks at the bytes of `target`'s buffer, beginning at target. */
+  /** Copies the message at hand into private bytes. `view` looks at the same bytes as `target`. */
   take(target: Uint8Array, view: DataView, length: number): void {
+    if (length <= LOOP_BYTES && this.isMessageWhole(length)) copyWords(view, 0, this.view, RING + this.index, length)
+    else this.takeBlocks(target, length)
+  }
+
+  /** The same for messages that are long, or lie in two pieces. */
+  takeBlocks(target: Uint8Array, length: number): void {
     const at = RING + this.index
-    if (!this.isMessageWhole(length)) {
-      const first = this.room - this.index
-      target.set(this.u8.subarray(at, at + first))
-      target.set(this.u8.subarray(RING, RING + length - first), first)
-    } else if (length <= LOOP_BYTES) {
-      copyWords(view, 0, this.view, at, length)
-    } else {
-      target.set(this.u8.subarray(at, at + length))
-    }
+    const first = Math.min(length, this.room - this.index)
+    target.set(this.u8.subarray(at, at + first))
+    if (first < length) target.set(this.u8.subarray(RING, RING + length - first), first)
   }
 
   /** Gives the room of the message back to the producer. */
@@ -260,14 +282,15 @@ export class RingBytes {
   /** Drops all there is. @returns how many bytes. */
   clear(): number {
     if (!this.#attach()) return 0
-    const dropped = this.#look(this.#i32[HEAD_WORD]!)
+    const dropped = this.#look()
     if (dropped > 0) this.#advance(dropped)
     return dropped
   }
 
   #advance(bytes: number): void {
-    const before = this.#i32[HEAD_WORD]!
+    const before = this.#head
     const after = (before + bytes) | 0
+    this.#head = after
     // SYNC: "bytes were read before head lets go of them"
     if (after >>> 0 > before >>> 0) this.memory.closeVersion(HEAD_WORD, after)
     else this.#carry(HEAD / 8, bytes)
@@ -300,15 +323,37 @@ export class RingBytes {
   }
 }
 
-/** Copies bytes between two views by words of 4; neither end needs to be aligned. */
-export function copyWords(to: DataView, toAt: number, from: DataView, fromAt: number, length: number): void {
+/**
+ * Copies bytes between two views by words of 4; neither end needs to be aligned.
+ *
+ * @returns all words put together by OR: text is ASCII when no byte of it is above 127.
+ */
+export function copyWords(to: DataView, toAt: number, from: DataView, fromAt: number, length: number): number {
+  let all = 0
   let i = 0
   for (; i + 16 <= length; i += 16) {
-    to.setInt32(toAt + i, from.getInt32(fromAt + i, true), true)
-    to.setInt32(toAt + i + 4, from.getInt32(fromAt + i + 4, true), true)
-    to.setInt32(toAt + i + 8, from.getInt32(fromAt + i + 8, true), true)
-    to.setInt32(toAt + i + 12, from.getInt32(fromAt + i + 12, true), true)
+    const a = from.getInt32(fromAt + i, true)
+    const b = from.getInt32(fromAt + i + 4, true)
+    const c = from.getInt32(fromAt + i + 8, true)
+    const d = from.getInt32(fromAt + i + 12, true)
+    to.setInt32(toAt + i, a, true)
+    to.setInt32(toAt + i + 4, b, true)
+    to.setInt32(toAt + i + 8, c, true)
+    to.setInt32(toAt + i + 12, d, true)
+    all |= a | b | c | d
   }
-  for (; i + 4 <= length; i += 4) to.setInt32(toAt + i, from.getInt32(fromAt + i, true), true)
-  for (; i < length; i++) to.setUint8(toAt + i, from.getUint8(fromAt + i))
+  for (; i + 4 <= length; i += 4) {
+    const word = from.getInt32(fromAt + i, true)
+    to.setInt32(toAt + i, word, true)
+    all |= word
+  }
+  for (; i < length; i++) {
+    const byte = from.getUint8(fromAt + i)
+    to.setUint8(toAt + i, byte)
+    all |= byte
+  }
+  return all
 }
+
+/** Bits that no word of ASCII text has. */
+export const NOT_ASCII: number = 0x80808080 | 0

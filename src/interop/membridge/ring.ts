@@ -8,19 +8,21 @@ import {
   checkBigInt,
   checkText,
   extent,
-  extentOf,
   getAll,
+  getAscii,
   getFixed,
   getText,
+  giveBack,
   isBytes,
   putText,
   type Scratch,
   setInt,
-  withScratch,
+  takeScratch,
+  tooShort,
 } from './codec.js'
 import { isPooled, newBytes, slabAt, slabView } from './pool.js'
 import { CONSUMER_LOCK, PREFIX, PRODUCER_LOCK, RING } from './ring.layout.js'
-import { copyWords, EMPTY, FULL, RingBytes } from './ring-bytes.js'
+import { copyWords, EMPTY, FULL, LOOP_BYTES, NOT_ASCII, RingBytes } from './ring-bytes.js'
 import {
   checkSchema,
   Int,
@@ -65,7 +67,7 @@ export class SpscRingBuffer implements Disposable {
   /** @internal Made by `SharedMemory.spsc`. */
   constructor(attachment: Attachment) {
     this.#attachment = attachment
-    this.#ring = new RingBytes(attachment)
+    this.#ring = RingBytes.of(attachment)
     this.#poppers = new WaitingLine(this.#ring, true)
     this.#pushers = new WaitingLine(this.#ring, false)
     attachment.retain()
@@ -140,16 +142,17 @@ export class SpscRingBuffer implements Disposable {
   }
 
   #pushScratch(message: Message): boolean {
-    return withScratch(
-      (scratch) => encode(scratch, message),
-      (scratch) => {
-        this.#check() // a getter in the list may have closed us
-        const index = this.#ring.claim(scratch.length)
-        if (index === FULL) return false
-        this.#ring.put(index, scratch.bytes, scratch.length)
-        return this.#sent(scratch.length)
-      },
-    )
+    const scratch = takeScratch()
+    try {
+      encode(scratch, message)
+      this.#check() // a getter in the list may have closed us
+      const index = this.#ring.claim(scratch.length)
+      if (index === FULL) return false
+      this.#ring.put(index, scratch.bytes, scratch.length)
+      return this.#sent(scratch.length)
+    } finally {
+      giveBack(scratch)
+    }
   }
 
   #sent(length: number): true {
@@ -172,10 +175,7 @@ export class SpscRingBuffer implements Disposable {
       const initialised = this.isInitialized
       if (initialised && this.#pushers.isEmpty && this.push(message)) return Promise.resolve()
       // The message as it is now, not as it may be when there is room.
-      const bytes = withScratch(
-        (scratch) => encode(scratch, message),
-        (scratch) => Uint8Array.from(scratch.bytes.subarray(0, scratch.length)),
-      )
+      const bytes = encoded(message)
       if (bytes.length + PREFIX > this.#ring.room) this.push(bytes) // refused with its reason
       const attempt = (): typeof NOT_YET | undefined => (this.isInitialized && this.push(bytes) ? undefined : NOT_YET)
       return waiting(this.#pushers.enter<undefined>(attempt, timeout, options.signal))
@@ -252,16 +252,19 @@ export class SpscRingBuffer implements Disposable {
    */
   popMixed<const S extends readonly SchemaEntry[]>(schema: S): Values<S> | undefined {
     this.#check()
-    const checked = checkSchema(schema)
+    checkSchema(schema)
     if (!this.#popping || this.#closed) this.#becomeConsumer()
     const length = this.#ring.peek()
     if (length === EMPTY) return this.#nothing()
-    return this.#withMessage(length, (scratch) => {
-      extentOf(scratch.view, checked, 0, length)
-      const values = getAll(scratch.bytes, scratch.view, checked, 0, length) as Values<S>
+    const scratch = takeScratch()
+    try {
+      this.#copyOut(scratch, length)
+      const values = getAll(scratch.bytes, scratch.view, schema, length) as Values<S>
       this.#took(length)
       return values
-    })
+    } finally {
+      giveBack(scratch)
+    }
   }
 
   #nothing(): undefined {
@@ -275,33 +278,52 @@ export class SpscRingBuffer implements Disposable {
   }
 
   #bytes(length: number): Uint8Array {
-    const bytes = newBytes(length)
     const ring = this.#ring
-    if (isPooled(length) && ring.isMessageWhole(length) && length <= 512)
+    const bytes = newBytes(length)
+    if (length <= LOOP_BYTES && isPooled(length) && ring.isMessageWhole(length)) {
       copyWords(slabView, slabAt, ring.view, RING + ring.index, length)
-    else ring.take(bytes, new DataView(bytes.buffer, bytes.byteOffset, length), length)
+    } else {
+      ring.takeBlocks(bytes, length)
+    }
     return bytes
   }
 
   #fixed(tag: Exclude<Tag, 'str'>, length: number): unknown {
     const ring = this.#ring
-    if (!ring.isMessageWhole(length)) return this.#withMessage(length, (scratch) => fixed(scratch.view, tag, 0, length))
-    return fixed(ring.view, tag, RING + ring.index, length)
+    const size = sizeOf(tag)
+    if (length < size) throw tooShort(tag, size, length)
+    if (ring.isMessageWhole(size)) return getFixed(ring.view, tag, RING + ring.index)
+    const scratch = takeScratch()
+    try {
+      this.#copyOut(scratch, length)
+      return getFixed(scratch.view, tag, 0)
+    } finally {
+      giveBack(scratch)
+    }
   }
 
   #text(length: number): string {
-    return this.#withMessage(length, (scratch) =>
-      getText(scratch.bytes, PREFIX, extent(scratch.view, 'str', 0, length)),
-    )
+    const ring = this.#ring
+    const scratch = takeScratch()
+    try {
+      if (length <= LOOP_BYTES && length >= PREFIX && ring.isMessageWhole(length)) {
+        // The length prefix has no bit of NOT_ASCII unless the text is longer than 127 bytes: then all bytes are looked at.
+        const all = copyWords(scratch.view, 0, ring.view, RING + ring.index, length)
+        const end = extent(scratch.view, 'str', 0, length)
+        return (all & NOT_ASCII) === 0 ? getAscii(scratch.bytes, PREFIX, end) : getText(scratch.bytes, PREFIX, end)
+      }
+      this.#copyOut(scratch, length)
+      return getText(scratch.bytes, PREFIX, extent(scratch.view, 'str', 0, length))
+    } finally {
+      giveBack(scratch)
+    }
   }
 
   /** The message at hand in private bytes, where nobody changes it any more. */
-  #withMessage<T>(length: number, use: (scratch: Scratch) => T): T {
-    return withScratch((scratch) => {
-      scratch.reserve(length)
-      this.#ring.take(scratch.bytes, scratch.view, length)
-      scratch.length = length
-    }, use)
+  #copyOut(scratch: Scratch, length: number): void {
+    scratch.reserve(length)
+    this.#ring.take(scratch.bytes, scratch.view, length)
+    scratch.length = length
   }
 
   /**
@@ -459,13 +481,13 @@ export class SpscRingBuffer implements Disposable {
 
   #becomeProducer(): void {
     this.#check()
-    this.#attachment.play(PRODUCER_LOCK, 'producer')
+    if (this.#attachment.play(PRODUCER_LOCK, 'producer')) this.#ring.refresh()
     this.#pushing = true
   }
 
   #becomeConsumer(): void {
     this.#check()
-    this.#attachment.play(CONSUMER_LOCK, 'consumer')
+    if (this.#attachment.play(CONSUMER_LOCK, 'consumer')) this.#ring.refresh()
     this.#popping = true
   }
 
@@ -478,12 +500,18 @@ export class SpscRingBuffer implements Disposable {
   }
 }
 
-function fixed(view: DataView, tag: Exclude<Tag, 'str'>, at: number, length: number): unknown {
-  extent(view, tag, at, at + length)
-  return getFixed(view, tag, at)
-}
-
 function encode(scratch: Scratch, message: Message): void {
   if (Array.isArray(message)) scratch.putAll(message, 'message', false)
   else scratch.put(message as Scalar, 'message')
+}
+
+/** The message as private bytes of its own. */
+function encoded(message: Message): Uint8Array {
+  const scratch = takeScratch()
+  try {
+    encode(scratch, message)
+    return Uint8Array.from(scratch.bytes.subarray(0, scratch.length))
+  } finally {
+    giveBack(scratch)
+  }
 }

@@ -73,42 +73,44 @@ type Entry<E> = E extends readonly [infer T extends Tag, infer C]
 /** What a schema reads as, entry by entry. */
 export type Values<S extends readonly SchemaEntry[]> = { -readonly [K in keyof S]: Entry<S[K]> }
 
-/** Bytes a value of each tag takes; for `str` its length prefix. */
-const SIZES: Readonly<Record<Tag, number>> = {
-  bool: 1,
-  int: 8,
-  i64: 8,
-  float: 8,
-  f64: 8,
-  f32: 4,
-  i32: 4,
-  u8: 1,
-  u32: 4,
-  u64: 8,
-  str: 4,
-}
-
-const TAGS: string = Object.keys(SIZES).join(', ')
-
-/** The least number of bytes a value of the tag takes. @throws MemlaneError `ERR_TYPE` for an unknown tag. */
+/**
+ * The least number of bytes a value of the tag takes; for `str` those of its length.
+ *
+ * @throws MemlaneError `ERR_TYPE` for an unknown tag.
+ */
 export function sizeOf(tag: Tag): number {
-  const size = typeof tag === 'string' && Object.hasOwn(SIZES, tag) ? SIZES[tag] : undefined
-  if (size === undefined) throw wrongType('tag', `one of ${TAGS}`, tag)
-  return size
+  switch (tag) {
+    case 'float':
+    case 'f64':
+    case 'int':
+    case 'i64':
+    case 'u64':
+      return 8
+    case 'str':
+    case 'f32':
+    case 'i32':
+    case 'u32':
+      return 4
+    case 'bool':
+    case 'u8':
+      return 1
+    default:
+      throw wrongType('tag', 'one of bool, int, i64, float, f64, f32, i32, u8, u32, u64, str', tag)
+  }
 }
 
-/** Checks a schema and copies it, so that what was checked is what is read. @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
-export function checkSchema(schema: readonly SchemaEntry[]): readonly SchemaEntry[] {
+/** Checks a schema before anything is read by it. @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
+export function checkSchema(schema: readonly SchemaEntry[]): void {
   if (!Array.isArray(schema)) throw wrongType('schema', 'an array of [tag, count] pairs', schema)
-  return Array.from(schema as readonly SchemaEntry[], (entry, i) => {
+  for (let i = 0; i < schema.length; i++) {
+    const entry: unknown = schema[i]
     if (!Array.isArray(entry) || entry.length !== 2)
       throw wrongType(`schema[${i}]`, "a pair such as ['float', 3]", entry)
-    const [tag, count] = entry
-    sizeOf(tag)
+    sizeOf(entry[0])
+    const count: unknown = entry[1]
     if (typeof count !== 'number') throw wrongType(`the count of schema[${i}]`, 'a number', count)
     if (!Number.isSafeInteger(count) || count < 0) throw outOfRange(`the count of schema[${i}]`, '0 or more', count)
-    return [tag, count] as const
-  })
+  }
 }
 
 /** The name of what cannot be written, for an error. */
