@@ -1,15 +1,22 @@
 // heap: the room's door. Arena (one lock, striped versions, an undo log per participant), allocator, values, hash index.
+//
+// A heap is a segment of kind 'heap'. It holds structures, found by name: maps (a set is a map whose values are
+// `undefined`), lists, cells. Every change is a transaction, alone or joined into the one that is open. A read outside a
+// transaction takes no lock and always finishes; one inside sees the transaction's own changes.
+//
+// What get() gives is a primitive, a fresh detached object (Date, RegExp, Error, Map, Set, ArrayBuffer, views, boxed
+// primitives), or for plain objects and arrays what heap.adapter.wrap makes of a HeapObject or HeapList. What set()
+// takes may contain such wrapped values: heap.adapter.unwrap leads back to the handle, and the live value is copied.
+// Detached: snapshot(), snapshotOf(), and what pop(), shift(), splice() return.
 
-export type {
-  Adapter,
-  HeapCellPlan,
-  HeapListPlan,
-  HeapMapPlan,
-  HeapObjectPlan,
-  HeapOptions,
-  HeapPlan,
-  HeapStats,
-  Key,
-  MapCursorPlan,
-  WatchPlan,
-} from './plan.js'
+export { HeapCell } from './cell/heap-cell.js'
+export type { Adapter } from './core.js'
+export { Handle } from './handle.js'
+export { Heap, type HeapOptions, type StructureKind, type StructureOptions, unlinkHeap } from './heap.js'
+export { HeapList } from './list/heap-list.js'
+export type { MapCursor } from './map/cursor.js'
+export { HeapMap } from './map/heap-map.js'
+export type { Key } from './map/map-index.js'
+export { HeapObject } from './object/heap-object.js'
+export type { HeapStats } from './verify.js'
+export type { Change, Watcher } from './watch/watcher.js'

@@ -1,0 +1,499 @@
+// heap/blocks: takes and frees blocks. Small ones from spans of their class, large ones as runs of pages of their own.
+// A span whose last block is freed gives its pages back, to be carved for any class; one empty span may stay per class,
+// until pages run short. All calls need the lock.
+
+import { MemlaneError } from '../../errors.js'
+import { formatSize } from '../../sizes.js'
+import type { Arena, Pages } from '../arena/arena.js'
+import { corrupt } from '../corrupt.js'
+import {
+  bodyPlan,
+  DESCRIPTOR_WORDS,
+  H_BITMAP,
+  H_CLASS_HEADS,
+  H_PAGE_HINT,
+  H_PAGES_MAX,
+  HEAP_PAGE,
+  PAGE_SHIFT,
+  PAGE_UNITS,
+} from '../heap.layout.js'
+import {
+  CLASS_COUNT,
+  CLASS_FIRST,
+  CLASS_OF,
+  CLASS_PAGES,
+  CLASS_UNITS,
+  CLASS_WORDS,
+  CLASSES,
+  SMALL_MAX,
+} from './classes.js'
+import {
+  D_BITS,
+  D_CARVE,
+  D_EXTENT,
+  D_HINT,
+  D_KIND,
+  D_NEXT,
+  D_PREV,
+  D_USED,
+  LARGE,
+  PART,
+  SPAN,
+  STRIPE_SHIFT,
+} from './pages.layout.js'
+
+/** Growth asks for this many pages at once (1 MiB), more as the heap gets large (up to 4 MiB). */
+const STEP_PAGES = 64
+const STEP_PAGES_MAX = 256
+
+export class Allocator implements Pages {
+  readonly arena: Arena
+  readonly pagesMax: number
+  /** Word index of the page table. */
+  readonly table: number
+  /** Unit index of page 0. */
+  readonly origin: number
+  readonly #bitmap: number
+  readonly #heads: number
+  readonly #hint: number
+  readonly #firstPageByte: number
+  /** Pages lent to the log, and pages given back, in the open transaction: neither may be taken before it ends. */
+  readonly #lent: number[] = []
+  readonly #given: number[] = []
+  /** Pages of empty spans that were given back to be carved anew; the log must not lie there, as undoing writes to them. */
+  readonly #emptied: number[] = []
+
+  constructor(arena: Arena) {
+    this.arena = arena
+    const { segment, i32, base } = arena
+    this.pagesMax = i32[base + H_PAGES_MAX]!
+    const plan = bodyPlan(this.pagesMax)
+    if (this.pagesMax < 1 || plan.total > segment.bodySize)
+      throw corrupt(segment.name, `it names ${this.pagesMax} pages`)
+    this.table = base + plan.table / 4
+    this.#firstPageByte = plan.pages
+    this.origin = (segment.body + plan.pages) / 8
+    this.#bitmap = base + H_BITMAP
+    this.#heads = base + H_CLASS_HEADS
+    this.#hint = base + H_PAGE_HINT
+    arena.pages = this
+  }
+
+  /** Pages that have memory. */
+  get committedPages(): number {
+    const bytes = this.arena.segment.committed - this.#firstPageByte
+    return Math.max(0, Math.min(this.pagesMax, Math.floor(bytes / HEAP_PAGE)))
+  }
+
+  descriptor(page: number): number {
+    return this.table + page * DESCRIPTOR_WORDS
+  }
+
+  /** Page that holds a pointer; may be out of range for a garbage pointer. */
+  pageOf(pointer: number): number {
+    return (pointer - this.origin) >> PAGE_SHIFT
+  }
+
+  /** Word that tells whether the place of a block was carved anew; 0 leads to a harmless word for garbage. */
+  carveWord(pointer: number): number {
+    const page = (pointer - this.origin) >> PAGE_SHIFT
+    return page >= 0 && page < this.pagesMax ? this.table + page * DESCRIPTOR_WORDS : this.table
+  }
+
+  isTaken(page: number): boolean {
+    return ((this.arena.i32[this.#bitmap + (page >> 5)]! >>> (page & 31)) & 1) === 1
+  }
+
+  /** Units a block of at least `units` gets. */
+  static fit(units: number): number {
+    if (units <= SMALL_MAX) return CLASS_UNITS[CLASS_OF[units]!]!
+    return Math.ceil(units / PAGE_UNITS) * PAGE_UNITS
+  }
+
+  /** Units a living block has; 0 for what is none. */
+  unitsOf(pointer: number): number {
+    const { i32 } = this.arena
+    const page = this.pageOf(pointer)
+    if (!(page >= 0 && page < this.pagesMax)) return 0
+    let d = this.descriptor(page)
+    let kind = i32[d + D_KIND]!
+    if (kind === PART) {
+      const head = i32[d + D_EXTENT]!
+      if (!(head >= 0 && head < this.pagesMax)) return 0
+      d = this.descriptor(head)
+      kind = i32[d + D_KIND]!
+    }
+    if (kind === LARGE) return Math.min(Math.max(0, i32[d + D_EXTENT]!), this.pagesMax) * PAGE_UNITS
+    return (kind & 0xff) === SPAN ? (CLASS_UNITS[kind >> 8] ?? 0) : 0
+  }
+
+  /**
+   * Takes a block.
+   *
+   * @param units of 8 bytes, header included.
+   * @param kind and flags: the low 16 bits of the block's second word.
+   * @throws MemlaneError `ERR_NO_SPACE`.
+   */
+  take(units: number, kind: number, stripe: number): number {
+    if (units > SMALL_MAX) return this.#takeLarge(units, kind, stripe)
+    const { arena } = this
+    const { i32 } = arena
+    const size = CLASS_OF[units]!
+    let page = i32[this.#heads + size]! - 1
+    if (page < 0) page = this.#carveSpan(size)
+    else if (page >= this.pagesMax)
+      throw corrupt(arena.segment.name, `the list of size class ${size} leads to page ${page}`)
+    const d = this.table + page * DESCRIPTOR_WORDS
+    const words = CLASS_WORDS[size]!
+    const bitmap = words === 1 ? d + D_BITS : (this.origin + page * PAGE_UNITS) << 1
+    let word = i32[d + D_HINT]!
+    if (word < 0 || word >= words) word = 0
+    let bits = i32[bitmap + word]!
+    for (let n = 0; bits === -1; n++) {
+      if (n === words) throw corrupt(arena.segment.name, `page ${page} is listed as having room and has none`)
+      word = word + 1 === words ? 0 : word + 1
+      bits = i32[bitmap + word]!
+      i32[d + D_HINT] = word
+    }
+    const lowest = ~bits & (bits + 1)
+    const index = (word << 5) + 31 - Math.clz32(lowest)
+    if (index >= CLASS_COUNT[size]!)
+      throw corrupt(arena.segment.name, `the bitmap of page ${page} has room beyond its end`)
+    arena.put(bitmap + word, bits | lowest)
+    const used = i32[d + D_USED]! + 1
+    arena.put(d + D_USED, used)
+    if (used >= CLASS_COUNT[size]!) this.#unlink(d, size)
+    const pointer = this.origin + page * PAGE_UNITS + CLASS_FIRST[size]! + index * CLASS_UNITS[size]!
+    const header = pointer << 1
+    i32[header] = (i32[header]! + 1) | 0
+    i32[header + 1] = kind | (stripe << STRIPE_SHIFT)
+    return pointer
+  }
+
+  /** Ends a block's life: handles to it are stale from now on; its memory is free once the transaction commits. */
+  free(pointer: number): void {
+    const { arena } = this
+    const header = pointer << 1
+    arena.put(header, (arena.i32[header]! + 1) | 0)
+    arena.defer(pointer)
+  }
+
+  /** The same for a block that no handle or cursor ever names: its generation need not tell. */
+  drop(pointer: number): void {
+    this.arena.defer(pointer)
+  }
+
+  /** @internal Part of the commit. Sorted, so that many blocks of one span cost few log entries. */
+  release(pointers: number[], count: number): void {
+    if (count < 32) {
+      for (let i = 0; i < count; i++) this.#releaseRun(pointers, i, i + 1)
+      return
+    }
+    const sorted = Int32Array.from({ length: count }, (_, i) => pointers[i]!).sort()
+    for (let i = 0; i < count; ) i = this.#releaseRun(sorted, i, count)
+  }
+
+  /** Frees the block at `from`, and those after it whose bits are in the same word. @returns index of the next one. */
+  #releaseRun(pointers: ArrayLike<number>, from: number, to: number): number {
+    const { arena } = this
+    const { i32 } = arena
+    const pointer = pointers[from]!
+    const page = this.pageOf(pointer)
+    if (!(page >= 0 && page < this.pagesMax))
+      throw corrupt(arena.segment.name, `a block at ${pointer} lies outside of the pages`)
+    let head = page
+    let d = this.table + page * DESCRIPTOR_WORDS
+    if (i32[d + D_KIND] === PART) {
+      head = i32[d + D_EXTENT]!
+      if (!(head >= 0 && head < this.pagesMax))
+        throw corrupt(arena.segment.name, `page ${page} names ${head} as its first`)
+      d = this.table + head * DESCRIPTOR_WORDS
+    }
+    const kind = i32[d + D_KIND]!
+    if (kind === LARGE) {
+      this.#givePages(head, i32[d + D_EXTENT]!)
+      return from + 1
+    }
+    const size = kind >> 8
+    if ((kind & 0xff) !== SPAN || size < 0 || size >= CLASSES)
+      throw corrupt(arena.segment.name, `page ${page} holds no blocks`)
+    const words = CLASS_WORDS[size]!
+    const count = CLASS_COUNT[size]!
+    const start = this.origin + head * PAGE_UNITS
+    const first = start + CLASS_FIRST[size]!
+    const units = CLASS_UNITS[size]!
+    let index = ((pointer - first) / units) | 0
+    const word = index >> 5
+    const bitmap = (words === 1 ? d + D_BITS : start << 1) + word
+    let bits = i32[bitmap]!
+    let freed = 0
+    let next = from
+    for (; next < to; next++) {
+      index = ((pointers[next]! - first) / units) | 0
+      if (next > from && index >> 5 !== word) break
+      const bit = 1 << (index & 31)
+      if (index < 0 || index >= count || (bits & bit) === 0)
+        throw corrupt(arena.segment.name, `a block at ${pointers[next]} is freed twice`)
+      bits &= ~bit
+      freed++
+    }
+    arena.put(bitmap, bits)
+    const used = i32[d + D_USED]! - freed
+    arena.put(d + D_USED, used)
+    if (used + freed === count) this.#link(d, head, size)
+    i32[d + D_HINT] = word
+    if (used === 0 && !(i32[d + D_NEXT] === 0 && i32[d + D_PREV] === 0)) {
+      this.#unlink(d, size)
+      this.#givePages(head, CLASS_PAGES[size]!)
+    }
+    return next
+  }
+
+  // ---- lists of spans with room
+
+  #link(d: number, page: number, size: number): void {
+    const { arena } = this
+    const first = arena.i32[this.#heads + size]!
+    arena.put2(d + D_NEXT, first, 0)
+    if (first > 0 && first <= this.pagesMax) arena.put(this.descriptor(first - 1) + D_PREV, page + 1)
+    arena.put(this.#heads + size, page + 1)
+  }
+
+  #unlink(d: number, size: number): void {
+    const { arena } = this
+    const next = arena.i32[d + D_NEXT]!
+    const prev = arena.i32[d + D_PREV]!
+    if (next > 0 && next <= this.pagesMax) arena.put(this.descriptor(next - 1) + D_PREV, prev)
+    if (prev > 0 && prev <= this.pagesMax) arena.put(this.descriptor(prev - 1) + D_NEXT, next)
+    else arena.put(this.#heads + size, next)
+    arena.put2(d + D_NEXT, 0, 0)
+  }
+
+  // ---- pages
+
+  /** @internal See Pages. */
+  lend(count: number): number {
+    let page = this.#findPages(count, 0, true)
+    while (page < 0) {
+      if (this.committedPages >= this.pagesMax) return -1
+      try {
+        this.#grow(count)
+      } catch (error) {
+        if (error instanceof MemlaneError && error.code === 'ERR_NO_SPACE') return -1
+        throw error
+      }
+      page = this.#findPages(count, 0, true)
+    }
+    this.#lent.push(page, count)
+    return page
+  }
+
+  /** @internal See Pages. */
+  settle(): void {
+    if (this.#lent.length !== 0) this.#lent.length = 0
+    if (this.#given.length !== 0) this.#given.length = 0
+    if (this.#emptied.length !== 0) this.#emptied.length = 0
+  }
+
+  /** The end of the last lent or given run that these pages meet; 0: none. */
+  #busyUntil(page: number, count: number, forLog: boolean): number {
+    let until = 0
+    if (this.#lent.length !== 0) until = meets(this.#lent, page, count)
+    if (this.#given.length !== 0) until = Math.max(until, meets(this.#given, page, count))
+    if (forLog && this.#emptied.length !== 0) until = Math.max(until, meets(this.#emptied, page, count))
+    return until
+  }
+
+  #carveSpan(size: number): number {
+    const { arena } = this
+    const { i32 } = arena
+    const pages = CLASS_PAGES[size]!
+    const page = this.#takePages(pages)
+    const d = this.descriptor(page)
+    const words = CLASS_WORDS[size]!
+    const bitmap = words === 1 ? d + D_BITS : (this.origin + page * PAGE_UNITS) << 1
+    for (let i = 0; i < words; i++) {
+      i32[bitmap + i] = 0
+    }
+    const odd = CLASS_COUNT[size]! & 31
+    if (odd !== 0) {
+      i32[bitmap + words - 1] = -1 << odd
+    }
+    this.#describe(page, pages, SPAN | (size << 8))
+    // The span is this transaction's own, but the list it enters is everybody's.
+    arena.put(this.#heads + size, page + 1)
+    return page
+  }
+
+  #takeLarge(units: number, kind: number, stripe: number): number {
+    const { i32 } = this.arena
+    const pages = Math.ceil(units / PAGE_UNITS)
+    const page = this.#takePages(pages)
+    this.#describe(page, pages, LARGE)
+    const pointer = this.origin + page * PAGE_UNITS
+    const header = pointer << 1
+    i32[header] = (i32[header]! + 1) | 0
+    i32[header + 1] = kind | (stripe << STRIPE_SHIFT)
+    return pointer
+  }
+
+  /** Fills the descriptors of pages that are free as far as anybody else can see: nothing of it needs the log. */
+  #describe(page: number, pages: number, kind: number): void {
+    const { i32 } = this.arena
+    for (let i = 0; i < pages; i++) {
+      const d = this.descriptor(page + i)
+      i32[d + D_CARVE] = (i32[d + D_CARVE]! + 1) | 0
+      i32[d + D_KIND] = i === 0 ? kind : PART
+      i32[d + D_USED] = 0
+      i32[d + D_NEXT] = 0
+      i32[d + D_PREV] = 0
+      i32[d + D_HINT] = 0
+      i32[d + D_EXTENT] = i === 0 ? pages : page
+    }
+  }
+
+  #takePages(count: number): number {
+    let page = this.#findPages(count, this.arena.i32[this.#hint]!)
+    if (page < 0) page = this.#findPages(count, 0)
+    if (page < 0) {
+      this.#giveEmptySpans()
+      page = this.#findPages(count, 0)
+    }
+    while (page < 0) {
+      this.#grow(count)
+      page = this.#findPages(count, 0)
+    }
+    this.#setBits(page, count, true)
+    if (count === 1) {
+      this.arena.i32[this.#hint] = page
+    }
+    return page
+  }
+
+  /** First run of free pages with memory, at or after `from`; -1 when there is none. */
+  #findPages(count: number, from: number, forLog: boolean = false): number {
+    const { i32 } = this.arena
+    const end = this.committedPages
+    let run = 0
+    for (let page = from >= 0 && from < end ? from : 0; page < end; page++) {
+      if ((page & 31) === 0) {
+        const bits = i32[this.#bitmap + (page >> 5)]!
+        if (bits === -1) {
+          run = 0
+          page += 31
+          continue
+        }
+        if (bits === 0 && page + 32 <= end && run + 32 < count) {
+          run += 32
+          page += 31
+          continue
+        }
+      }
+      if (this.isTaken(page)) {
+        run = 0
+        continue
+      }
+      if (++run === count) {
+        const first = page - count + 1
+        const beyond = this.#busyUntil(first, count, forLog)
+        if (beyond === 0) return first
+        run = 0
+        page = beyond - 1
+      }
+    }
+    return -1
+  }
+
+  #setBits(page: number, count: number, taken: boolean): void {
+    const { arena } = this
+    for (let at = page; at < page + count; ) {
+      const word = this.#bitmap + (at >> 5)
+      const length = Math.min(32 - (at & 31), page + count - at)
+      const mask = (length === 32 ? -1 : (1 << length) - 1) << (at & 31)
+      const bits = arena.i32[word]!
+      if ((bits & mask) !== (taken ? 0 : mask))
+        throw corrupt(arena.segment.name, `pages at ${at} are ${taken ? 'taken' : 'freed'} twice`)
+      arena.put(word, taken ? bits | mask : bits & ~mask)
+      at += length
+    }
+  }
+
+  #givePages(page: number, count: number): void {
+    if (count < 1 || page + count > this.pagesMax)
+      throw corrupt(this.arena.segment.name, `a run of ${count} pages at ${page}`)
+    this.#setBits(page, count, false)
+    this.#given.push(page, count)
+    const { i32 } = this.arena
+    if (page < i32[this.#hint]!) {
+      i32[this.#hint] = page
+    }
+  }
+
+  /** Each class may keep one empty span, to spare the carving; here they go back. */
+  #giveEmptySpans(): void {
+    const { i32 } = this.arena
+    for (let size = 0; size < CLASSES; size++) {
+      let page = i32[this.#heads + size]! - 1
+      for (let n = 0; page >= 0 && page < this.pagesMax && n < this.pagesMax; n++) {
+        const d = this.descriptor(page)
+        const next = i32[d + D_NEXT]! - 1
+        if (i32[d + D_USED] === 0) {
+          this.#unlink(d, size)
+          this.#keepForUndo(page, size)
+          this.#setBits(page, CLASS_PAGES[size]!, false)
+          this.#emptied.push(page, CLASS_PAGES[size]!)
+        }
+        page = next
+      }
+    }
+  }
+
+  /** These pages are carved again in this very transaction, without a log: note here what that will overwrite. */
+  #keepForUndo(page: number, size: number): void {
+    const { arena } = this
+    const { i32 } = arena
+    const words = CLASS_WORDS[size]!
+    const bitmap = (this.origin + page * PAGE_UNITS) << 1
+    if (words > 1) for (let i = 0; i < words; i++) arena.put(bitmap + i, i32[bitmap + i]!)
+    for (let part = 0; part < CLASS_PAGES[size]!; part++) {
+      const d = this.descriptor(page + part)
+      for (let i = D_KIND; i <= D_BITS; i++) arena.put(d + i, i32[d + i]!)
+    }
+  }
+
+  /** Growth is not undone by a roll back: memory that is there harms nobody. */
+  #grow(count: number): void {
+    const { segment } = this.arena
+    const pages = this.committedPages
+    const step = Math.max(count, Math.min(STEP_PAGES_MAX, Math.max(STEP_PAGES, pages >> 3)))
+    const wanted = Math.min(this.pagesMax, pages + step)
+    // A free run at the end of what is committed is continued by the new pages.
+    const least = Math.min(this.pagesMax, pages + count)
+    if (pages + 1 > this.pagesMax) throw this.#noSpace(count, undefined)
+    try {
+      segment.grow(this.#firstPageByte + wanted * HEAP_PAGE)
+    } catch (error) {
+      if (!(error instanceof MemlaneError) || error.code !== 'ERR_NO_SPACE' || least >= wanted) throw error
+      segment.grow(this.#firstPageByte + least * HEAP_PAGE)
+    }
+  }
+
+  #noSpace(count: number, cause: unknown): MemlaneError {
+    const { segment } = this.arena
+    return new MemlaneError(
+      'ERR_NO_SPACE',
+      `${JSON.stringify(segment.name)} is full: ${formatSize(count * HEAP_PAGE)} more are needed, and it has reached its maxSize of ${formatSize(this.pagesMax * HEAP_PAGE)}`,
+      cause === undefined ? {} : { cause },
+    )
+  }
+}
+
+/** The end of the last of the runs (page, count, page, count, …) that meets these pages; 0: none does. */
+function meets(runs: readonly number[], page: number, count: number): number {
+  let until = 0
+  for (let i = 0; i < runs.length; i += 2) {
+    const end = runs[i]! + runs[i + 1]!
+    if (page < end && page + count > runs[i]! && end > until) until = end
+  }
+  return until
+}

@@ -1,0 +1,93 @@
+// heap/cell: one value under a name. Its layout is CELL in values/values.layout.ts.
+
+import type { Core } from '../core.js'
+import { Handle } from '../handle.js'
+import { CELL, CELL_SLOT, CELL_WATCH, CONST_UNDEFINED, TAG_CONST } from '../values/values.layout.js'
+import { CHANGE_SET } from '../watch/watch.layout.js'
+import { Watcher } from '../watch/watcher.js'
+
+export const CELL_UNITS: number = 4
+
+/** A new cell that holds `undefined`. Needs a transaction. */
+export function createCell(core: Core, stripe: number): number {
+  const { arena, blocks } = core
+  const { i32 } = arena
+  const cell = blocks.take(CELL_UNITS, CELL, stripe)
+  const c = cell << 1
+  i32[c + CELL_SLOT] = CONST_UNDEFINED
+  i32[c + CELL_SLOT + 1] = TAG_CONST
+  i32[c + CELL_WATCH - 2] = 0
+  i32[c + CELL_WATCH - 1] = 0
+  i32[c + CELL_WATCH] = 0
+  i32[c + CELL_WATCH + 1] = 0
+  return cell
+}
+
+export class HeapCell extends Handle {
+  readonly #core: Core
+  readonly #cell: number
+  readonly #stripe: number
+
+  /** @internal */
+  constructor(core: Core, pointer: number) {
+    super(core, pointer)
+    this.#core = core
+    this.#cell = pointer
+    this.#stripe = Handle.stripeOf(core, pointer)
+  }
+
+  /** The value: a primitive, a detached copy, or a live object or array. @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`. */
+  get(): unknown {
+    const { arena, decoder } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('cell')
+      return decoder.read((this.#cell << 1) + CELL_SLOT)
+    })
+  }
+
+  /** The value, detached, of one moment. */
+  snapshot(): unknown {
+    const { arena, decoder } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('cell')
+      return decoder.snapshot((this.#cell << 1) + CELL_SLOT)
+    })
+  }
+
+  /** @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_TX_TOO_BIG`, `ERR_STALE`. */
+  set(value: unknown): void {
+    const { arena, encoder, graph, watches } = this.#core
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    try {
+      this.check('cell')
+      encoder.encode(value, this.#cell, this.#stripe)
+      const { low, high } = encoder
+      this.check('cell')
+      arena.touch(this.#stripe)
+      graph.replace(this.#cell, (this.#cell << 1) + CELL_SLOT, low, high)
+      const watchWord = (this.#cell << 1) + CELL_WATCH
+      if (arena.i32[watchWord] !== 0) watches.note(this.#cell, watchWord, CHANGE_SET, 0, undefined)
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+  }
+
+  /** @throws MemlaneError `ERR_LIMIT` when 32 watch this cell already. */
+  watch(): Watcher {
+    const { arena } = this.#core
+    const mark = arena.begin()
+    let watcher: Watcher
+    try {
+      this.check('cell')
+      watcher = new Watcher(this.#core, this.#cell, (this.#cell << 1) + CELL_WATCH, false, undefined)
+    } catch (error) {
+      arena.rollback(mark)
+      throw error
+    }
+    arena.commit()
+    return watcher
+  }
+}

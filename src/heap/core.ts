@@ -1,0 +1,37 @@
+// heap: the parts of one open heap, so that each can reach the others.
+
+import type { Arena } from './arena/arena.js'
+import type { Allocator } from './blocks/allocator.js'
+import type { MapIndex } from './map/map-index.js'
+import type { Shapes } from './object/shapes.js'
+import type { Decoder } from './values/decode.js'
+import type { Encoder } from './values/encode.js'
+import type { Graph } from './values/graph.js'
+import type { TextBytes } from './values/text.js'
+import type { Watches } from './watch/watches.js'
+
+/** How the room above shows live objects and arrays, and finds its way back. Default: the handles themselves. */
+export interface Adapter {
+  /** @param handle a HeapObject or HeapList. */
+  wrap(handle: object): object
+  /** The handle of a value that `wrap` made, of this heap or another one; `undefined` for anything else. */
+  unwrap(value: object): object | undefined
+}
+
+export interface Core {
+  readonly name: string
+  readonly arena: Arena
+  readonly blocks: Allocator
+  readonly text: TextBytes
+  readonly index: MapIndex
+  readonly shapes: Shapes
+  readonly graph: Graph
+  readonly encoder: Encoder
+  readonly decoder: Decoder
+  readonly watches: Watches
+  adapter: Adapter
+  /** What a user gets for a live object or array block. */
+  live(pointer: number, kind: number): object
+  /** The detached copy of a handle from any heap. */
+  copyOf(handle: object): unknown
+}

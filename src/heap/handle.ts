@@ -1,0 +1,68 @@
+// heap: what every handle is: a block, its age, and the heap it lies in. All state is private: a handle that is printed
+// or turned into JSON must not lead to the whole memory.
+
+import { MemlaneError } from '../errors.js'
+import { STRIPE_SHIFT } from './blocks/pages.layout.js'
+import type { Core } from './core.js'
+
+export class Handle {
+  /** @internal */
+  static coreOf: (handle: Handle) => Core
+  /** @internal */
+  static pointerOf: (handle: Handle) => number
+
+  readonly #core: Core
+  readonly #pointer: number
+  readonly #generation: number
+  readonly #carve: number
+  readonly #carveWord: number
+
+  static {
+    Handle.coreOf = (handle) => handle.#core
+    Handle.pointerOf = (handle) => handle.#pointer
+  }
+
+  /** @internal */
+  constructor(core: Core, pointer: number) {
+    const { arena, blocks } = core
+    this.#core = core
+    this.#pointer = pointer
+    this.#carveWord = blocks.carveWord(pointer)
+    this.#generation = arena.i32[pointer << 1]!
+    this.#carve = arena.i32[this.#carveWord]!
+  }
+
+  /** @internal */
+  static stripeOf(core: Core, pointer: number): number {
+    return (core.arena.i32[(pointer << 1) + 1]! >>> STRIPE_SHIFT) & 63
+  }
+
+  /** @internal True while the block is what it was; counts only under a version or the lock. */
+  get isFresh(): boolean {
+    const { i32 } = this.#core.arena
+    return i32[this.#pointer << 1] === this.#generation && i32[this.#carveWord] === this.#carve
+  }
+
+  /** @internal @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`. */
+  check(what: string): void {
+    if (this.isFresh) return
+    if (this.#core.arena.memory.closed)
+      throw new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.#core.name)} is closed`)
+    throw new MemlaneError(
+      'ERR_STALE',
+      `this ${what} of the heap ${JSON.stringify(this.#core.name)} was deleted or overwritten`,
+    )
+  }
+
+  /** True when both stand for the very same object. */
+  same(other: unknown): boolean {
+    return (
+      other instanceof Handle &&
+      other.#pointer === this.#pointer &&
+      other.#generation === this.#generation &&
+      other.#carve === this.#carve &&
+      other.#core.arena.segment.name === this.#core.arena.segment.name &&
+      (other.#core === this.#core || other.#core.arena.segment.namespace === this.#core.arena.segment.namespace)
+    )
+  }
+}

@@ -1,0 +1,369 @@
+// heap: a heap that is open: its structures by name, its transactions, its figures.
+
+import { randomBytes } from 'node:crypto'
+import { MemlaneError, outOfRange } from '../errors.js'
+import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
+import { PAGE, parseSize, roundUp, type Size } from '../sizes.js'
+import { Arena } from './arena/arena.js'
+import { Allocator } from './blocks/allocator.js'
+import { createCell, HeapCell } from './cell/heap-cell.js'
+import type { Adapter, Core } from './core.js'
+import { corrupt } from './corrupt.js'
+import { Handle } from './handle.js'
+import { bodyPlan, FORMAT, H_FORMAT, H_HASH_SEED, H_PAGES_MAX, H_ROOTS, HEAP_PAGE } from './heap.layout.js'
+import { HeapList } from './list/heap-list.js'
+import { A_UNITS } from './list/list.layout.js'
+import { HeapMap } from './map/heap-map.js'
+import { E_VALUE } from './map/map.layout.js'
+import { MapIndex } from './map/map-index.js'
+import { HeapObject } from './object/heap-object.js'
+import { Shapes } from './object/shapes.js'
+import { Decoder } from './values/decode.js'
+import { Encoder } from './values/encode.js'
+import { Graph } from './values/graph.js'
+import { TextBytes } from './values/text.js'
+import { ARRAY, CELL, MAP, OBJECT, TAG_BLOCK } from './values/values.layout.js'
+import { type HeapStats, statistics, verify } from './verify.js'
+import { Watches } from './watch/watches.js'
+
+export type StructureKind = 'map' | 'list' | 'cell'
+
+export interface HeapOptions extends CreateOptions {
+  /** Most bytes that blocks may fill; default `'256 MiB'`. Reserved, not used: memory is committed as the heap grows. */
+  maxSize?: Size | undefined
+  /** Bytes for blocks committed at creation; default `'64 KiB'`. */
+  initialSize?: Size | undefined
+  /** Undo log of each participant; default `'64 KiB'`. A longer log goes on in free pages of the heap. */
+  undoSize?: Size | undefined
+}
+
+export interface StructureOptions {
+  /** Make it when it is not there; default true. */
+  create?: boolean
+}
+
+const KIND = 'heap'
+const KINDS: Readonly<Record<StructureKind, number>> = { map: MAP, list: ARRAY, cell: CELL }
+
+const plainAdapter: Adapter = {
+  wrap: (handle) => handle,
+  unwrap: (value) => (value instanceof Handle ? value : undefined),
+}
+
+export class Heap {
+  readonly segment: Segment
+  /** @internal For the room above, tests and tools. */
+  readonly core: Core
+
+  private constructor(segment: Segment) {
+    this.segment = segment
+    this.core = makeCore(segment)
+  }
+
+  /** Makes a new heap. @throws MemlaneError what Segment.create throws. */
+  static create(name: string, options: HeapOptions = {}): Heap {
+    return Heap.#over(Segment.create(name, plan(options)))
+  }
+
+  /** Opens an existing heap. @throws MemlaneError what Segment.open throws. */
+  static open(name: string, options: OpenOptions = {}): Heap {
+    return Heap.#over(Segment.open(name, { ...options, kind: KIND }))
+  }
+
+  /** Opens a heap, or makes it when it is not there; then the options count. */
+  static createOrOpen(name: string, options: HeapOptions = {}): Heap {
+    return Heap.#over(Segment.createOrOpen(name, { ...plan(options), least: 1 }))
+  }
+
+  /** A heap in plain memory, for workers and tests. */
+  static local(options: HeapOptions = {}): Heap {
+    return Heap.#over(Segment.local(plan(options)))
+  }
+
+  /** The same heap from another worker, or once more. */
+  static attachLocal(buffer: SharedArrayBuffer): Heap {
+    return Heap.#over(Segment.attachLocal(buffer))
+  }
+
+  /** A heap over a segment that is open already; it is closed with the heap. */
+  static over(segment: Segment): Heap {
+    return Heap.#over(segment)
+  }
+
+  static #over(segment: Segment): Heap {
+    try {
+      return new Heap(segment)
+    } catch (error) {
+      segment.close()
+      throw error
+    }
+  }
+
+  get name(): string {
+    return this.segment.name
+  }
+
+  get closed(): boolean {
+    return this.segment.closed
+  }
+
+  /** How live values are shown; set once, by the room above. */
+  get adapter(): Adapter {
+    return this.core.adapter
+  }
+
+  set adapter(adapter: Adapter) {
+    this.core.adapter = adapter
+  }
+
+  get inTransaction(): boolean {
+    return this.core.arena.depth > 0
+  }
+
+  /**
+   * Runs `work` with the heap locked: all it stores or, when it throws or the process dies, nothing. Calls nest.
+   *
+   * @throws MemlaneError `ERR_ASYNC` when `work` gives a promise (nothing is stored then), `ERR_CLOSED`, and what `work` throws.
+   */
+  transaction<T>(work: () => T): T {
+    this.#open()
+    const { arena } = this.core
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    let result: T
+    try {
+      result = work()
+      if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
+        throw new MemlaneError(
+          'ERR_ASYNC',
+          `a transaction of ${JSON.stringify(this.name)} was given an async function; it holds the lock, so it cannot wait`,
+        )
+      }
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+    return result
+  }
+
+  // ---- structures
+
+  /** @throws MemlaneError `ERR_KIND` when the name stands for something else, `ERR_NOT_FOUND` with `create: false`. */
+  map(name: string, options: StructureOptions = {}): HeapMap {
+    return new HeapMap(this.core, this.#structure(name, 'map', options))
+  }
+
+  list(name: string, options: StructureOptions = {}): HeapList {
+    return new HeapList(this.core, this.#structure(name, 'list', options))
+  }
+
+  /** @param options.initial stored when the cell is made. */
+  cell(name: string, options: StructureOptions & { initial?: unknown } = {}): HeapCell {
+    const before = this.#find(name)
+    if (before === 0 && options.create !== false && options.initial !== undefined) {
+      return this.transaction(() => {
+        const isNew = this.#find(name) === 0
+        const cell = new HeapCell(this.core, this.#structure(name, 'cell', options))
+        if (isNew) cell.set(options.initial)
+        return cell
+      })
+    }
+    return new HeapCell(this.core, this.#structure(name, 'cell', options))
+  }
+
+  /** Structures by name, in the order they were made. */
+  names(): { name: string; kind: StructureKind }[] {
+    this.#open()
+    const { arena, index } = this.core
+    return arena.read(arena.version, () => {
+      const found: { name: string; kind: StructureKind }[] = []
+      index.each(this.#roots, (entry) => {
+        const kind = arena.i32[(arena.i32[(entry << 1) + E_VALUE]! << 1) + 1]! & 0xff
+        found.push({ name: String(index.keyOf(entry)), kind: kind === MAP ? 'map' : kind === ARRAY ? 'list' : 'cell' })
+      })
+      return found
+    })
+  }
+
+  /** Frees a structure with all it holds; handles to it and into it say `ERR_STALE`. @returns true if it was there. */
+  remove(name: string): boolean {
+    this.#open()
+    const { arena, index, graph } = this.core
+    return this.transaction(() => {
+      const entry = index.find(this.#roots, index.hash(name), name)
+      if (entry === 0) return false
+      const word = (entry << 1) + E_VALUE
+      arena.touchPrefix(0, 0)
+      graph.release(arena.i32[word]!, arena.i32[word + 1]!)
+      index.remove(entry)
+      return true
+    })
+  }
+
+  get #roots(): number {
+    return this.core.arena.i32[this.core.arena.base + H_ROOTS]!
+  }
+
+  #open(): void {
+    if (this.segment.closed) throw new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.name)} is closed`)
+  }
+
+  /** Pointer of a structure; 0: there is none. */
+  #find(name: string): number {
+    this.#open()
+    const { arena, index } = this.core
+    const hash = index.hash(name)
+    return arena.read(arena.version, () => {
+      const entry = index.find(this.#roots, hash, name)
+      return entry === 0 ? 0 : arena.i32[(entry << 1) + E_VALUE]!
+    })
+  }
+
+  #structure(name: string, kind: StructureKind, options: StructureOptions): number {
+    if (typeof name !== 'string' || name.length === 0 || name.length > 1000)
+      throw outOfRange('the name of a structure', 'a string of 1 to 1000 characters', name)
+    let pointer = this.#find(name)
+    if (pointer === 0) {
+      if (options.create === false)
+        throw new MemlaneError(
+          'ERR_NOT_FOUND',
+          `the heap ${JSON.stringify(this.name)} has no ${kind} ${JSON.stringify(name)}`,
+        )
+      pointer = this.transaction(() => this.#find(name) || this.#make(name, kind))
+    }
+    const found = this.core.arena.i32[(pointer << 1) + 1]! & 0xff
+    if (found !== KINDS[kind]) {
+      const is =
+        found === MAP ? 'map' : found === ARRAY ? 'list' : found === CELL ? 'cell' : `block of the kind ${found}`
+      throw new MemlaneError(
+        'ERR_KIND',
+        `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is a ${is}, not a ${kind}`,
+      )
+    }
+    return pointer
+  }
+
+  #make(name: string, kind: StructureKind): number {
+    const { arena, blocks, index } = this.core
+    const { i32 } = arena
+    const hash = index.hash(name)
+    const stripe = hash >>> 26
+    const entry = index.insert(this.#roots, hash, name)
+    let pointer: number
+    if (kind === 'map') pointer = index.create(0)
+    else if (kind === 'cell') pointer = createCell(this.core, stripe)
+    else {
+      pointer = blocks.take(A_UNITS, ARRAY, stripe)
+      i32.fill(0, (pointer << 1) + 2, (pointer + A_UNITS) << 1)
+    }
+    i32[(entry << 1) + E_VALUE] = pointer
+    i32[(entry << 1) + E_VALUE + 1] = TAG_BLOCK
+    return pointer
+  }
+
+  // ---- figures and care
+
+  /** Bytes and blocks, of one moment. */
+  stats(): HeapStats {
+    this.#open()
+    return this.core.arena.readLocked(() => statistics(this.core))
+  }
+
+  /**
+   * Walks every block with the heap locked: each is reachable exactly once or free exactly once, every index agrees with
+   * its list, every count with what it counts.
+   *
+   * @throws MemlaneError `ERR_CORRUPT` naming the first thing that is wrong.
+   */
+  verify(): HeapStats {
+    this.#open()
+    return this.core.arena.readLocked(() => verify(this.core))
+  }
+
+  close(): void {
+    if (this.segment.closed) return
+    if (this.core.arena.depth > 0)
+      throw new MemlaneError(
+        'ERR_BUSY',
+        `the heap ${JSON.stringify(this.name)} cannot be closed inside its own transaction`,
+      )
+    this.segment.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** Removes the name. @returns true if it was there. */
+export function unlinkHeap(name: string, options: { namespace?: string | undefined } = {}): boolean {
+  return Segment.unlink(name, options)
+}
+
+function plan(options: HeapOptions): SegmentOptions {
+  const pages = Math.ceil(parseSize(options.maxSize ?? '256 MiB', 'maxSize') / HEAP_PAGE)
+  const { pages: first, total } = bodyPlan(pages)
+  if (total > 4 * 2 ** 30) throw outOfRange('maxSize', 'below 4 GiB', options.maxSize)
+  const initial = Math.min(pages, Math.ceil(parseSize(options.initialSize ?? '64 KiB', 'initialSize') / HEAP_PAGE))
+  const undo = roundUp(parseSize(options.undoSize ?? '64 KiB', 'undoSize'), PAGE)
+  const { namespace, owner, mode, lifetime, participants } = options
+  return {
+    namespace,
+    owner,
+    mode,
+    lifetime,
+    participants,
+    kind: KIND,
+    size: total,
+    commit: first + initial * HEAP_PAGE,
+    participantBytes: undo,
+    init: (segment) => initialize(segment, pages),
+  }
+}
+
+/** Fills the zeroed body of a new heap; nobody else is in yet. */
+function initialize(segment: Segment, pages: number): void {
+  const { i32 } = segment.memory
+  const base = segment.body / 4
+  i32[base + H_FORMAT] = FORMAT
+  i32[base + H_PAGES_MAX] = pages
+  i32[base + H_HASH_SEED] = randomBytes(4).readInt32LE()
+  const core = makeCore(segment)
+  core.arena.begin()
+  const roots = core.index.create(0)
+  core.arena.put(base + H_ROOTS, roots)
+  core.arena.commit()
+}
+
+function makeCore(segment: Segment): Core {
+  const { i32 } = segment.memory
+  const base = segment.body / 4
+  if (i32[base + H_FORMAT] !== FORMAT) throw corrupt(segment.name, `its format is ${i32[base + H_FORMAT]}`)
+  const arena = new Arena(segment, segment.header.participantBytes)
+  const blocks = new Allocator(arena)
+  const text = new TextBytes(segment.memory.u8)
+  const index = new MapIndex(arena, blocks, text, i32[base + H_HASH_SEED]!)
+  const core: { -readonly [K in keyof Core]: Core[K] } = {
+    name: segment.name,
+    arena,
+    blocks,
+    text,
+    index,
+    shapes: new Shapes(arena, blocks, text),
+    adapter: plainAdapter,
+    live: (pointer: number, kind: number): object =>
+      core.adapter.wrap(kind === OBJECT ? new HeapObject(core, pointer) : new HeapList(core, pointer)),
+    copyOf: (handle: object): unknown => (handle as HeapObject | HeapList).snapshot(),
+    graph: undefined as unknown as Graph,
+    encoder: undefined as unknown as Encoder,
+    decoder: undefined as unknown as Decoder,
+    watches: undefined as unknown as Watches,
+  }
+  core.graph = new Graph(core)
+  core.encoder = new Encoder(core)
+  core.decoder = new Decoder(core)
+  core.watches = new Watches(core)
+  arena.onRollback = () => core.shapes.forget()
+  return core
+}

@@ -1,0 +1,584 @@
+// heap/list: a live array, under a name of its own or inside a value.
+
+import { outOfRange } from '../../errors.js'
+import { Allocator } from '../blocks/allocator.js'
+import type { Core } from '../core.js'
+import { Handle } from '../handle.js'
+import { STRIPE_STEP } from '../heap.layout.js'
+import { CHUNK_UNITS } from '../object/object.layout.js'
+import {
+  CHUNK,
+  CHUNKS,
+  CONST_HOLE,
+  CONST_UNDEFINED,
+  FIRST_TAG,
+  TAG_BLOCK,
+  TAG_CONST,
+  TAG_INT,
+  TAG_STRING,
+} from '../values/values.layout.js'
+import { CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
+import { Watcher } from '../watch/watcher.js'
+import {
+  A_FIRST,
+  A_LENGTH,
+  A_MODE,
+  A_ROOM,
+  A_ROOT,
+  A_STORE,
+  A_WATCH,
+  C_FIRST,
+  CHUNK_FULL,
+  CHUNK_SHIFT,
+  CHUNK_SLOTS,
+  CHUNKED,
+  FLAT,
+  LENGTH_MAX,
+} from './list.layout.js'
+
+/** Moving more elements than this inside the list costs more log than laying out a fresh store. */
+const MOVES = 512
+
+export class HeapList extends Handle {
+  readonly #core: Core
+  readonly #list: number
+  readonly #stripe: number
+
+  /** @internal */
+  constructor(core: Core, pointer: number) {
+    super(core, pointer)
+    this.#core = core
+    this.#list = pointer
+    this.#stripe = Handle.stripeOf(core, pointer)
+  }
+
+  get length(): number {
+    const { arena } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('list')
+      return arena.i32[(this.#list << 1) + A_LENGTH]!
+    })
+  }
+
+  /** Cuts, or leaves holes at the end. @throws MemlaneError `ERR_RANGE`. */
+  set length(length: number) {
+    if (!Number.isInteger(length) || length < 0 || length > LENGTH_MAX)
+      throw outOfRange('length', `a whole number from 0 to ${LENGTH_MAX}`, length)
+    this.#change(() => {
+      const before = this.#length()
+      if (length < before) this.#splice(length, before - length, [])
+      else if (length > before) this.#extend(length)
+      if (length !== before) this.#note(undefined)
+    })
+  }
+
+  // ---- reading. `#word` is total: whatever the bytes, it gives a word that can be read.
+
+  #length(): number {
+    return this.#core.arena.i32[(this.#list << 1) + A_LENGTH]!
+  }
+
+  #word(index: number): number {
+    const { i32 } = this.#core.arena
+    const a = this.#list << 1
+    const at = i32[a + A_FIRST]! + index
+    const store = i32[a + A_STORE]!
+    if (i32[a + A_MODE] === FLAT) return (store + CHUNK_UNITS + at) << 1
+    const chunk = i32[(store << 1) + C_FIRST + (at >> CHUNK_SHIFT)] ?? 0
+    return (chunk + CHUNK_UNITS + (at & (CHUNK_SLOTS - 1))) << 1
+  }
+
+  /** @returns `undefined` beyond the end and for a hole. */
+  get(index: number): unknown {
+    const { arena, decoder } = this.#core
+    const { i32, f64, memory } = arena
+    const version = arena.stripes + this.#stripe * STRIPE_STEP
+    const seen = memory.loadVersion(version)
+    if (arena.depth === 0 && (seen & 1) === 0 && this.isFresh) {
+      if (!(index >= 0 && index < this.#length() && Number.isInteger(index))) {
+        if (memory.checkVersion(version, seen)) return undefined
+      } else {
+        const word = this.#word(index)
+        const high = i32[word + 1]!
+        if (high >= 0 || high < FIRST_TAG) {
+          const value = f64[word >> 1]
+          if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_INT) {
+          const value = i32[word]
+          if (memory.checkVersion(version, seen)) return value
+        }
+      }
+    }
+    return arena.read(version, () => {
+      this.check('list')
+      if (!(index >= 0 && index < this.#length() && Number.isInteger(index))) return undefined
+      return decoder.read(this.#word(index))
+    })
+  }
+
+  /** False beyond the end and for a hole. */
+  has(index: number): boolean {
+    const { arena, decoder } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('list')
+      return index >= 0 && index < this.#length() && Number.isInteger(index) && !decoder.isHole(this.#word(index))
+    })
+  }
+
+  snapshotOf(index: number): unknown {
+    const { arena, decoder } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('list')
+      return index >= 0 && index < this.#length() ? decoder.snapshot(this.#word(index)) : undefined
+    })
+  }
+
+  /** A detached copy of all, of one moment. */
+  snapshot(): unknown[] {
+    const { arena, decoder } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('list')
+      return decoder.snapshotBlock(this.#list) as unknown[]
+    })
+  }
+
+  // ---- changing
+
+  #change<T>(work: () => T): T {
+    const { arena } = this.#core
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    let result: T
+    try {
+      this.check('list')
+      arena.touch(this.#stripe)
+      result = work()
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+    return result
+  }
+
+  #note(index: number | undefined, type: number = CHANGE_SET): void {
+    const { arena, watches } = this.#core
+    const a = this.#list << 1
+    if (arena.i32[a + A_WATCH] !== 0) watches.note(this.#list, a + A_WATCH, type, 0, index)
+    else if (arena.i32[a + A_ROOT] !== 0) watches.noteRoot(arena.i32[a + A_ROOT]!)
+  }
+
+  /** The owner of what is stored here. */
+  get #root(): number {
+    const root = this.#core.arena.i32[(this.#list << 1) + A_ROOT]!
+    return root === 0 ? this.#list : root
+  }
+
+  /** Stores a value into a slot whose old value is freed. */
+  #store(index: number, value: unknown): void {
+    const { encoder, arena } = this.#core
+    encoder.encode(value, this.#root, this.#stripe)
+    const { low, high } = encoder
+    if (typeof value === 'object') {
+      this.check('list')
+      arena.touch(this.#stripe)
+    }
+    this.#replace(this.#word(index), low, high)
+  }
+
+  #replace(word: number, low: number, high: number): void {
+    const { arena } = this.#core
+    const { i32 } = arena
+    const oldLow = i32[word]!
+    const oldHigh = i32[word + 1]!
+    arena.put2(word, low, high)
+    this.#release(oldLow, oldHigh)
+  }
+
+  #release(low: number, high: number): void {
+    const { graph } = this.#core
+    if (high !== TAG_STRING && high !== TAG_BLOCK) return
+    if (high === TAG_BLOCK && graph.isShared(this.#list)) graph.releaseShared([low, high], this.#root)
+    else graph.release(low, high)
+  }
+
+  /** Frees what several slots led to: pairs of low and high. */
+  #releaseAll(gone: readonly number[]): void {
+    const { graph } = this.#core
+    if (graph.isShared(this.#list)) graph.releaseShared(gone, this.#root)
+    else for (let i = 0; i < gone.length; i += 2) graph.release(gone[i]!, gone[i + 1]!)
+  }
+
+  /** Beyond the end leaves holes. @throws MemlaneError `ERR_RANGE` for an index no list has. */
+  set(index: number, value: unknown): void {
+    if (!Number.isInteger(index) || index < 0 || index >= LENGTH_MAX)
+      throw outOfRange('index', `a whole number from 0 to ${LENGTH_MAX - 1}`, index)
+    this.#change(() => {
+      if (index >= this.#length()) this.#extend(index + 1)
+      this.#store(index, value)
+      this.#note(index)
+    })
+  }
+
+  /** Makes a hole. @returns true when there was an element. */
+  delete(index: number): boolean {
+    return this.#change(() => {
+      if (!(index >= 0 && index < this.#length()) || this.#core.decoder.isHole(this.#word(index))) return false
+      this.#replace(this.#word(index), CONST_HOLE, TAG_CONST)
+      this.#note(index, CHANGE_DELETE)
+      return true
+    })
+  }
+
+  /** @returns the new length. */
+  push(...values: unknown[]): number {
+    return this.#change(() => {
+      for (const value of values) {
+        const index = this.#length()
+        this.#makeRoom(index + 1)
+        this.#core.arena.put2(this.#word(index), CONST_UNDEFINED, TAG_CONST)
+        this.#core.arena.put((this.#list << 1) + A_LENGTH, index + 1)
+        this.#store(index, value)
+        this.#note(index)
+      }
+      return this.#length()
+    })
+  }
+
+  /** The last element, detached. */
+  pop(): unknown {
+    return this.#change(() => {
+      const length = this.#length()
+      if (length === 0) return undefined
+      const value = this.#core.decoder.snapshot(this.#word(length - 1))
+      this.#splice(length - 1, 1, [])
+      this.#note(length - 1, CHANGE_DELETE)
+      return value
+    })
+  }
+
+  /** The first element, detached. */
+  shift(): unknown {
+    return this.#change(() => {
+      if (this.#length() === 0) return undefined
+      const value = this.#core.decoder.snapshot(this.#word(0))
+      this.#splice(0, 1, [])
+      this.#note(0, CHANGE_DELETE)
+      return value
+    })
+  }
+
+  unshift(...values: unknown[]): number {
+    return this.#change(() => {
+      if (values.length > 0) {
+        this.#splice(0, 0, values)
+        this.#note(undefined)
+      }
+      return this.#length()
+    })
+  }
+
+  /** As an array's, with numbers that are within the list. @returns what was removed, detached. */
+  splice(start: number, deleteCount: number, ...values: unknown[]): unknown[] {
+    return this.#change(() => {
+      const length = this.#length()
+      const from = Math.min(length, Math.max(0, Math.trunc(start) || 0))
+      const count = Math.min(length - from, Math.max(0, Math.trunc(deleteCount) || 0))
+      const copy = this.#core.decoder.copier()
+      const removed: unknown[] = new Array(count)
+      for (let i = 0; i < count; i++) {
+        const word = this.#word(from + i)
+        if (!this.#core.decoder.isHole(word)) removed[i] = copy(word)
+      }
+      this.#splice(from, count, values)
+      if (count > 0 || values.length > 0) this.#note(undefined)
+      return removed
+    })
+  }
+
+  /** Replaces all elements. */
+  assign(values: readonly unknown[]): void {
+    this.#change(() => {
+      // Values may be live ones from this very list: they are copied before the old ones go.
+      this.#rebuild(this.#length(), 0, values)
+      this.#note(undefined)
+    })
+  }
+
+  // ---- the store
+
+  /** Room for places up to `length` behind `first`. */
+  #makeRoom(length: number): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const first = i32[a + A_FIRST]!
+    const room = i32[a + A_ROOM]!
+    if (length > LENGTH_MAX) throw outOfRange('length', `at most ${LENGTH_MAX}`, length)
+    if (i32[a + A_MODE] === CHUNKED) {
+      if (first + length > room) this.#moreChunks(first + length)
+      const start = i32[a + A_FIRST]!
+      this.#fillChunks(start + this.#length(), start + length)
+      return
+    }
+    if (first + length <= room) return
+    if (length <= CHUNK_SLOTS) {
+      const units = Math.min(
+        CHUNK_FULL,
+        Allocator.fit(CHUNK_UNITS + Math.min(CHUNK_SLOTS, Math.max(length, 4, length + (length >> 1)))),
+      )
+      const chunk = blocks.take(units, CHUNK, this.#stripe)
+      this.#copyFlat(chunk, 0)
+      arena.put2(a + A_STORE, chunk, 0)
+      arena.put2(a + A_ROOM, units - CHUNK_UNITS, FLAT)
+      return
+    }
+    // From one chunk to many.
+    const pointers = (Allocator.fit(1 + ((((length + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) + 8) >> 1)) - 1) << 1
+    const store = blocks.take(1 + (pointers >> 1), CHUNKS, this.#stripe)
+    i32.fill(0, (store << 1) + C_FIRST, (store << 1) + C_FIRST + pointers)
+    if (i32[a + A_STORE] !== 0) {
+      const chunk = blocks.take(CHUNK_FULL, CHUNK, this.#stripe)
+      this.#copyFlat(chunk, 0)
+      i32[(store << 1) + C_FIRST] = chunk
+    }
+    arena.put2(a + A_STORE, store, 0)
+    arena.put2(a + A_ROOM, pointers << CHUNK_SHIFT, CHUNKED)
+    this.#fillChunks(0, length)
+  }
+
+  /** The elements of a flat store into a fresh chunk, from its place `to` on; the old chunk is freed. */
+  #copyFlat(chunk: number, to: number): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const store = i32[a + A_STORE]!
+    if (store === 0) return
+    const from = (store + CHUNK_UNITS + i32[a + A_FIRST]!) << 1
+    i32.copyWithin((chunk + CHUNK_UNITS + to) << 1, from, from + 2 * this.#length())
+    blocks.drop(store)
+  }
+
+  /** Chunks for the places `from` to `to`. */
+  #fillChunks(from: number, to: number): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const c = (i32[(this.#list << 1) + A_STORE]! << 1) + C_FIRST
+    for (let i = from >> CHUNK_SHIFT; i <= (to - 1) >> CHUNK_SHIFT; i++) {
+      if (i32[c + i] === 0) arena.put(c + i, blocks.take(CHUNK_FULL, CHUNK, this.#stripe))
+    }
+  }
+
+  /** A fresh CHUNKS block, with the pointers in use at its start, and room for more. */
+  #moreChunks(places: number, spare: number = 0): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const old = i32[a + A_STORE]!
+    const first = i32[a + A_FIRST]!
+    const skipped = first >> CHUNK_SHIFT
+    const used = ((first + this.#length() + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) - skipped
+    const wanted = ((places + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) - skipped
+    const pointers = (Allocator.fit(1 + ((spare + wanted + (wanted >> 1) + 3) >> 1)) - 1) << 1
+    const store = blocks.take(1 + (pointers >> 1), CHUNKS, this.#stripe)
+    i32.fill(0, (store << 1) + C_FIRST, (store << 1) + C_FIRST + pointers)
+    for (let i = 0; i < used; i++) {
+      i32[(store << 1) + C_FIRST + spare + i] = i32[(old << 1) + C_FIRST + skipped + i]!
+    }
+    // Chunks before or behind those in use are kept by nobody now.
+    for (let i = 0; i < i32[a + A_ROOM]! >> CHUNK_SHIFT; i++) {
+      const chunk = i32[(old << 1) + C_FIRST + i]!
+      if (chunk !== 0 && (i < skipped || i >= skipped + used)) blocks.drop(chunk)
+    }
+    blocks.drop(old)
+    arena.put2(a + A_STORE, store, (spare << CHUNK_SHIFT) | (first & (CHUNK_SLOTS - 1)))
+    arena.put2(a + A_ROOM, pointers << CHUNK_SHIFT, CHUNKED)
+  }
+
+  /** Holes up to a new length. */
+  #extend(length: number): void {
+    const { arena } = this.#core
+    const before = this.#length()
+    if (length - before > MOVES) {
+      const holes: unknown[] = []
+      holes.length = length - before
+      this.#rebuild(before, before, holes)
+      return
+    }
+    this.#makeRoom(length)
+    for (let i = before; i < length; i++) arena.put2(this.#word(i), CONST_HOLE, TAG_CONST)
+    arena.put((this.#list << 1) + A_LENGTH, length)
+  }
+
+  /** Takes `count` elements out at `from`, frees them, and puts values in their place. */
+  #splice(from: number, count: number, values: readonly unknown[]): void {
+    const { arena } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const length = this.#length()
+    const delta = values.length - count
+    const tail = length - from - count
+    const atFront = from < tail && from <= MOVES && delta !== 0
+    if (values.length > MOVES || (delta !== 0 && Math.min(from, tail) > MOVES)) {
+      this.#rebuild(from + count, from, values)
+      return
+    }
+    if (atFront && delta > 0) this.#roomInFront(delta)
+    else if (delta > 0) this.#makeRoom(length + delta)
+    const gone: number[] = []
+    for (let i = 0; i < count; i++) {
+      const word = this.#word(from + i)
+      gone.push(i32[word]!, i32[word + 1]!)
+    }
+    if (atFront) {
+      const first = i32[a + A_FIRST]! - delta
+      if (delta > 0) {
+        arena.put(a + A_FIRST, first)
+        for (let i = 0; i < from; i++) this.#move(i + delta, i)
+      } else {
+        for (let i = from - 1; i >= 0; i--) this.#move(i, i - delta)
+        arena.put(a + A_FIRST, first)
+      }
+    } else if (delta > 0) {
+      for (let i = length - 1; i >= from + count; i--) this.#move(i, i + delta)
+    } else if (delta < 0) {
+      for (let i = from + count; i < length; i++) this.#move(i, i + delta)
+    }
+    arena.put(a + A_LENGTH, length + delta)
+    for (let i = 0; i < values.length; i++) arena.put2(this.#word(from + i), CONST_UNDEFINED, TAG_CONST)
+    this.#releaseAll(gone)
+    for (let i = 0; i < values.length; i++) {
+      if (i in values) this.#store(from + i, values[i])
+      else arena.put2(this.#word(from + i), CONST_HOLE, TAG_CONST)
+    }
+    if (delta < 0) this.#giveBack()
+  }
+
+  #move(from: number, to: number): void {
+    const { arena } = this.#core
+    const word = this.#word(from)
+    arena.put2(this.#word(to), arena.i32[word]!, arena.i32[word + 1]!)
+  }
+
+  /** Free places in front of the first element. */
+  #roomInFront(count: number): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const length = this.#length()
+    if (i32[a + A_FIRST]! < count) {
+      if (i32[a + A_MODE] === FLAT && length + count <= CHUNK_SLOTS) {
+        const units = Math.min(
+          CHUNK_FULL,
+          Allocator.fit(CHUNK_UNITS + Math.min(CHUNK_SLOTS, length + 2 * count + (length >> 1))),
+        )
+        const room = units - CHUNK_UNITS
+        const spare = room - length
+        const chunk = blocks.take(units, CHUNK, this.#stripe)
+        this.#copyFlat(chunk, spare)
+        arena.put2(a + A_STORE, chunk, spare)
+        arena.put2(a + A_ROOM, room, FLAT)
+        return
+      }
+      if (i32[a + A_MODE] === FLAT) this.#makeRoom(CHUNK_SLOTS + 1)
+      const chunks = (i32[a + A_ROOM]! >> (CHUNK_SHIFT + 1)) + ((count + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) + 1
+      this.#moreChunks(i32[a + A_FIRST]! + length, chunks)
+    }
+    if (i32[a + A_MODE] === CHUNKED) this.#fillChunks(i32[a + A_FIRST]! - count, i32[a + A_FIRST]!)
+  }
+
+  /** After the list became shorter: frees chunks beyond its ends, but for one at each. */
+  #giveBack(): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const length = this.#length()
+    if (length === 0) {
+      this.#dropStore()
+      arena.put2(a + A_STORE, 0, 0)
+      arena.put2(a + A_ROOM, 0, FLAT)
+      return
+    }
+    if (i32[a + A_MODE] === FLAT) return
+    const c = (i32[a + A_STORE]! << 1) + C_FIRST
+    const first = i32[a + A_FIRST]!
+    const last = i32[a + A_ROOM]! >> CHUNK_SHIFT
+    for (let i = (first >> CHUNK_SHIFT) - 2; i >= 0 && i32[c + i] !== 0; i--) {
+      blocks.drop(i32[c + i]!)
+      arena.put(c + i, 0)
+    }
+    for (let i = ((first + length - 1) >> CHUNK_SHIFT) + 2; i < last && i32[c + i] !== 0; i++) {
+      blocks.drop(i32[c + i]!)
+      arena.put(c + i, 0)
+    }
+  }
+
+  #dropStore(): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const store = i32[a + A_STORE]!
+    if (store === 0) return
+    if (i32[a + A_MODE] === CHUNKED) {
+      for (let i = 0; i < i32[a + A_ROOM]! >> CHUNK_SHIFT; i++) {
+        const chunk = i32[(store << 1) + C_FIRST + i]!
+        if (chunk !== 0) blocks.drop(chunk)
+      }
+    }
+    blocks.drop(store)
+  }
+
+  /** A fresh store: elements before `keep`, the values, elements from `resume` on. What is left out is freed. */
+  #rebuild(resume: number, keep: number, values: readonly unknown[]): void {
+    const { arena, encoder } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const length = this.#length()
+    const count = keep + values.length + (length - resume)
+    const slots = new Int32Array(2 * values.length)
+    for (let i = 0; i < values.length; i++) {
+      if (i in values) {
+        encoder.encode(values[i], this.#root, this.#stripe)
+        slots[2 * i] = encoder.low
+        slots[2 * i + 1] = encoder.high
+      } else {
+        slots[2 * i] = CONST_HOLE
+        slots[2 * i + 1] = TAG_CONST
+      }
+    }
+    this.check('list')
+    const store = encoder.layOut(count)
+    const { room, mode } = encoder
+    const place = (i: number): number =>
+      mode === FLAT
+        ? (store + CHUNK_UNITS + i) << 1
+        : (i32[(store << 1) + C_FIRST + (i >> CHUNK_SHIFT)]! + CHUNK_UNITS + (i & (CHUNK_SLOTS - 1))) << 1
+    const gone: number[] = []
+    for (let i = keep; i < resume; i++) {
+      const word = this.#word(i)
+      gone.push(i32[word]!, i32[word + 1]!)
+    }
+    for (let i = 0; i < count; i++) {
+      const to = place(i)
+      if (i >= keep && i < keep + values.length) {
+        const at = 2 * (i - keep)
+        i32[to] = slots[at]!
+        i32[to + 1] = slots[at + 1]!
+      } else {
+        const from = this.#word(i < keep ? i : i - keep - values.length + resume)
+        i32[to] = i32[from]!
+        i32[to + 1] = i32[from + 1]!
+      }
+    }
+    this.#dropStore()
+    arena.put2(a + A_STORE, store, 0)
+    arena.put2(a + A_ROOM, room, mode)
+    arena.put(a + A_LENGTH, count)
+    this.#releaseAll(gone)
+  }
+
+  /** @throws MemlaneError `ERR_LIMIT` when 32 watch this list already. */
+  watch(): Watcher {
+    return this.#change(() => new Watcher(this.#core, this.#list, (this.#list << 1) + A_WATCH, false, undefined))
+  }
+}

@@ -1,0 +1,273 @@
+// heap/map: a named map.
+
+import { describe, MemlaneError, wrongType } from '../../errors.js'
+import { pause } from '../arena/arena.js'
+import type { Core } from '../core.js'
+import { Handle } from '../handle.js'
+import { STRIPE_STEP } from '../heap.layout.js'
+import { setNumber, slot } from '../values/slots.js'
+import { FIRST_TAG, TAG_BLOCK, TAG_INT, TAG_STRING } from '../values/values.layout.js'
+import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
+import { Watcher } from '../watch/watcher.js'
+import { MapCursor } from './cursor.js'
+import { E_VALUE, M_SIZE, M_WATCH } from './map.layout.js'
+import type { Key } from './map-index.js'
+
+/** Optimistic attempts of the quick path, before read() takes over. */
+const QUICK = 4
+
+export class HeapMap extends Handle {
+  readonly #core: Core
+  readonly #map: number
+
+  /** @internal */
+  constructor(core: Core, pointer: number) {
+    super(core, pointer)
+    this.#core = core
+    this.#map = pointer
+  }
+
+  /** Entries. */
+  get size(): number {
+    const { arena } = this.#core
+    return arena.read(arena.version, () => {
+      this.check('map')
+      return arena.i32[(this.#map << 1) + M_SIZE]!
+    })
+  }
+
+  /**
+   * The value of a key: a primitive, a detached copy, or a live object or array; `undefined` when there is none.
+   *
+   * @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`, `ERR_CORRUPT`, `ERR_TYPE` for a key that is no primitive.
+   */
+  get(key: Key): unknown {
+    const { arena, index, decoder } = this.#core
+    const { i32, f64, memory } = arena
+    const hash = index.hash(key)
+    if (arena.depth === 0) {
+      const version = arena.stripes + (hash >>> 26) * STRIPE_STEP
+      for (let attempt = 0; attempt < QUICK; attempt++) {
+        const seen = memory.loadVersion(version)
+        if ((seen & 1) !== 0 || !this.isFresh) {
+          pause(attempt)
+          continue
+        }
+        const entry = index.find(this.#map, hash, key)
+        if (entry === 0) {
+          if (memory.checkVersion(version, seen)) return undefined
+          continue
+        }
+        const word = (entry << 1) + E_VALUE
+        const high = i32[word + 1]!
+        if (high >= 0 || high < FIRST_TAG) {
+          const value = f64[word >> 1]
+          if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_INT) {
+          const value = i32[word]
+          if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_STRING) {
+          const value = decoder.quickString(i32[word]!)
+          if (value !== undefined && memory.checkVersion(version, seen)) return value
+        } else break
+      }
+    }
+    return arena.read(arena.stripeWord(hash >>> 26), () => {
+      this.check('map')
+      const entry = index.find(this.#map, hash, key)
+      return entry === 0 ? undefined : decoder.read((entry << 1) + E_VALUE)
+    })
+  }
+
+  has(key: Key): boolean {
+    const { arena, index } = this.#core
+    const { memory } = arena
+    const hash = index.hash(key)
+    const version = arena.stripes + (hash >>> 26) * STRIPE_STEP
+    const seen = memory.loadVersion(version)
+    if (arena.depth === 0 && (seen & 1) === 0 && this.isFresh) {
+      const found = index.find(this.#map, hash, key) !== 0
+      if (memory.checkVersion(version, seen)) return found
+    }
+    return arena.read(version, () => {
+      this.check('map')
+      return index.find(this.#map, hash, key) !== 0
+    })
+  }
+
+  /**
+   * Stores a value, replacing what was there: handles into the old value are stale from then on.
+   *
+   * @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_TX_TOO_BIG`, `ERR_STALE`, `ERR_TYPE`, `ERR_READ_ONLY`.
+   */
+  set(key: Key, value: unknown): void {
+    const { arena, index } = this.#core
+    const hash = index.hash(key)
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    try {
+      this.check('map')
+      this.#set(hash, key, value)
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+  }
+
+  #set(hash: number, key: Key, value: unknown): void {
+    const { arena, index, encoder, graph, watches } = this.#core
+    const { i32 } = arena
+    const map = this.#map
+    let entry = index.find(map, hash, key)
+    if (entry === 0) entry = index.insert(map, hash, key)
+    else arena.touch(hash >>> 26)
+    const word = (entry << 1) + E_VALUE
+    if (typeof value === 'number') {
+      setNumber(value)
+    } else {
+      encoder.encode(value, entry, hash >>> 26)
+      // A getter inside the value may have deleted the entry meanwhile.
+      if (typeof value === 'object' && index.find(map, hash, key) !== entry) throw stale(this.#core.name, key)
+      slot.low = encoder.low
+      slot.high = encoder.high
+    }
+    const low = i32[word]!
+    const high = i32[word + 1]!
+    arena.put2(word, slot.low, slot.high)
+    if (high === TAG_STRING || high === TAG_BLOCK) graph.release(low, high)
+    if (i32[(map << 1) + M_WATCH] !== 0) watches.note(map, (map << 1) + M_WATCH, CHANGE_SET, hash, key)
+  }
+
+  /** @returns true when the key was there. */
+  delete(key: Key): boolean {
+    const { arena, index, graph, watches } = this.#core
+    const { i32 } = arena
+    const hash = index.hash(key)
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    let found = false
+    try {
+      this.check('map')
+      const entry = index.find(this.#map, hash, key)
+      if (entry !== 0) {
+        found = true
+        const word = (entry << 1) + E_VALUE
+        arena.touch(hash >>> 26)
+        graph.release(i32[word]!, i32[word + 1]!)
+        index.remove(entry)
+        const watchWord = (this.#map << 1) + M_WATCH
+        if (i32[watchWord] !== 0) watches.note(this.#map, watchWord, CHANGE_DELETE, hash, key)
+      }
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+    return found
+  }
+
+  clear(): void {
+    const { arena, index, graph, watches } = this.#core
+    const { i32 } = arena
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    try {
+      this.check('map')
+      index.clear(this.#map, (entry) => graph.release(i32[(entry << 1) + E_VALUE]!, i32[(entry << 1) + E_VALUE + 1]!))
+      const watchWord = (this.#map << 1) + M_WATCH
+      if (i32[watchWord] !== 0) watches.note(this.#map, watchWord, CHANGE_CLEAR, 0, undefined)
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+  }
+
+  /**
+   * Adds to a number; a missing key counts as 0.
+   *
+   * @returns the new value.
+   * @throws MemlaneError `ERR_TYPE` when the value is no number, and what `set` throws.
+   */
+  add(key: Key, amount: number): number {
+    const { arena, index, decoder } = this.#core
+    const hash = index.hash(key)
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    let sum = amount
+    try {
+      this.check('map')
+      const entry = index.find(this.#map, hash, key)
+      if (entry !== 0) {
+        const before = decoder.read((entry << 1) + E_VALUE)
+        if (typeof before !== 'number') throw wrongType(`the value of ${String(key)}`, 'a number', before)
+        sum = before + amount
+      }
+      this.#set(hash, key, sum)
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+    return sum
+  }
+
+  /** The value of a key, detached, of one moment. */
+  snapshotOf(key: Key): unknown {
+    const { arena, index, decoder } = this.#core
+    const hash = index.hash(key)
+    return arena.read(arena.stripeWord(hash >>> 26), () => {
+      this.check('map')
+      const entry = index.find(this.#map, hash, key)
+      return entry === 0 ? undefined : decoder.snapshot((entry << 1) + E_VALUE)
+    })
+  }
+
+  /** All entries, detached, of one moment. */
+  snapshot(): Map<Key, unknown> {
+    const { arena, index, decoder } = this.#core
+    return arena.read(arena.version, () => {
+      this.check('map')
+      const result = new Map<Key, unknown>()
+      let steps = 0
+      index.each(this.#map, (entry) => {
+        result.set(index.keyOf(entry), decoder.snapshot((entry << 1) + E_VALUE))
+        if ((++steps & 255) === 0) arena.checkpoint()
+      })
+      return result
+    })
+  }
+
+  /** Walks the entries as a Map's iterator does, whoever changes the map meanwhile. */
+  cursor(): MapCursor {
+    return new MapCursor(this.#core, this, this.#map)
+  }
+
+  /**
+   * Watches all changes, or with `key` those of one key.
+   *
+   * @throws MemlaneError `ERR_LIMIT` when 32 watch this map already.
+   */
+  watch(options: { key?: Key } = {}): Watcher {
+    const { arena } = this.#core
+    const mark = arena.begin()
+    let watcher: Watcher
+    try {
+      this.check('map')
+      watcher = new Watcher(this.#core, this.#map, (this.#map << 1) + M_WATCH, 'key' in options, options.key)
+    } catch (error) {
+      arena.rollback(mark)
+      throw error
+    }
+    arena.commit()
+    return watcher
+  }
+}
+
+function stale(name: string, key: Key): MemlaneError {
+  return new MemlaneError(
+    'ERR_STALE',
+    `a getter in the value for ${describe(key)} of ${JSON.stringify(name)} changed that very entry`,
+  )
+}

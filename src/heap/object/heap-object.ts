@@ -1,0 +1,276 @@
+// heap/object: a live plain object inside a value.
+
+import { pause } from '../arena/arena.js'
+import { Allocator } from '../blocks/allocator.js'
+import type { Core } from '../core.js'
+import { corrupt } from '../corrupt.js'
+import { Handle } from '../handle.js'
+import { STRIPE_STEP } from '../heap.layout.js'
+import { E_VALUE } from '../map/map.layout.js'
+import { setNumber, slot } from '../values/slots.js'
+import {
+  CHUNK,
+  CONST_UNDEFINED,
+  FIRST_TAG,
+  OBJECT,
+  SHARED,
+  TAG_CONST,
+  TAG_INT,
+  TAG_STRING,
+} from '../values/values.layout.js'
+import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from './object.layout.js'
+import { orderKeys } from './shapes.js'
+
+const QUICK = 4
+
+export class HeapObject extends Handle {
+  readonly #core: Core
+  readonly #pointer: number
+  readonly #stripe: number
+
+  /** @internal */
+  constructor(core: Core, pointer: number) {
+    super(core, pointer)
+    this.#core = core
+    this.#pointer = pointer
+    this.#stripe = Handle.stripeOf(core, pointer)
+  }
+
+  /** Word of a property's slot; 0: there is none. Total. */
+  #find(key: string): number {
+    const { arena, shapes, index } = this.#core
+    const { i32 } = arena
+    const o = this.#pointer << 1
+    const id = i32[o + O_SHAPE]!
+    if (id === TABLE) {
+      const entry = index.find(i32[o + O_OUTSIDE]!, index.hash(key), key)
+      return entry === 0 ? 0 : (entry << 1) + E_VALUE
+    }
+    const at = shapes.get(id).indexOf(key)
+    if (at < 0) return 0
+    return this.#slotWord(at)
+  }
+
+  #slotWord(at: number): number {
+    const outside = this.#core.arena.i32[(this.#pointer << 1) + O_OUTSIDE]!
+    return ((outside === 0 ? this.#pointer + O_UNITS : outside + CHUNK_UNITS) + at) << 1
+  }
+
+  /** @throws MemlaneError `ERR_STALE` once the value was overwritten or deleted, `ERR_CLOSED`, `ERR_CORRUPT`. */
+  get(key: string): unknown {
+    const { arena, shapes, decoder } = this.#core
+    const { i32, f64, memory } = arena
+    const version = arena.stripes + this.#stripe * STRIPE_STEP
+    const o = this.#pointer << 1
+    if (arena.depth === 0) {
+      for (let attempt = 0; attempt < QUICK; attempt++) {
+        const seen = memory.loadVersion(version)
+        const shape = shapes.known(i32[o + O_SHAPE]!)
+        if ((seen & 1) !== 0 || !this.isFresh || shape === undefined) {
+          pause(attempt)
+          continue
+        }
+        const at = shape.indexOf(key)
+        if (at < 0) {
+          if (memory.checkVersion(version, seen)) return undefined
+          continue
+        }
+        const word = this.#slotWord(at)
+        const high = i32[word + 1]!
+        if (high >= 0 || high < FIRST_TAG) {
+          const value = f64[word >> 1]
+          if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_INT) {
+          const value = i32[word]
+          if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_STRING) {
+          const value = decoder.quickString(i32[word]!)
+          if (value !== undefined && memory.checkVersion(version, seen)) return value
+        } else break
+      }
+    }
+    return arena.read(version, () => {
+      this.check('object')
+      const word = this.#find(key)
+      return word === 0 ? undefined : decoder.read(word)
+    })
+  }
+
+  has(key: string): boolean {
+    const { arena } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('object')
+      return this.#find(key) !== 0
+    })
+  }
+
+  /** Property names as Object.keys orders them. */
+  keys(): readonly string[] {
+    const { arena, shapes, index } = this.#core
+    const { i32 } = arena
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('object')
+      const o = this.#pointer << 1
+      if (i32[o + O_SHAPE] !== TABLE) return shapes.get(i32[o + O_SHAPE]!).ordered
+      const keys: string[] = []
+      index.each(i32[o + O_OUTSIDE]!, (entry) => keys.push(String(index.keyOf(entry))))
+      return orderKeys(keys)
+    })
+  }
+
+  /** @throws MemlaneError `ERR_STALE`, `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_TX_TOO_BIG`. */
+  set(key: string, value: unknown): void {
+    const { arena } = this.#core
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    try {
+      this.check('object')
+      this.#set(key, value)
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+  }
+
+  #set(key: string, value: unknown): void {
+    const { arena, encoder, graph, watches } = this.#core
+    const root = arena.i32[(this.#pointer << 1) + O_ROOT]!
+    if (typeof value === 'number') {
+      setNumber(value)
+    } else {
+      encoder.encode(value, root, this.#stripe)
+      // A getter inside the value may have deleted this very object.
+      this.check('object')
+      slot.low = encoder.low
+      slot.high = encoder.high
+    }
+    const { low, high } = slot
+    arena.touch(this.#stripe)
+    let word = this.#find(key)
+    if (word === 0) word = this.#append(key)
+    graph.replace(this.#pointer, word, low, high)
+    if (root !== 0) watches.noteRoot(root)
+  }
+
+  /** Makes a place for a new property. @returns the word of its slot, which holds `undefined`. */
+  #append(key: string): number {
+    const { arena, shapes } = this.#core
+    const { i32 } = arena
+    const o = this.#pointer << 1
+    const id = i32[o + O_SHAPE]!
+    if (id !== TABLE) {
+      const shape = shapes.get(id)
+      const next = shapes.with(shape, key)
+      if (next !== undefined) {
+        const at = shape.keys.length
+        if (at >= i32[o + O_ROOM]!) this.#moveOut(at)
+        const word = this.#slotWord(at)
+        arena.put2(word, CONST_UNDEFINED, TAG_CONST)
+        arena.put(o + O_SHAPE, next.id)
+        return word
+      }
+      this.#becomeTable(shape.keys)
+    }
+    const { index } = this.#core
+    const map = i32[o + O_OUTSIDE]!
+    // The map's buckets are walked by readers of this object's stripe only, whatever stripe its hashes name.
+    const entry = index.insert(map, index.hash(key), key)
+    return (entry << 1) + E_VALUE
+  }
+
+  /** All slots into a block of their own, with room to grow. */
+  #moveOut(count: number): void {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const o = this.#pointer << 1
+    const room = Allocator.fit(CHUNK_UNITS + Math.max(8, count * 2)) - CHUNK_UNITS
+    const chunk = blocks.take(CHUNK_UNITS + room, CHUNK, this.#stripe)
+    const from = this.#slotWord(0)
+    i32.copyWithin((chunk + CHUNK_UNITS) << 1, from, from + 2 * count)
+    const old = i32[o + O_OUTSIDE]!
+    if (old !== 0) blocks.drop(old)
+    arena.put2(o + O_OUTSIDE, chunk, room)
+  }
+
+  #becomeTable(keys: readonly string[]): void {
+    const { arena, blocks, index } = this.#core
+    const { i32 } = arena
+    const o = this.#pointer << 1
+    const map = index.create(i32[o + O_ROOT]!)
+    const flags = i32[o + 1]! & SHARED
+    if (flags !== 0) {
+      const header = (map << 1) + 1
+      i32[header] = i32[header]! | flags
+    }
+    for (let at = 0; at < keys.length; at++) {
+      const entry = index.insert(map, index.hash(keys[at]!), keys[at]!)
+      const from = this.#slotWord(at)
+      const word = (entry << 1) + E_VALUE
+      i32[word] = i32[from]!
+      i32[word + 1] = i32[from + 1]!
+    }
+    const old = i32[o + O_OUTSIDE]!
+    if (old !== 0) blocks.drop(old)
+    arena.put2(o + O_OUTSIDE, map, 0)
+    arena.put(o + O_SHAPE, TABLE)
+  }
+
+  /** @returns true when the property was there. */
+  delete(key: string): boolean {
+    const { arena } = this.#core
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    let found = false
+    try {
+      this.check('object')
+      found = this.#delete(key)
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+    return found
+  }
+
+  #delete(key: string): boolean {
+    const { arena, shapes, index, graph, watches } = this.#core
+    const { i32 } = arena
+    const o = this.#pointer << 1
+    const word = this.#find(key)
+    if (word === 0) return false
+    arena.touch(this.#stripe)
+    if (i32[o + O_SHAPE] !== TABLE) {
+      const { keys } = shapes.get(i32[o + O_SHAPE]!)
+      const left = keys.filter((kept) => kept !== key)
+      const next = shapes.of(left)
+      if (next === undefined) this.#becomeTable(keys)
+      else {
+        graph.replace(this.#pointer, word, CONST_UNDEFINED, TAG_CONST)
+        for (let at = keys.indexOf(key); at + 1 < keys.length; at++) {
+          const from = this.#slotWord(at + 1)
+          arena.put2(this.#slotWord(at), i32[from]!, i32[from + 1]!)
+        }
+        arena.put(o + O_SHAPE, next.id)
+      }
+    }
+    if (i32[o + O_SHAPE] === TABLE) {
+      const entry = index.find(i32[o + O_OUTSIDE]!, index.hash(key), key)
+      graph.replace(this.#pointer, (entry << 1) + E_VALUE, CONST_UNDEFINED, TAG_CONST)
+      index.remove(entry)
+    }
+    const root = i32[o + O_ROOT]!
+    if (root !== 0) watches.noteRoot(root)
+    return true
+  }
+
+  /** A detached copy, of one moment. */
+  snapshot(): object {
+    const { arena, decoder } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('object')
+      if ((arena.i32[(this.#pointer << 1) + 1]! & 0xff) !== OBJECT) throw corrupt(this.#core.name, 'an object is none')
+      return decoder.snapshotBlock(this.#pointer) as object
+    })
+  }
+}

@@ -1,0 +1,347 @@
+// heap/values: from blocks to JavaScript. Total on any bytes: it may be looking at what is being written, or at damage.
+// What comes out counts only once the caller has checked the version; ERR_CORRUPT likewise.
+
+import { Buffer } from 'node:buffer'
+import { outOfRange } from '../../errors.js'
+import type { Core } from '../core.js'
+import { corrupt } from '../corrupt.js'
+import {
+  A_FIRST,
+  A_LENGTH,
+  A_MODE,
+  A_ROOM,
+  A_STORE,
+  C_FIRST,
+  CHUNK_SHIFT,
+  CHUNK_SLOTS,
+  FLAT,
+} from '../list/list.layout.js'
+import { E_VALUE } from '../map/map.layout.js'
+import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_SHAPE, O_UNITS, TABLE } from '../object/object.layout.js'
+import { orderKeys } from '../object/shapes.js'
+import { NESTING_MAX } from './encode.js'
+import { getConstant, getShort } from './slots.js'
+import {
+  ARRAY,
+  BIGINT,
+  BYTES,
+  CONST_HOLE,
+  FIRST_TAG,
+  OBJECT,
+  TAG_BLOCK,
+  TAG_CONST,
+  TAG_INT,
+  TAG_MASK,
+  TAG_SHORT,
+  TAG_STRING,
+  TUPLE,
+  TUPLE_BOXED,
+  TUPLE_DATE,
+  TUPLE_ERROR,
+  TUPLE_MAP,
+  TUPLE_REGEXP,
+  TUPLE_SET,
+  TUPLE_VIEW,
+  WIDE,
+} from './values.layout.js'
+import { VIEWS } from './views.js'
+
+const ERRORS: Readonly<Record<string, ErrorConstructor>> = {
+  Error,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+}
+
+/** Steps between looks at whether a long read is still worth going on. */
+const CHECK_EVERY = 1024
+
+/** One copy: what was copied already, and how much more there can be. */
+class Copy {
+  readonly made: Map<number, object> = new Map()
+  budget: number
+  depth: number = 0
+
+  constructor(budget: number) {
+    this.budget = budget
+  }
+}
+
+export class Decoder {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** The value in a slot: primitives, detached copies, and live handles for plain objects and arrays. */
+  read(word: number): unknown {
+    const { i32, f64 } = this.#core.arena
+    const high = i32[word + 1]!
+    if (high >= 0 || high < FIRST_TAG) return f64[word >> 1]
+    const low = i32[word]!
+    if (high === TAG_INT) return low
+    if (high === TAG_CONST) return getConstant(low)
+    if (high === TAG_STRING) return this.string(low)
+    if ((high & TAG_MASK) === TAG_SHORT) return getShort(low, high)
+    if (high !== TAG_BLOCK) throw corrupt(this.#core.name, `a slot has the tag ${(high >>> 0).toString(16)}`)
+    const kind = i32[(low << 1) + 1]! & 0xff
+    if (kind === OBJECT || kind === ARRAY) return this.#core.live(low, kind)
+    return this.#block(low, kind, this.#copy())
+  }
+
+  /** True when a slot of a list is a hole. */
+  isHole(word: number): boolean {
+    const { i32 } = this.#core.arena
+    return i32[word + 1] === TAG_CONST && i32[word] === CONST_HOLE
+  }
+
+  /** The value in a slot, detached, whatever it is. */
+  snapshot(word: number): unknown {
+    return this.#slot(word, this.#copy())
+  }
+
+  /** A copy of an object or array block. */
+  snapshotBlock(pointer: number): unknown {
+    return this.#block(pointer, this.#core.arena.i32[(pointer << 1) + 1]! & 0xff, this.#copy())
+  }
+
+  /** Several slots of one value, with what they share. */
+  copier(): (word: number) => unknown {
+    const copy = this.#copy()
+    return (word) => this.#slot(word, copy)
+  }
+
+  #copy(): Copy {
+    return new Copy(this.#core.arena.i32.length)
+  }
+
+  /** For quick paths: a string that looks right, or `undefined`, and never an error. */
+  quickString(pointer: number): string | undefined {
+    const { arena, text } = this.#core
+    const { i32 } = arena
+    const b = pointer << 1
+    const length = i32[b + 2]!
+    if (!(length >= 0 && length <= 4096)) return undefined
+    return text.read(pointer * 8 + 12, length, (i32[b + 1]! & WIDE) !== 0)
+  }
+
+  string(pointer: number): string {
+    const { arena, text, blocks, name } = this.#core
+    const { i32 } = arena
+    const b = pointer << 1
+    const wide = (i32[b + 1]! & WIDE) !== 0
+    const length = i32[b + 2]!
+    if (length > 256 || length < 0) {
+      const room = blocks.unitsOf(pointer) * 8 - 12
+      if (length < 0 || (wide ? length * 2 : length) > room)
+        throw corrupt(name, `a string of ${length} characters in a block of ${room} bytes`)
+    }
+    return text.read(pointer * 8 + 12, length, wide)
+  }
+
+  #slot(word: number, copy: Copy): unknown {
+    const { i32, f64 } = this.#core.arena
+    const high = i32[word + 1]!
+    if (high >= 0 || high < FIRST_TAG) return f64[word >> 1]
+    const low = i32[word]!
+    if (high === TAG_INT) return low
+    if (high === TAG_STRING) return this.string(low)
+    if ((high & TAG_MASK) === TAG_SHORT) return getShort(low, high)
+    if (high === TAG_CONST) return getConstant(low)
+    if (high !== TAG_BLOCK) throw corrupt(this.#core.name, `a slot has the tag ${(high >>> 0).toString(16)}`)
+    return this.#block(low, i32[(low << 1) + 1]! & 0xff, copy)
+  }
+
+  #block(pointer: number, kind: number, copy: Copy): unknown {
+    const before = copy.made.get(pointer)
+    if (before !== undefined) return before
+    if (++copy.depth > 2 * NESTING_MAX)
+      throw outOfRange('the nesting of a value to copy', `at most ${2 * NESTING_MAX} levels`, copy.depth)
+    let result: unknown
+    switch (kind) {
+      case OBJECT:
+        result = this.#object(pointer, copy)
+        break
+      case ARRAY:
+        result = this.#array(pointer, copy)
+        break
+      case BIGINT:
+        result = this.#bigint(pointer)
+        break
+      case BYTES:
+        result = this.#bytes(pointer)
+        copy.made.set(pointer, result as object)
+        break
+      case TUPLE:
+        result = this.#tuple(pointer, copy)
+        break
+      default:
+        throw corrupt(this.#core.name, `a value of the kind ${kind}`)
+    }
+    copy.depth--
+    return result
+  }
+
+  /** Counts down, so that a damaged value ends; and looks now and then whether going on is in vain. */
+  #spend(copy: Copy, steps: number): void {
+    copy.budget -= steps
+    if (copy.budget < 0) throw corrupt(this.#core.name, 'a value is larger than the memory it lies in')
+  }
+
+  #object(pointer: number, copy: Copy): object {
+    const { arena, shapes, index } = this.#core
+    const { i32 } = arena
+    const o = pointer << 1
+    const result: Record<string, unknown> = {}
+    copy.made.set(pointer, result)
+    const outside = i32[o + O_OUTSIDE]!
+    if (i32[o + O_SHAPE] === TABLE) {
+      const entries: [string, number][] = []
+      index.each(outside, (entry) => entries.push([String(index.keyOf(entry)), (entry << 1) + E_VALUE]))
+      this.#spend(copy, entries.length)
+      const words = new Map(entries)
+      for (const key of orderKeys([...words.keys()])) define(result, key, this.#slot(words.get(key)!, copy))
+      return result
+    }
+    const { keys } = shapes.get(i32[o + O_SHAPE]!)
+    const room = i32[o + O_ROOM]!
+    if (keys.length > room && keys.length > 0)
+      throw corrupt(this.#core.name, `an object of ${keys.length} properties with room for ${room}`)
+    this.#spend(copy, keys.length + 1)
+    const first = (outside === 0 ? pointer + O_UNITS : outside + CHUNK_UNITS) << 1
+    for (let i = 0; i < keys.length; i++) define(result, keys[i]!, this.#slot(first + 2 * i, copy))
+    return result
+  }
+
+  #array(pointer: number, copy: Copy): unknown[] {
+    const { i32 } = this.#core.arena
+    const a = pointer << 1
+    const length = i32[a + A_LENGTH]!
+    const first = i32[a + A_FIRST]!
+    if (length < 0 || first < 0 || first + length > i32[a + A_ROOM]!)
+      throw corrupt(this.#core.name, `an array of ${length} elements`)
+    this.#spend(copy, length + 1)
+    const store = i32[a + A_STORE]!
+    const flat = i32[a + A_MODE] === FLAT
+    const result: unknown[] = []
+    copy.made.set(pointer, result)
+    for (let i = 0; i < length; i++) {
+      const at = first + i
+      const chunk = flat ? store : (i32[(store << 1) + C_FIRST + (at >> CHUNK_SHIFT)] ?? 0)
+      const word = (chunk + CHUNK_UNITS + (flat ? at : at & (CHUNK_SLOTS - 1))) << 1
+      if (this.isHole(word)) result.length = i + 1
+      else result[i] = this.#slot(word, copy)
+      if ((i & (CHECK_EVERY - 1)) === CHECK_EVERY - 1) this.#core.arena.checkpoint()
+    }
+    return result
+  }
+
+  #bigint(pointer: number): bigint {
+    const { arena, blocks, name } = this.#core
+    const { i32, u8 } = arena
+    const b = pointer << 1
+    const length = i32[b + 2]!
+    if (length < 1 || length > blocks.unitsOf(pointer) * 8 - 16) throw corrupt(name, `a bigint of ${length} bytes`)
+    const bytes = Buffer.from(u8.slice(pointer * 8 + 16, pointer * 8 + 16 + length)).reverse()
+    if (bytes.length === 0) throw corrupt(name, 'a bigint lies outside of the memory')
+    const magnitude = BigInt(`0x${bytes.toString('hex')}`)
+    return i32[b + 3] === 1 ? -magnitude : magnitude
+  }
+
+  #bytes(pointer: number): ArrayBuffer {
+    const { arena, blocks, name } = this.#core
+    const { i32, u8 } = arena
+    const b = pointer << 1
+    const length = (i32[b + 2]! >>> 0) + i32[b + 3]! * 2 ** 32
+    if (!(length >= 0 && length <= blocks.unitsOf(pointer) * 8 - 16)) throw corrupt(name, `a buffer of ${length} bytes`)
+    const copy = new Uint8Array(length)
+    copy.set(u8.subarray(pointer * 8 + 16, pointer * 8 + 16 + length))
+    return copy.buffer
+  }
+
+  #tuple(pointer: number, copy: Copy): object {
+    const { arena, blocks, name } = this.#core
+    const { i32 } = arena
+    const b = pointer << 1
+    const count = i32[b + 3]!
+    if (count < 0 || count > blocks.unitsOf(pointer) - 2) throw corrupt(name, `a tuple of ${count} parts`)
+    this.#spend(copy, count + 1)
+    const keep = <T extends object>(made: T): T => {
+      copy.made.set(pointer, made)
+      return made
+    }
+    const part = (i: number): unknown => (i < count ? this.#slot(b + 4 + 2 * i, copy) : undefined)
+    switch (i32[b + 2]) {
+      case TUPLE_DATE:
+        return keep(new Date(Number(part(0))))
+      case TUPLE_REGEXP:
+        return keep(this.#regexp(part(0), part(1)))
+      case TUPLE_BOXED: {
+        const primitive = part(0)
+        if (typeof primitive === 'object' || primitive === undefined)
+          throw corrupt(name, 'a boxed value is no primitive')
+        return keep(Object(primitive) as object)
+      }
+      case TUPLE_ERROR:
+        return this.#error(part, count, keep)
+      case TUPLE_MAP: {
+        const made = keep(new Map())
+        for (let i = 0; i + 1 < count; i += 2) made.set(part(i), part(i + 1))
+        return made
+      }
+      case TUPLE_SET: {
+        const made = keep(new Set())
+        for (let i = 0; i < count; i++) made.add(part(i))
+        return made
+      }
+      case TUPLE_VIEW:
+        return keep(this.#view(part(0), part(1), part(2), part(3)))
+      default:
+        throw corrupt(name, `a tuple of the type ${i32[b + 2]}`)
+    }
+  }
+
+  #regexp(source: unknown, flags: unknown): RegExp {
+    try {
+      if (typeof source === 'string' && typeof flags === 'string') return new RegExp(source, flags)
+    } catch {
+      // Falls through: what was stored came from a RegExp, so this is damage (or a flag newer than this runtime).
+    }
+    throw corrupt(this.#core.name, 'a regular expression does not compile')
+  }
+
+  #error(part: (i: number) => unknown, count: number, keep: <T extends object>(made: T) => T): object {
+    const name = part(0)
+    const constructor = typeof name === 'string' && Object.hasOwn(ERRORS, name) ? ERRORS[name]! : Error
+    const message = part(1)
+    const error = keep(typeof message === 'string' ? new constructor(message) : new constructor())
+    const hidden = { writable: true, enumerable: false, configurable: true }
+    Object.defineProperty(error, 'stack', { value: part(2), ...hidden })
+    if (count > 3) Object.defineProperty(error, 'cause', { value: part(3), ...hidden })
+    return error
+  }
+
+  #view(buffer: unknown, offset: unknown, length: unknown, type: unknown): object {
+    const name = VIEWS[Number(type)]
+    const constructor = name === undefined ? undefined : (globalThis as unknown as Record<string, unknown>)[name]
+    try {
+      if (typeof constructor === 'function' && buffer instanceof ArrayBuffer) {
+        return Reflect.construct(constructor, [buffer, offset, length]) as object
+      }
+    } catch {
+      // Falls through.
+    }
+    throw corrupt(this.#core.name, `a view of ${String(length)} elements at ${String(offset)} does not fit its buffer`)
+  }
+}
+
+/** A property of a plain object; `__proto__` is a name like any other. */
+export function define(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+  else object[key] = value
+}

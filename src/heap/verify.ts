@@ -1,0 +1,359 @@
+// heap: the full audit. Every block is reachable exactly once or free exactly once; lists, indexes and counts agree.
+// Needs the lock; writes nothing. The crash suite asks it after every death, `memlane doctor --verify` whenever asked.
+
+import { CLASS_COUNT, CLASS_FIRST, CLASS_PAGES, CLASS_UNITS, CLASS_WORDS, CLASSES } from './blocks/classes.js'
+import { D_BITS, D_EXTENT, D_KIND, D_NEXT, D_PREV, D_USED, LARGE, PART, SPAN } from './blocks/pages.layout.js'
+import type { Core } from './core.js'
+import { corrupt } from './corrupt.js'
+import {
+  DESCRIPTOR_WORDS,
+  H_CLASS_HEADS,
+  H_ROOTS,
+  H_SHAPES,
+  H_SHAPES_FIRST,
+  H_STRIPES,
+  H_VERSION,
+  HEAP_PAGE,
+  PAGE_UNITS,
+  STRIPE_STEP,
+  STRIPES,
+} from './heap.layout.js'
+import { A_FIRST, A_LENGTH, A_ROOM } from './list/list.layout.js'
+import {
+  B_FIRST,
+  B_LOCAL,
+  B_SLOTS,
+  D_DEEP,
+  D_DEPTH,
+  D_FIRST,
+  E_HASH,
+  E_MAP,
+  E_PREV,
+  E_SEQUENCE,
+  M_DIRECTORY,
+  M_HEAD,
+  M_SEQUENCE,
+  M_SIZE,
+  M_TAIL,
+} from './map/map.layout.js'
+import { O_OUTSIDE, O_ROOM, O_SHAPE, TABLE } from './object/object.layout.js'
+import { S_ID, S_NAME, S_NEXT } from './object/shapes.js'
+import {
+  ARRAY,
+  BUCKET,
+  CHUNK,
+  CHUNKS,
+  DIRECTORY,
+  ENTRY,
+  MAP,
+  OBJECT,
+  SHAPE,
+  SHARED,
+  TUPLE,
+  WATCH,
+} from './values/values.layout.js'
+
+export interface HeapStats {
+  /** Bytes that blocks may come to fill. */
+  readonly capacity: number
+  /** Bytes that have memory now. */
+  readonly committed: number
+  /** Bytes in living blocks. */
+  readonly used: number
+  /** `committed - used`. */
+  readonly free: number
+  /** Bytes in the longest run of free pages that have memory. */
+  readonly largestFree: number
+  /** Living blocks. */
+  readonly blocks: number
+}
+
+/** Figures, and every living block with its size when `each` is given. */
+export function statistics(core: Core, each?: (pointer: number, units: number) => void): HeapStats {
+  const { arena, blocks, name } = core
+  const { i32 } = arena
+  const pages = blocks.committedPages
+  let used = 0
+  let count = 0
+  let run = 0
+  let longest = 0
+  for (let page = 0; page < pages; page++) {
+    if (!blocks.isTaken(page)) {
+      run++
+      if (run > longest) longest = run
+      continue
+    }
+    run = 0
+    const d = blocks.descriptor(page)
+    const kind = i32[d + D_KIND]!
+    const extent = i32[d + D_EXTENT]!
+    const start = blocks.origin + page * PAGE_UNITS
+    if (kind === LARGE) {
+      checkParts(core, page, extent)
+      used += extent * HEAP_PAGE
+      count++
+      each?.(start, extent * PAGE_UNITS)
+      page += extent - 1
+      continue
+    }
+    const size = kind >> 8
+    if ((kind & 0xff) !== SPAN || size < 0 || size >= CLASSES)
+      throw corrupt(name, `page ${page} is taken, but is of the kind ${kind}`)
+    if (extent !== CLASS_PAGES[size]) throw corrupt(name, `the span at page ${page} has ${extent} pages`)
+    checkParts(core, page, extent)
+    const words = CLASS_WORDS[size]!
+    const bitmap = words === 1 ? d + D_BITS : start << 1
+    let living = 0
+    for (let index = 0; index < CLASS_COUNT[size]!; index++) {
+      if (((i32[bitmap + (index >> 5)]! >>> (index & 31)) & 1) === 0) continue
+      living++
+      each?.(start + CLASS_FIRST[size]! + index * CLASS_UNITS[size]!, CLASS_UNITS[size]!)
+    }
+    if (living !== i32[d + D_USED])
+      throw corrupt(name, `the span at page ${page} counts ${i32[d + D_USED]} living blocks and has ${living}`)
+    used += living * CLASS_UNITS[size]! * 8
+    count += living
+    page += extent - 1
+  }
+  const committed = pages * HEAP_PAGE
+  return {
+    capacity: blocks.pagesMax * HEAP_PAGE,
+    committed,
+    used,
+    free: committed - used,
+    largestFree: longest * HEAP_PAGE,
+    blocks: count,
+  }
+}
+
+function checkParts(core: Core, page: number, extent: number): void {
+  const { arena, blocks, name } = core
+  if (extent < 1 || page + extent > blocks.pagesMax) throw corrupt(name, `a run of ${extent} pages at ${page}`)
+  for (let part = 1; part < extent; part++) {
+    const d = blocks.descriptor(page + part)
+    if (!blocks.isTaken(page + part)) throw corrupt(name, `page ${page + part} is free in the middle of a run`)
+    if (arena.i32[d + D_KIND] !== PART || arena.i32[d + D_EXTENT] !== page)
+      throw corrupt(name, `page ${page + part} does not know its first page ${page}`)
+  }
+}
+
+export function verify(core: Core): HeapStats {
+  const { arena, name } = core
+  const { i32, base } = arena
+  const living = new Map<number, number>()
+  const stats = statistics(core, (pointer, units) => living.set(pointer, units))
+  checkSpanLists(core)
+  for (let stripe = 0; stripe < STRIPES; stripe++) {
+    if ((i32[base + H_STRIPES + stripe * STRIPE_STEP]! & 1) !== 0)
+      throw corrupt(name, `stripe ${stripe} is odd while nobody writes`)
+  }
+  if ((i32[base + H_VERSION]! & 1) !== 0) throw corrupt(name, 'the version is odd while nobody writes')
+  const walk = new Walk(core, living)
+  walk.shapes()
+  walk.structure(i32[base + H_ROOTS]!)
+  walk.finish()
+  return stats
+}
+
+function checkSpanLists(core: Core): void {
+  const { arena, blocks, name } = core
+  const { i32, base } = arena
+  const listed = new Set<number>()
+  for (let size = 0; size < CLASSES; size++) {
+    let prev = 0
+    for (let link = i32[base + H_CLASS_HEADS + size]!; link !== 0; ) {
+      const page = link - 1
+      if (page < 0 || page >= blocks.pagesMax || listed.has(page))
+        throw corrupt(name, `the list of size class ${size} leads to page ${page}`)
+      listed.add(page)
+      const d = blocks.descriptor(page)
+      if (!blocks.isTaken(page) || i32[d + D_KIND] !== (SPAN | (size << 8)))
+        throw corrupt(name, `page ${page} in the list of size class ${size} is no span of it`)
+      if (i32[d + D_PREV] !== prev)
+        throw corrupt(name, `the list of size class ${size} does not lead back from page ${page}`)
+      if (i32[d + D_USED]! >= CLASS_COUNT[size]!)
+        throw corrupt(name, `the span at page ${page} is listed as having room and has none`)
+      prev = link
+      link = i32[d + D_NEXT]!
+    }
+  }
+  for (let page = 0; page < blocks.committedPages; page++) {
+    const d = blocks.table + page * DESCRIPTOR_WORDS
+    const kind = i32[d + D_KIND]!
+    if (!blocks.isTaken(page) || (kind & 0xff) !== SPAN || listed.has(page)) continue
+    if (i32[d + D_USED]! < CLASS_COUNT[kind >> 8]!)
+      throw corrupt(name, `the span at page ${page} has room and is in no list`)
+  }
+}
+
+/** From the roots to every block. */
+class Walk {
+  readonly #core: Core
+  readonly #living: Map<number, number>
+  readonly #seen = new Set<number>()
+
+  constructor(core: Core, living: Map<number, number>) {
+    this.#core = core
+    this.#living = living
+  }
+
+  /** Counts a block as reached. */
+  #mark(pointer: number, what: string, ...kinds: number[]): void {
+    const { arena, name } = this.#core
+    if (!this.#living.has(pointer)) throw corrupt(name, `${what} leads to ${pointer}, where no block lives`)
+    if (this.#seen.has(pointer)) throw corrupt(name, `${what} leads to block ${pointer}, which has an owner already`)
+    this.#seen.add(pointer)
+    const kind = arena.i32[(pointer << 1) + 1]! & 0xff
+    if (kinds.length > 0 && !kinds.includes(kind)) throw corrupt(name, `${what} leads to a block of the kind ${kind}`)
+  }
+
+  shapes(): void {
+    const { arena, name } = this.#core
+    const { i32, base } = arena
+    let id = 1
+    for (let pointer = i32[base + H_SHAPES_FIRST]!; pointer !== 0; pointer = i32[(pointer << 1) + S_NEXT]!) {
+      this.#mark(pointer, 'the list of shapes', SHAPE)
+      if (i32[(pointer << 1) + S_ID] !== id)
+        throw corrupt(name, `shape ${id} has the number ${i32[(pointer << 1) + S_ID]}`)
+      this.#mark(i32[(pointer << 1) + S_NAME]!, `shape ${id}`)
+      id++
+    }
+    if (id - 1 !== i32[base + H_SHAPES])
+      throw corrupt(name, `there are ${id - 1} shapes, ${i32[base + H_SHAPES]} are counted`)
+  }
+
+  /** A structure or value, and all below it. */
+  structure(first: number): void {
+    this.#mark(first, 'the header', MAP)
+    const stack = [first]
+    while (stack.length > 0) {
+      const pointer = stack.pop()!
+      const header = this.#core.arena.i32[(pointer << 1) + 1]!
+      this.#check(pointer, header & 0xff)
+      const shared = (header & SHARED) !== 0
+      this.#core.graph.parts(
+        pointer,
+        (word) => {
+          const block = this.#core.graph.blockAt(word)
+          if (block === 0) return
+          // Inside a value with shared references a block may be reached again.
+          if (shared && this.#seen.has(block)) return
+          this.#mark(block, `a slot of block ${pointer}`)
+          stack.push(block)
+        },
+        (block) => {
+          this.#mark(block, `block ${pointer}`, MAP, DIRECTORY, BUCKET, ENTRY, CHUNK, CHUNKS, WATCH)
+          const kind = this.#core.arena.i32[(block << 1) + 1]! & 0xff
+          if (kind === MAP || kind === WATCH) stack.push(block)
+        },
+      )
+    }
+  }
+
+  finish(): void {
+    if (this.#seen.size === this.#living.size) return
+    for (const pointer of this.#living.keys()) {
+      if (this.#seen.has(pointer)) continue
+      const kind = this.#core.arena.i32[(pointer << 1) + 1]! & 0xff
+      throw corrupt(
+        this.#core.name,
+        `${this.#living.size - this.#seen.size} block(s) live that nothing leads to, the first at ${pointer}, of the kind ${kind}`,
+      )
+    }
+  }
+
+  #check(pointer: number, kind: number): void {
+    const { arena, shapes, name } = this.#core
+    const { i32 } = arena
+    const b = pointer << 1
+    const room = this.#living.get(pointer)!
+    if (kind === MAP) this.#checkMap(pointer)
+    else if (kind === ARRAY) {
+      if (
+        i32[b + A_LENGTH]! < 0 ||
+        i32[b + A_FIRST]! < 0 ||
+        i32[b + A_FIRST]! + i32[b + A_LENGTH]! > i32[b + A_ROOM]!
+      ) {
+        throw corrupt(name, `the array at ${pointer} has ${i32[b + A_LENGTH]} elements and room for ${i32[b + A_ROOM]}`)
+      }
+    } else if (kind === OBJECT) {
+      if (i32[b + O_SHAPE] !== TABLE) {
+        const count = shapes.get(i32[b + O_SHAPE]!).keys.length
+        const fits = i32[b + O_OUTSIDE] === 0 ? room - 3 : (this.#living.get(i32[b + O_OUTSIDE]!) ?? 0) - 1
+        if (count > i32[b + O_ROOM]! || i32[b + O_ROOM]! > fits)
+          throw corrupt(name, `the object at ${pointer} has ${count} properties and room for ${i32[b + O_ROOM]}`)
+      }
+    } else if (kind === TUPLE) {
+      if (i32[b + 3]! < 0 || i32[b + 3]! > room - 2)
+        throw corrupt(name, `the tuple at ${pointer} has ${i32[b + 3]} parts`)
+    } else if (kind === 0 || kind > WATCH) throw corrupt(name, `block ${pointer} is of the kind ${kind}`)
+  }
+
+  #checkMap(map: number): void {
+    const { arena, index, name } = this.#core
+    const { i32, f64 } = arena
+    const m = map << 1
+    const size = i32[m + M_SIZE]!
+    let count = 0
+    let prev = 0
+    let sequence = 0
+    index.each(map, (entry) => {
+      const e = entry << 1
+      count++
+      if (i32[e + E_PREV] !== prev) throw corrupt(name, `entry ${entry} does not lead back`)
+      if (i32[e + E_MAP] !== map) throw corrupt(name, `entry ${entry} belongs to another map`)
+      if (!(f64[entry + E_SEQUENCE]! > sequence)) throw corrupt(name, `entry ${entry} is out of order`)
+      sequence = f64[entry + E_SEQUENCE]!
+      const key = index.keyOf(entry)
+      if (index.hash(key) !== i32[e + E_HASH]) throw corrupt(name, `entry ${entry} has the wrong hash`)
+      if (index.find(map, i32[e + E_HASH]!, key) !== entry)
+        throw corrupt(name, `entry ${entry} is in the list but not in the index`)
+      prev = entry
+    })
+    if (count !== size || i32[m + M_TAIL] !== prev || (count === 0) !== (i32[m + M_HEAD] === 0))
+      throw corrupt(name, `the map at ${map} counts ${size} entries and has ${count}`)
+    if (!(f64[map + M_SEQUENCE]! > sequence)) throw corrupt(name, `the map at ${map} would number entries anew`)
+    this.#checkBuckets(map, size)
+  }
+
+  #checkBuckets(map: number, size: number): void {
+    const { arena, index, name } = this.#core
+    const { i32 } = arena
+    const directory = i32[(map << 1) + M_DIRECTORY]!
+    if (directory === 0) {
+      if (size !== 0) throw corrupt(name, `the map at ${map} has entries and no index`)
+      return
+    }
+    const d = directory << 1
+    const depth = i32[d + D_DEPTH]!
+    let entries = 0
+    let deep = 0
+    const firsts = new Set<number>()
+    for (let i = 0; i < 1 << depth; i++) {
+      const first = i32[d + D_FIRST + i]!
+      const local = i32[(first << 1) + B_LOCAL]! >> 8
+      if (local > depth) throw corrupt(name, `bucket ${first} is deeper than its directory`)
+      const start = (i >> (depth - local)) << (depth - local)
+      if (i32[d + D_FIRST + start] !== first)
+        throw corrupt(name, `bucket ${first} is in the wrong place of its directory`)
+      if (!firsts.has(first) && local === depth) deep++
+      firsts.add(first)
+    }
+    if (deep !== i32[d + D_DEEP])
+      throw corrupt(name, `a directory counts ${i32[d + D_DEEP]} deep buckets and has ${deep}`)
+    index.buckets.eachBucket(directory, (bucket) => {
+      let filled = 0
+      for (let i = 0; i < B_SLOTS; i++) {
+        const entry = i32[(bucket << 1) + B_FIRST + 2 * i + 1]!
+        if (entry === 0) continue
+        filled++
+        if (i32[(entry << 1) + E_MAP] !== map || i32[(entry << 1) + E_HASH] !== i32[(bucket << 1) + B_FIRST + 2 * i]) {
+          throw corrupt(name, `bucket ${bucket} leads to ${entry}, which is no entry of its map`)
+        }
+      }
+      if (filled !== (i32[(bucket << 1) + B_LOCAL]! & 0xff)) throw corrupt(name, `bucket ${bucket} counts wrong`)
+      entries += filled
+    })
+    if (entries !== size) throw corrupt(name, `the index of the map at ${map} has ${entries} entries, the list ${size}`)
+  }
+}

@@ -1,0 +1,170 @@
+// heap/watch: one watcher, as its user sees it. Sleeps on the structure's bell; what changed is read from the ring.
+
+import { MemlaneError } from '../../errors.js'
+import { type Memory, Wait } from '../../memory/index.js'
+import type { Core } from '../core.js'
+import type { Key } from '../map/map-index.js'
+import { WATCH } from '../values/values.layout.js'
+import { CHANGE_CLEAR, CHANGE_DELETE, RECORD_WORDS, RING, T_COUNT, T_TYPE, W_CHANGES, W_RING } from './watch.layout.js'
+
+/** A writer that was killed between its commit and the bell leaves sleepers asleep: they look by themselves this often. */
+const LOOK_MS = 1000
+
+export interface Change {
+  readonly type: 'set' | 'delete' | 'clear'
+  /** The map's key, the list's index where the change has one, else `undefined`. */
+  readonly key: Key
+  /** Changes that this event stands for besides the one it tells of. */
+  readonly coalesced: number
+}
+
+export class Watcher {
+  readonly #core: Core
+  readonly #structure: number
+  readonly #generation: number
+  readonly #watchWord: number
+  readonly #place: number
+  readonly #key: Key
+  readonly #keyed: boolean
+  #next: number
+  /** What `#next` becomes once the read that found it has held. */
+  #after = 0
+  #closed = false
+
+  /** @internal Made by watch() of a structure. */
+  constructor(core: Core, structure: number, watchWord: number, keyed: boolean, key: Key) {
+    this.#core = core
+    this.#structure = structure
+    this.#generation = core.arena.i32[structure << 1]!
+    this.#watchWord = watchWord
+    this.#key = key
+    this.#keyed = keyed
+    this.#place = core.watches.add(watchWord, keyed, keyed ? core.index.hash(key) : 0)
+    this.#next = keyed ? 0 : core.arena.f64[core.arena.i32[watchWord + 1]! + W_CHANGES]!
+  }
+
+  /** The next change, or `undefined` when all were taken. Changes that came too fast are counted in `coalesced`. */
+  take(): Change | undefined {
+    if (this.#closed || this.#core.arena.memory.closed) return undefined
+    this.#after = this.#next
+    const change = this.#core.arena.read(this.#core.arena.version, () =>
+      this.#keyed ? this.#takeKey() : this.#takeAny(),
+    )
+    this.#next = this.#after
+    return change
+  }
+
+  #takeAny(): Change | undefined {
+    const { arena, decoder } = this.#core
+    const { i32, f64 } = arena
+    const watch = this.#block()
+    const changes = f64[watch + W_CHANGES]!
+    let next = this.#next
+    if (!(changes > next)) return undefined
+    const lost = Math.max(0, changes - next - RING)
+    next += lost
+    const record = (watch << 1) + W_RING + (next & (RING - 1)) * RECORD_WORDS
+    const type = i32[record + 2]!
+    const key = decoder.snapshot(record) as Key
+    this.#after = next + 1
+    return { type: typeName(type), key, coalesced: lost }
+  }
+
+  #takeKey(): Change | undefined {
+    const { i32 } = this.#core.arena
+    this.#block()
+    const made = (i32[this.#place + T_COUNT]! - this.#next) | 0
+    if (made === 0) return undefined
+    this.#after = i32[this.#place + T_COUNT]!
+    return { type: typeName(i32[this.#place + T_TYPE]!), key: this.#key, coalesced: made - 1 }
+  }
+
+  /** The WATCH block. @throws MemlaneError `ERR_STALE` when the structure was removed. */
+  #block(): number {
+    const { arena, name } = this.#core
+    const watch = arena.i32[this.#watchWord + 1]!
+    if (arena.i32[this.#structure << 1] !== this.#generation || (arena.i32[(watch << 1) + 1]! & 0xff) !== WATCH) {
+      throw new MemlaneError('ERR_STALE', `what is being watched in ${JSON.stringify(name)} was removed`)
+    }
+    return watch
+  }
+
+  #pending(): boolean {
+    const { arena } = this.#core
+    return arena.read(arena.version, () => {
+      const watch = this.#block()
+      return this.#keyed ? arena.i32[this.#place + T_COUNT] !== this.#next : arena.f64[watch + W_CHANGES]! > this.#next
+    })
+  }
+
+  /**
+   * Waits for a change, without blocking the thread.
+   *
+   * @returns true when there is one, false when the time (milliseconds, below 0 for ever) is over or the watcher closed.
+   */
+  async wait(timeout: number = -1, signal?: AbortSignal): Promise<boolean> {
+    const { memory } = this.#core.arena
+    const bell = this.#core.watches.bellOf(this.#structure)
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    for (;;) {
+      signal?.throwIfAborted()
+      if (this.#closed || memory.closed) return false
+      const seen = memory.load(bell)
+      if (this.#pending()) return true
+      const left = end - performance.now()
+      if (left <= 0) return false
+      if (!this.#announce(memory, bell, seen)) continue
+      const ended = await memory.waitAsync(bell, seen, { timeout: Math.min(left, LOOK_MS), signal })
+      if (ended === Wait.closed) return false
+    }
+  }
+
+  /** The same, blocking the thread. */
+  waitSync(timeout: number = -1): boolean {
+    const { memory } = this.#core.arena
+    const bell = this.#core.watches.bellOf(this.#structure)
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    for (;;) {
+      if (this.#closed || memory.closed) return false
+      const seen = memory.load(bell)
+      if (this.#pending()) return true
+      const left = end - performance.now()
+      if (left <= 0) return false
+      if (this.#announce(memory, bell, seen)) memory.wait(bell, seen, Math.min(left, LOOK_MS), -1)
+    }
+  }
+
+  /** Says that somebody sleeps. @returns false when the bell has rung meanwhile. */
+  #announce(memory: Memory, bell: number, seen: number): boolean {
+    // SYNC: "a sleeper's flag is up before it looks at the bell, and the bell has rung before we look at the flag"
+    memory.store(bell + 1, 1)
+    return memory.load(bell) === seen
+  }
+
+  /** Ends the watching, and a wait that is going on. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    const { arena, watches } = this.#core
+    if (arena.memory.closed) return
+    const mark = arena.begin()
+    try {
+      if (arena.i32[this.#structure << 1] === this.#generation) watches.remove(this.#watchWord, this.#place)
+    } catch (error) {
+      arena.rollback(mark)
+      throw error
+    }
+    arena.commit()
+    const bell = watches.bellOf(this.#structure)
+    arena.memory.add(bell, 1)
+    arena.memory.wake(bell, 0x7fffffff)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function typeName(type: number): Change['type'] {
+  return type === CHANGE_DELETE ? 'delete' : type === CHANGE_CLEAR ? 'clear' : 'set'
+}
