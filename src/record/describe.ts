@@ -1,0 +1,129 @@
+// record: what tools show. A record says itself what it holds; no schema is needed to look at it.
+
+import { type NameOptions, type OpenOptions, Segment } from '../segment/index.js'
+import type { Fields } from './fields.js'
+import type { NdArray } from './ndarray.js'
+import { Reader } from './reader.js'
+import { KIND, readShape } from './record.js'
+import { PUBLISHED, REJECT } from './record.layout.js'
+import { fieldText, schemaHash } from './schema.js'
+import { Store } from './store.js'
+
+export interface RecordDescription {
+  readonly name: string
+  /** 0: it holds the latest value. */
+  readonly slots: number
+  readonly full: 'overwrite' | 'reject'
+  readonly buffers: number
+  /** Bytes of shared memory behind the record. */
+  readonly size: number
+  /** How many records were ever published. */
+  readonly sequence: number
+  readonly hash: bigint
+  /** Each field as its schema has it: `array('u8', [480, 640, 3])`. */
+  readonly fields: Readonly<Record<string, string>>
+}
+
+/** One field of the newest record, rendered for people. */
+export interface FieldDescription {
+  readonly name: string
+  readonly type: string
+  readonly text: string
+  readonly valid: boolean
+  readonly truncated: boolean
+  readonly unwritten: boolean
+  /** Given in the newest record. */
+  readonly modified: boolean
+}
+
+/**
+ * Reads a record's schema and shape from its segment.
+ *
+ * @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CORRUPT`, and what else opening a segment can find.
+ */
+export function describeRecord(name: string, options: OpenOptions = {}): RecordDescription {
+  return lookAt(name, options, (store, fields, text) => descriptionOf(store, fields, text))
+}
+
+/** The same, and the newest record field by field. Takes nothing out of a FIFO, and disturbs nobody. */
+export function inspectRecord(
+  name: string,
+  options: OpenOptions = {},
+): { description: RecordDescription; fields: FieldDescription[] } {
+  return lookAt(name, options, (store, fields, text) => {
+    const reader = new Reader(store)
+    const newest = reader.newest()
+    const described = Object.entries(fields).map(([field, schema]): FieldDescription => {
+      const value = newest?.[field]
+      return {
+        name: field,
+        type: fieldText(schema),
+        text: value === undefined || value.unwritten ? '' : summarize(value.value),
+        valid: value?.valid ?? false,
+        truncated: value?.truncated ?? false,
+        unwritten: value?.unwritten ?? true,
+        modified: value?.modified ?? false,
+      }
+    })
+    return { description: descriptionOf(store, fields, text), fields: described }
+  })
+}
+
+function lookAt<T>(name: string, options: NameOptions, look: (store: Store, fields: Fields, text: string) => T): T {
+  const segment = Segment.open(name, { ...options, kind: KIND, readOnly: true })
+  try {
+    const { layout, fields, text } = readShape(segment)
+    return look(new Store(segment, layout), fields, text)
+  } finally {
+    segment.close()
+  }
+}
+
+function descriptionOf(store: Store, fields: Fields, text: string): RecordDescription {
+  const { segment, layout } = store
+  return {
+    name: segment.name,
+    slots: layout.slots,
+    full: store.policy === REJECT ? 'reject' : 'overwrite',
+    buffers: layout.buffers,
+    size: segment.memory.size,
+    sequence: store.sequence(store.bufferAt(segment.memory.load(store.word(PUBLISHED)))),
+    hash: schemaHash(text),
+    fields: Object.fromEntries(Object.entries(fields).map(([field, schema]) => [field, fieldText(schema)])),
+  }
+}
+
+const isNd = (value: object): value is NdArray => 'data' in value && 'shape' in value && ArrayBuffer.isView(value.data)
+
+/** Any field value in one line; arrays as shape, least, most and mean. */
+export function summarize(value: unknown): string {
+  if (typeof value === 'bigint') return String(value)
+  if (value instanceof Uint8Array)
+    return `${value.length} bytes${value.length === 0 ? '' : ` ${Buffer.from(value.subarray(0, 16)).toString('hex')}${value.length > 16 ? '…' : ''}`}`
+  if (typeof value === 'object' && value !== null && isNd(value)) return summarizeArray(value)
+  if (typeof value === 'object' && value !== null) {
+    return JSON.stringify(value, (_, inner: unknown) =>
+      typeof inner === 'bigint'
+        ? String(inner)
+        : typeof inner === 'object' && inner !== null && isNd(inner)
+          ? summarizeArray(inner)
+          : inner,
+    )
+  }
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+function summarizeArray({ data, shape }: NdArray): string {
+  const values = data as unknown as ArrayLike<number | bigint>
+  if (values.length === 0) return `[${shape.join('×')}] empty`
+  let [least, most, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0]
+  for (let i = 0; i < values.length; i++) {
+    const value = Number(values[i])
+    least = Math.min(least, value)
+    most = Math.max(most, value)
+    sum += value
+  }
+  const short = (value: number): string => String(Number(value.toPrecision(6)))
+  if (values.length <= 4) return `[${shape.join('×')}] ${Array.from(values, (v) => short(Number(v))).join(' ')}`
+  return `[${shape.join('×')}] ${short(least)}..${short(most)}, mean ${short(sum / values.length)}`
+}

@@ -1,0 +1,44 @@
+// record: the room's door.
+
+export { MemlaneError } from '../errors.js'
+export { describeRecord, type FieldDescription, inspectRecord, type RecordDescription, summarize } from './describe.js'
+export type { AnyTypedArray, ArraysByDtype, Dtype } from './dtypes.js'
+export { FieldValue } from './field-value.js'
+export {
+  array,
+  type BigIntField,
+  bool,
+  bytes,
+  Field,
+  type FieldOptions,
+  type FieldSpec,
+  type Fields,
+  f32,
+  f64,
+  i8,
+  i16,
+  i32,
+  i64,
+  list,
+  type NumberField,
+  oneOf,
+  optional,
+  str,
+  u8,
+  u16,
+  u32,
+  u64,
+} from './fields.js'
+export type { ReaderMode } from './fifo.js'
+export type { NdArray, NdInput, Nested } from './ndarray.js'
+export type { RecordInfo } from './reader.js'
+export { type RecordCreateOptions, type RecordOpenOptions, RecordType, record } from './record.js'
+export {
+  type NextOptions,
+  type PushAsyncOptions,
+  type PushOptions,
+  type ReadOptions,
+  SharedRecord,
+} from './shared-record.js'
+export type { Infer, Input, InputOf, Live, LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
+export type { UpdateTools } from './writer.js'

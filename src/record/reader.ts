@@ -1,0 +1,210 @@
+// record: the reading side. Note `published`, read that buffer, look again. Nothing is locked and nothing is written.
+
+import { OwnerLock } from '../sync/index.js'
+import { FieldValue, MODIFIED, TRUNCATED, UNWRITTEN } from './field-value.js'
+import { LOCK, type PlacedField, SHARED_MARK } from './record.layout.js'
+import type { Store } from './store.js'
+
+/** Torn so often, a reader takes the writers' lock once: whoever reads, finishes. */
+const PATIENCE = 100
+
+/** What is known about the record that `view` shows. */
+export interface RecordInfo {
+  /** How many records were ever published, this one included. */
+  readonly sequence: number
+  valid(field: string): boolean
+  /** Changed since this reader's last read; in a FIFO: given in this record. */
+  modified(field: string): boolean
+  truncated(field: string): boolean
+  unwritten(field: string): boolean
+}
+
+export class Reader {
+  readonly #store: Store
+  readonly #template: Record<string, unknown>
+  readonly #live: object
+  readonly #info: RecordInfo
+  #lock: OwnerLock | undefined
+  /** While a view runs: where it looks. */
+  #buffer = 0
+  #sequence = 0
+  #since = 0
+  /** The sequence of the record that this reader saw last. */
+  seen = 0
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#template = Object.fromEntries(store.layout.fields.map(({ name }) => [name, undefined]))
+    this.#live = this.#makeLive()
+    this.#info = this.#makeInfo()
+  }
+
+  // ---- decoding one buffer
+
+  snapshot(buffer: number, seen: number): Record<string, FieldValue> {
+    const store = this.#store
+    const record = { ...this.#template } as Record<string, FieldValue>
+    for (const field of store.layout.fields) {
+      const value = field.codec.read(store.bytes, store.place(field, buffer))
+      record[field.name] = new FieldValue(value, this.#bits(field.index, buffer, seen))
+    }
+    return record
+  }
+
+  #bits(index: number, buffer: number, seen: number): number {
+    const status = this.#store.status(buffer, index) & (TRUNCATED | UNWRITTEN)
+    return this.#store.changed(buffer, index) > seen ? status | MODIFIED : status
+  }
+
+  fill(target: Record<string, unknown>, buffer: number): void {
+    const { bytes, layout } = this.#store
+    for (const field of layout.fields) {
+      const before = target[field.name]
+      const value = field.codec.readInto(bytes, this.#store.place(field, buffer), before)
+      if (value !== before) target[field.name] = value
+    }
+  }
+
+  /** Shows a buffer in place. Views may be nested. */
+  show<T>(buffer: number, sequence: number, seen: number, use: (record: never, info: RecordInfo) => T): T {
+    const [outer, outerSequence, outerSince] = [this.#buffer, this.#sequence, this.#since]
+    this.#buffer = buffer
+    this.#sequence = sequence
+    this.#since = seen
+    try {
+      return use(this.#live as never, this.#info)
+    } finally {
+      this.#buffer = outer
+      this.#sequence = outerSequence
+      this.#since = outerSince
+    }
+  }
+
+  // ---- the latest value
+
+  /** @returns undefined before the first write. */
+  read(shared: boolean): Record<string, FieldValue> | undefined {
+    const store = this.#store
+    for (let tries = 0; ; tries++) {
+      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.read(shared))
+      const counter = store.published()
+      const buffer = store.bufferAt(counter)
+      const sequence = store.sequence(buffer)
+      const mark = shared ? Atomics.load(store.bytes.u64, this.#mark) : 0n
+      const record = sequence === 0 ? undefined : this.snapshot(buffer, shared ? Number(mark) : this.seen)
+      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
+      if (record === undefined) return undefined
+      if (shared && !this.#raiseMark(mark, sequence)) continue
+      this.seen = sequence
+      return record
+    }
+  }
+
+  /** The newest record, for tools: nobody's cursor moves. `modified` says: given in that record. */
+  newest(): Record<string, FieldValue> | undefined {
+    const store = this.#store
+    for (;;) {
+      const counter = store.published()
+      const buffer = store.bufferAt(counter)
+      const sequence = store.sequence(buffer)
+      const record = sequence === 0 ? undefined : this.snapshot(buffer, sequence - 1)
+      if (store.sequence(buffer) === sequence && store.isWhole(counter)) return record
+    }
+  }
+
+  readInto(target: object): boolean {
+    const store = this.#store
+    for (let tries = 0; ; tries++) {
+      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.readInto(target))
+      const counter = store.published()
+      const buffer = store.bufferAt(counter)
+      const sequence = store.sequence(buffer)
+      if (sequence !== 0) this.fill(target as Record<string, unknown>, buffer)
+      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
+      if (sequence === 0) return false
+      this.seen = sequence
+      return true
+    }
+  }
+
+  view<T>(use: (record: never, info: RecordInfo) => T): T | undefined {
+    const store = this.#store
+    for (let tries = 0; ; tries++) {
+      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.view(use))
+      const counter = store.published()
+      const buffer = store.bufferAt(counter)
+      const sequence = store.sequence(buffer)
+      let result: T | undefined
+      let failure: unknown
+      let failed = false
+      try {
+        if (sequence !== 0) result = this.show(buffer, sequence, this.seen, use)
+      } catch (error) {
+        // What it saw may have been torn: then what it thought of it does not count.
+        failed = true
+        failure = error
+      }
+      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
+      if (failed) throw failure
+      if (sequence !== 0) this.seen = sequence
+      return result
+    }
+  }
+
+  /** True when a record was published that this reader has not seen. */
+  get hasNews(): boolean {
+    return this.#store.sequence(this.#store.bufferAt(this.#store.published())) > this.seen
+  }
+
+  #locked<T>(read: () => T): T {
+    this.#lock ??= new OwnerLock(this.#store.segment, this.#store.body + LOCK)
+    this.#lock.acquire()
+    try {
+      return read()
+    } finally {
+      this.#lock.release()
+    }
+  }
+
+  // ---- the shared `modified` mark
+
+  get #mark(): number {
+    return (this.#store.body + SHARED_MARK) / 8
+  }
+
+  /** @returns false when another reader has raised it since it was `before`: then this one must look afresh. */
+  #raiseMark(before: bigint, sequence: number): boolean {
+    if (Number(before) >= sequence) return true
+    return Atomics.compareExchange(this.#store.bytes.u64, this.#mark, before, BigInt(sequence)) === before
+  }
+
+  // ---- in place
+
+  #makeLive(): object {
+    const live = {}
+    const store = this.#store
+    for (const field of store.layout.fields) {
+      const { codec, offset, plated, name } = field
+      const get = plated
+        ? () => codec.live(store.bytes, store.place(field, this.#buffer))
+        : () => codec.live(store.bytes, this.#buffer + offset)
+      Object.defineProperty(live, name, { enumerable: true, get })
+    }
+    return Object.freeze(live)
+  }
+
+  #makeInfo(): RecordInfo {
+    const indexOf = new Map(this.#store.layout.fields.map(({ name, index }: PlacedField) => [name, index]))
+    const bits = (name: string): number => this.#bits(indexOf.get(name) ?? -1, this.#buffer, this.#since)
+    const sequence = (): number => this.#sequence
+    return Object.freeze({
+      get sequence() {
+        return sequence()
+      },
+      valid: (name: string) => (bits(name) & (TRUNCATED | UNWRITTEN)) === 0,
+      modified: (name: string) => (bits(name) & MODIFIED) !== 0,
+      truncated: (name: string) => (bits(name) & TRUNCATED) !== 0,
+      unwritten: (name: string) => (bits(name) & UNWRITTEN) !== 0,
+    })
+  }
+}

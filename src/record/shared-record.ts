@@ -1,0 +1,404 @@
+// record: an open record, latest value or FIFO, as its user holds it.
+
+import { MemlaneError, wrongType } from '../errors.js'
+import { waiting } from '../memory/index.js'
+import { pause } from '../pause.js'
+import type { Segment } from '../segment/index.js'
+import { parseTimeout } from '../sizes.js'
+import type { Fields } from './fields.js'
+import { Cursor, type ReaderMode, Room } from './fifo.js'
+import { Reader, type RecordInfo } from './reader.js'
+import { REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
+import type { Store } from './store.js'
+import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
+import { type UpdateTools, Writer } from './writer.js'
+
+/** A sleeping writer looks again so often: a reader that dies wakes nobody. */
+const LOOK_AGAIN_MS = 100
+/** Tools that opened a record read-only cannot say that they sleep: they look so often. */
+const POLL_MS = 5
+
+export interface ReadOptions {
+  /** Milliseconds to wait when there is nothing: 0 (default) looks once, Infinity waits for ever. Blocks the thread. */
+  timeout?: number
+  /** FIFO: take the newest record and pass over the older ones. */
+  latest?: boolean
+  /** Latest value: `modified` means changed since any reader last read with this option, instead of this reader. */
+  resetModified?: boolean
+}
+
+export interface NextOptions {
+  /** Milliseconds; default for ever. */
+  timeout?: number
+  /** Rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+export interface PushOptions {
+  /** Milliseconds to wait for room; default for ever. */
+  timeout?: number
+}
+
+export interface PushAsyncOptions extends PushOptions {
+  /** Rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/**
+ * A record shared between processes. Made by `create`, `open` and `createOrOpen` of a schema, see {@link record}.
+ *
+ * Without slots it holds the latest value: `write`, `update`, and any number of readers that always find a whole record,
+ * also when a writer is killed. With slots it is a FIFO: `push`, or `stage` and `commit`, and readers that take records
+ * one by one.
+ */
+export class SharedRecord<F extends Fields = Fields> {
+  readonly #store: Store
+  readonly #segment: Segment
+  readonly #reader: Reader
+  readonly #cursor: Cursor | undefined
+  readonly #room: Room | undefined
+  readonly #hasRoom: (() => boolean) | undefined
+  #writer: Writer | undefined
+  #staged: Record<string, unknown> | undefined
+
+  /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
+  constructor(store: Store, readers: ReaderMode, reads: boolean) {
+    this.#store = store
+    this.#segment = store.segment
+    this.#reader = new Reader(store)
+    if (store.layout.slots > 0) {
+      const cursor = new Cursor(store, readers)
+      this.#cursor = cursor
+      if (reads) cursor.register()
+      if (store.policy === REJECT) {
+        const room = new Room(store)
+        this.#room = room
+        this.#hasRoom = () => room.hasRoom()
+      }
+    }
+  }
+
+  get name(): string {
+    return this.#segment.name
+  }
+
+  /** How many records it holds; 0 for a latest value. */
+  get slots(): number {
+    return this.#store.layout.slots
+  }
+
+  get isFifo(): boolean {
+    return this.#cursor !== undefined
+  }
+
+  /** What a full FIFO does. */
+  get full(): 'overwrite' | 'reject' {
+    return this.#room === undefined ? 'overwrite' : 'reject'
+  }
+
+  /** FIFO: records that this reader missed just before the last one it read, because they were overwritten. */
+  get lost(): number {
+    return this.#fifo('lost').lost
+  }
+
+  /** FIFO: records that this reader missed since it was opened. */
+  get totalLost(): number {
+    return this.#fifo('totalLost').totalLost
+  }
+
+  // ---- writing
+
+  #writing(): Writer {
+    this.#checkOpen()
+    this.#cursor?.becomeWriter()
+    this.#writer ??= new Writer(this.#store)
+    return this.#writer
+  }
+
+  /**
+   * Latest value: one consistent write. Fields that are not given keep their value.
+   *
+   * @throws MemlaneError `ERR_TYPE` (an unknown field, a value of another type), `ERR_RANGE` (a number out of range, half a
+   *   character, a choice that is none), `ERR_MISMATCH` (an array of another type and shape): nothing has changed then.
+   *   `ERR_UNSUPPORTED` for a FIFO, `ERR_CLOSED`, `ERR_READ_ONLY`, `ERR_DEADLOCK` from inside `update`.
+   */
+  write(values: PartialInput<F>): void {
+    this.#latest('write()', 'push(), or stage() and commit()')
+    this.#writing().write(checkValues(values))
+  }
+
+  /**
+   * Fills a record in place: `w.image` is a typed array straight over shared memory. Published when the function returns,
+   * dropped when it throws. Texts and numbers show their current value; an **array** shows whatever an older record left in
+   * its place, so fill all of it, or call `keep(name)` first to start from its current elements. Arrays that are not touched
+   * keep their value and are not copied.
+   *
+   * In a FIFO it pushes a new record, and waits for room as `push` does.
+   *
+   * @throws MemlaneError what `write` throws; `ERR_ASYNC` for an async function; `ERR_TIMEOUT`.
+   * @example
+   * import { array, i64, record } from 'memlane/record'
+   * const Camera = record({ frame: i64(), image: array('u8', [480, 640, 3]) })
+   * using out = Camera.create('cam_1', { lifetime: 'lastClose' })
+   * out.update((w) => {
+   *   w.frame += 1n
+   *   w.image.fill(128)
+   * })
+   */
+  update(fill: (record: LiveRecord<F>, tools: UpdateTools) => void, options: PushOptions = {}): void {
+    if (typeof fill !== 'function') throw wrongType('update()', 'a function', fill)
+    this.#blocking(options, () => this.#writing().update(fill as never, this.#hasRoom))
+  }
+
+  /**
+   * FIFO: adds a record if there is room; a full `overwrite` FIFO always has. Fields that are not given have their
+   * default, or are unwritten.
+   *
+   * @returns false when a `reject` FIFO is full.
+   * @throws MemlaneError as `write`.
+   */
+  tryPush(values: PartialInput<F>): boolean {
+    this.#fifo('tryPush()')
+    return this.#writing().write(checkValues(values), this.#hasRoom)
+  }
+
+  /**
+   * FIFO: adds a record, waiting for room with the thread blocked.
+   *
+   * @throws MemlaneError `ERR_TIMEOUT`, and as `write`.
+   */
+  push(values: PartialInput<F>, options: PushOptions = {}): void {
+    this.#fifo('push()')
+    checkValues(values)
+    this.#blocking(options, () => this.#writing().write(values, this.#hasRoom))
+  }
+
+  /** The same without blocking the thread. */
+  pushAsync(values: PartialInput<F>, options: PushAsyncOptions = {}): Promise<void> {
+    return waiting(this.#pushAsync(values, options))
+  }
+
+  async #pushAsync(values: PartialInput<F>, options: PushAsyncOptions): Promise<void> {
+    this.#fifo('pushAsync()')
+    checkValues(values)
+    const end = endOf(options.timeout)
+    for (;;) {
+      options.signal?.throwIfAborted()
+      const space = this.#announce()
+      if (this.#writing().write(values, this.#hasRoom)) return
+      const left = end - performance.now()
+      if (left <= 0) throw this.#full(options.timeout)
+      const timeout = Math.min(left, LOOK_AGAIN_MS)
+      // Every sleeping writer is woken, so one that aborts has no wake to pass on.
+      await this.#segment.memory.waitAsync(this.#store.word(SPACE), space, { timeout, signal: options.signal })
+    }
+  }
+
+  #blocking(options: PushOptions, tryOnce: () => boolean): void {
+    const end = endOf(options.timeout)
+    for (;;) {
+      if (tryOnce()) return
+      const space = this.#announce()
+      if (tryOnce()) return
+      const left = end - performance.now()
+      if (left <= 0) throw this.#full(options.timeout)
+      this.#segment.memory.wait(this.#store.word(SPACE), space, Math.min(left, LOOK_AGAIN_MS), -1)
+    }
+  }
+
+  /** Says that a writer is about to sleep. @returns what `space` holds now: sleep on that. */
+  #announce(): number {
+    this.#checkOpen()
+    if (this.#room === undefined) return 0
+    const { memory } = this.#segment
+    const space = memory.load(this.#store.word(SPACE))
+    memory.store(this.#store.word(WRITERS_SLEEP), 1)
+    return space
+  }
+
+  #full(timeout: number | undefined): MemlaneError {
+    return new MemlaneError(
+      'ERR_TIMEOUT',
+      `${JSON.stringify(this.name)} is full (${this.slots} slots): waited ${timeout} ms for room`,
+    )
+  }
+
+  /** FIFO: puts fields aside, in this handle, for the next `commit`. Later ones replace earlier ones. */
+  stage(values: PartialInput<F>): void {
+    this.#fifo('stage()')
+    const writer = this.#writing()
+    for (const name in checkValues(values)) writer.field(name)
+    this.#staged = { ...this.#staged, ...values }
+  }
+
+  /**
+   * FIFO: pushes what was staged. Nothing staged, nothing done. When it throws, what was staged stays staged.
+   *
+   * @returns true if there was something.
+   */
+  commit(options: PushOptions = {}): boolean {
+    this.#fifo('commit()')
+    if (this.#staged === undefined) return false
+    this.push(this.#staged as PartialInput<F>, options)
+    this.#staged = undefined
+    return true
+  }
+
+  // ---- reading
+
+  /**
+   * A consistent snapshot: the latest value, or the next record of a FIFO. Everything in it is the caller's own copy.
+   *
+   * @returns undefined before the first write, or when a FIFO has nothing new, until the time is over.
+   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`, `ERR_RANGE`, `ERR_UNSUPPORTED`.
+   */
+  read(options?: ReadOptions): Snapshot<F> | undefined {
+    this.#checkOpen()
+    if (options === undefined) return this.#tryRead(false, false)
+    const { timeout = 0, latest = false, resetModified = false } = options
+    if (resetModified && this.isFifo)
+      throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for latest values, not for FIFOs')
+    const end = endOf(timeout)
+    for (;;) {
+      const counter = this.#store.published()
+      const found = this.#tryRead(latest, resetModified)
+      if (found !== undefined || performance.now() >= end) return found
+      if (this.#segment.readOnly) pause(POLL_MS)
+      else this.#store.sleep(counter, end)
+      this.#checkOpen()
+    }
+  }
+
+  #tryRead(latest: boolean, resetModified: boolean): Snapshot<F> | undefined {
+    if (this.#cursor === undefined) return this.#reader.read(resetModified) as Snapshot<F> | undefined
+    return this.#cursor.take(latest, (buffer, sequence) => this.#reader.snapshot(buffer, sequence - 1)) as
+      | Snapshot<F>
+      | undefined
+  }
+
+  /**
+   * Reads plain values into an object that the caller keeps: numbers and texts are assigned, typed arrays and ndarrays of
+   * the right length are filled. Nothing else is allocated.
+   *
+   * @returns false when there is nothing to read.
+   */
+  readInto(target: Partial<PlainOf<F>>): boolean {
+    this.#checkOpen()
+    if (this.#cursor === undefined) return this.#reader.readInto(target)
+    const taken = this.#cursor.take(false, (buffer) => {
+      this.#reader.fill(target as Record<string, unknown>, buffer)
+      return true
+    })
+    return taken === true
+  }
+
+  /**
+   * Reads in place: arrays are views over shared memory, valid only while the function runs. Checked afterwards; when a
+   * writer came too near, the function is called again, so it must have no other effect than its result.
+   * A FIFO record counts as read when the function returns; when it throws, it stays unread.
+   *
+   * @returns what the function returned; undefined when there is nothing to read.
+   */
+  view<T>(use: (record: LiveView<F>, info: RecordInfo) => T): T | undefined {
+    if (this.#segment.memory.closed) this.#checkOpen()
+    if (this.#cursor === undefined) return this.#reader.view(use as never)
+    return this.#cursor.take(false, (buffer, sequence) =>
+      this.#reader.show(buffer, sequence, sequence - 1, use as never),
+    )
+  }
+
+  /**
+   * Waits for a record that this reader has not seen: the latest value once it has changed, or the next one of a FIFO.
+   *
+   * @returns undefined when the time is over; rejects with the signal's reason.
+   */
+  next(options: NextOptions = {}): Promise<Snapshot<F> | undefined> {
+    return waiting(this.#next(options))
+  }
+
+  async #next(options: NextOptions): Promise<Snapshot<F> | undefined> {
+    const end = endOf(options.timeout)
+    for (;;) {
+      options.signal?.throwIfAborted()
+      this.#checkOpen()
+      const counter = this.#store.published()
+      if (this.#cursor !== undefined || this.#reader.hasNews) {
+        const found = this.#tryRead(false, false)
+        if (found !== undefined) return found
+      }
+      if (performance.now() >= end) return undefined
+      if (this.#segment.readOnly) await this.#segment.memory.waitAsync(this.#store.word(0), -1, { timeout: POLL_MS })
+      else await this.#store.sleepAsync(counter, end, options.signal)
+    }
+  }
+
+  /**
+   * Every change as it comes; a latest value that changes faster than it is taken shows only the newest.
+   * Ends when the time between two records is over, throws the signal's reason.
+   */
+  changes(options: NextOptions = {}): AsyncIterableIterator<Snapshot<F>> {
+    const iterator: AsyncIterableIterator<Snapshot<F>> = {
+      next: () => waiting(this.#nextResult(options)),
+      return: async () => ({ done: true, value: undefined }),
+      [Symbol.asyncIterator]: () => iterator,
+    }
+    return iterator
+  }
+
+  async #nextResult(options: NextOptions): Promise<IteratorResult<Snapshot<F>>> {
+    const value = await this.#next(options)
+    return value === undefined ? { done: true, value: undefined } : { done: false, value }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Snapshot<F>> {
+    return this.changes()
+  }
+
+  // ---- the handle
+
+  get closed(): boolean {
+    return this.#segment.closed
+  }
+
+  /** Gives back memory and slot; the record stays. Safe to call twice. */
+  close(): void {
+    if (this.#segment.closed) return
+    this.#cursor?.unregister()
+    this.#segment.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#segment.memory.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
+    if (this.#segment.memory.faults !== 0) this.#segment.memory.checkWhole(JSON.stringify(this.name))
+  }
+
+  #fifo(what: string): Cursor {
+    if (this.#cursor !== undefined) return this.#cursor
+    throw new MemlaneError(
+      'ERR_UNSUPPORTED',
+      `${what} is for FIFOs; ${JSON.stringify(this.name)} was created without slots and holds the latest value`,
+    )
+  }
+
+  #latest(what: string, instead: string): void {
+    if (this.#cursor === undefined) return
+    throw new MemlaneError(
+      'ERR_UNSUPPORTED',
+      `${what} is for latest values; ${JSON.stringify(this.name)} is a FIFO of ${this.slots}: use ${instead}`,
+    )
+  }
+}
+
+function endOf(timeout: number | undefined): number {
+  const left = parseTimeout(timeout)
+  return left < 0 ? Number.POSITIVE_INFINITY : performance.now() + left
+}
+
+function checkValues<T>(values: T): T & object {
+  if (typeof values !== 'object' || values === null) throw wrongType('values', 'an object', values)
+  return values
+}

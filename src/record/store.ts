@@ -1,0 +1,223 @@
+// record: one open segment of records: its words, its buffers, publishing and sleeping. What readers and writers share.
+
+import { MemlaneError } from '../errors.js'
+import { type Memory, Wait } from '../memory/index.js'
+import type { Segment } from '../segment/index.js'
+import { type Bytes, bytesOf } from './bytes.js'
+import { TRUNCATED, UNWRITTEN } from './field-value.js'
+import {
+  CHANGED,
+  type PlacedField,
+  PUBLISHED,
+  READERS_SLEEP,
+  type RecordLayout,
+  SHAPE_BUFFERS,
+  SHAPE_FIRST,
+  SHAPE_POLICY,
+  SHAPE_SLOTS,
+  SHAPE_TEXT,
+  SHARE_CURSOR,
+  statusOffset,
+} from './record.layout.js'
+
+/** A waker that is killed between its store and its wake is made up for within so many milliseconds. */
+const LOOK_AGAIN_MS = 200
+const EVERYBODY = 0x7fffffff
+
+export class Store {
+  readonly segment: Segment
+  readonly memory: Memory
+  readonly bytes: Bytes
+  readonly layout: RecordLayout
+  readonly body: number
+  /** How far `published` may move on while a buffer is read. */
+  readonly slack: number
+  readonly policy: number
+  readonly #published: number
+  readonly #sleepers: number
+  readonly #first: number
+  readonly #stride: number
+  readonly #buffers: number
+  readonly #modulus: number
+  readonly #status: number
+
+  constructor(segment: Segment, layout: RecordLayout, bytes: Bytes = bytesOf(segment.memory)) {
+    this.segment = segment
+    this.memory = segment.memory
+    this.layout = layout
+    this.bytes = bytes
+    this.body = segment.body
+    this.slack = layout.buffers - 2
+    this.policy = this.memory.u32[this.word(SHAPE_POLICY)]!
+    this.#published = this.word(PUBLISHED)
+    this.#sleepers = this.word(READERS_SLEEP)
+    this.#first = segment.body + layout.first
+    this.#stride = layout.stride
+    this.#buffers = layout.buffers
+    this.#modulus = layout.modulus
+    this.#status = statusOffset(layout.fields.length)
+  }
+
+  /** The word of an offset in the body. */
+  word(offset: number): number {
+    return (this.body + offset) / 4
+  }
+
+  /** What a creator does before anybody else can look. The body is zero before. */
+  initialize(shape: { policy: number; text: Uint8Array; firstCounter: number }): void {
+    const { u32, u8 } = this.memory
+    u32[this.word(SHAPE_BUFFERS)] = this.#buffers
+    u32[this.word(SHAPE_SLOTS)] = this.layout.slots
+    u32[this.word(SHAPE_POLICY)] = shape.policy
+    u32[this.word(SHAPE_TEXT)] = shape.text.length
+    u32[this.word(SHAPE_FIRST)] = shape.firstCounter
+    u8.set(shape.text, this.body + this.layout.text)
+    this.memory.store(this.#published, shape.firstCounter)
+    this.memory.store(this.word(SHARE_CURSOR), this.next(shape.firstCounter))
+    this.clear(this.bufferAt(shape.firstCounter), 0)
+  }
+
+  // ---- counters
+
+  next(counter: number): number {
+    return counter + 1 === this.#modulus ? 0 : counter + 1
+  }
+
+  /** Steps from one counter to a later one. */
+  distance(from: number, to: number): number {
+    return to >= from ? to - from : to - from + this.#modulus
+  }
+
+  /** The counter so many steps before. */
+  before(counter: number, steps: number): number {
+    return counter >= steps ? counter - steps : counter - steps + this.#modulus
+  }
+
+  // ---- buffers
+
+  /** Byte offset of a counter's buffer. Total: any counter leads to some buffer. */
+  bufferAt(counter: number): number {
+    return this.#first + ((counter >>> 0) % this.#buffers) * this.#stride
+  }
+
+  sequence(buffer: number): number {
+    return this.bytes.f64[buffer >>> 3]!
+  }
+
+  setSequence(buffer: number, sequence: number): void {
+    this.bytes.f64[buffer >>> 3] = sequence
+  }
+
+  changed(buffer: number, index: number): number {
+    return this.bytes.f64[((buffer + CHANGED) >>> 3) + index]!
+  }
+
+  status(buffer: number, index: number): number {
+    return this.bytes.u8[buffer + this.#status + index]!
+  }
+
+  /** Says that a field was given in the record being written. */
+  mark(buffer: number, index: number, truncated: boolean): void {
+    this.bytes.f64[((buffer + CHANGED) >>> 3) + index] = this.sequence(buffer)
+    this.bytes.u8[buffer + this.#status + index] = truncated ? TRUNCATED : 0
+  }
+
+  /** Byte offset of a field's value in the record that a buffer holds. */
+  place(field: PlacedField, buffer: number): number {
+    return field.plated ? this.plateAt(field, this.bytes.u32[(buffer + field.offset) >>> 2]!) : buffer + field.offset
+  }
+
+  plateAt(field: PlacedField, plate: number): number {
+    return this.body + field.plates + ((plate >>> 0) % this.#buffers) * field.plateStride
+  }
+
+  /** Names the next plate in the buffer being written, as seen from the published one. @returns its byte offset. */
+  turnPlate(field: PlacedField, from: number, to: number): number {
+    const plate = ((this.bytes.u32[(from + field.offset) >>> 2]! >>> 0) + 1) % this.#buffers
+    this.bytes.u32[(to + field.offset) >>> 2] = plate
+    return this.plateAt(field, plate)
+  }
+
+  /** Carries every field over from one buffer to another. Longer ones are worth a call out of JavaScript. */
+  carry(from: number, to: number): void {
+    const { used } = this.layout
+    if (used > 512) {
+      this.bytes.u8.copyWithin(to, from, from + used)
+      return
+    }
+    const { i32 } = this.bytes
+    const source = from >>> 2
+    const target = to >>> 2
+    for (let i = 0; i < used >>> 2; i++) i32[target + i] = i32[source + i]!
+  }
+
+  /** A record without fields: what has a default has it, everything else is unwritten, and its bytes are of old. */
+  clear(buffer: number, sequence: number): void {
+    this.setSequence(buffer, sequence)
+    for (const { index, field, codec, offset, name } of this.layout.fields) {
+      const { fallback } = field
+      this.bytes.f64[((buffer + CHANGED) >>> 3) + index] = fallback === undefined ? 0 : Math.max(1, sequence)
+      this.bytes.u8[buffer + this.#status + index] = fallback === undefined ? UNWRITTEN : 0
+      if (fallback !== undefined) codec.write(this.bytes, buffer + offset, fallback, name)
+    }
+  }
+
+  /** Makes zeros of a field that nobody gave, so that what an older record held does not show. */
+  blank(buffer: number, { index, offset, plated, codec }: PlacedField): void {
+    if (plated || (this.status(buffer, index) & UNWRITTEN) === 0) return
+    this.bytes.u8.fill(0, buffer + offset, buffer + offset + codec.size)
+  }
+
+  // ---- publishing
+
+  /** Before reading a buffer. */
+  published(): number {
+    // SYNC: "a record is whole before `published` names it"
+    return this.memory.loadVersion(this.#published)
+  }
+
+  /** After reading it: true when nobody can have written into it meanwhile. */
+  isWhole(counter: number): boolean {
+    // SYNC: "`published` names the next record before the one `buffers` back is written over"
+    if (this.memory.checkVersion(this.#published, counter)) return true
+    return this.distance(counter, this.memory.load(this.#published)) <= this.slack
+  }
+
+  /** Makes the record of `counter` visible, and wakes who waits for it. */
+  publish(counter: number): void {
+    // SYNC: "a record is whole before `published` names it"
+    // SYNC: "`published` names the next record before the one `buffers` back is written over"
+    this.memory.store(this.#published, counter)
+    if (this.memory.load(this.#sleepers) !== 0) this.#wakeReaders()
+    this.memory.fence()
+  }
+
+  #wakeReaders(): void {
+    this.memory.store(this.#sleepers, 0)
+    this.memory.wake(this.#published, EVERYBODY)
+  }
+
+  /** Sleeps until `published` is no longer `counter`, or a while has passed. @returns false when the time is over. */
+  sleep(counter: number, end: number): boolean {
+    const left = end - performance.now()
+    if (left <= 0) return false
+    this.memory.store(this.#sleepers, 1)
+    this.#checkWait(this.memory.wait(this.#published, counter, Math.min(left, LOOK_AGAIN_MS), -1))
+    return true
+  }
+
+  /** The same without blocking the thread. Every sleeper is woken, so an aborted one has no wake to pass on. */
+  async sleepAsync(counter: number, end: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const left = end - performance.now()
+    if (left <= 0) return false
+    this.memory.store(this.#sleepers, 1)
+    const timeout = Math.min(left, LOOK_AGAIN_MS)
+    this.#checkWait(await this.memory.waitAsync(this.#published, counter, { timeout, signal }))
+    return true
+  }
+
+  #checkWait(ended: number): void {
+    if (ended === Wait.closed)
+      throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.segment.name)} was closed while waiting`)
+  }
+}

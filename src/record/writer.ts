@@ -1,0 +1,163 @@
+// record: the writing side. Fill the next buffer, publish it. An exception, or a kill, before that leaves nothing behind.
+
+import { MemlaneError, wrongType } from '../errors.js'
+import { OwnerLock } from '../sync/index.js'
+import type { ArrayCodec } from './codecs.js'
+import { LOCK, type PlacedField } from './record.layout.js'
+import type { Store } from './store.js'
+
+/** What `update` gives besides the record. */
+export interface UpdateTools {
+  /** Starts an array from its current elements, instead of from whatever an older write left in its place. */
+  keep(field: string): void
+}
+
+export class Writer {
+  readonly #store: Store
+  readonly #lock: OwnerLock
+  readonly #indexOf: ReadonlyMap<string, PlacedField>
+  readonly #live: object
+  readonly #tools: UpdateTools
+  #writing = false
+  /** While writing: the published buffer, and the one being filled. */
+  #from = 0
+  #to = 0
+  /** While writing: plated fields whose plate has been turned. */
+  readonly #turned = new Set<PlacedField>()
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#lock = new OwnerLock(store.segment, store.body + LOCK)
+    this.#indexOf = new Map(store.layout.fields.map((field) => [field.name, field]))
+    this.#live = this.#makeLive()
+    this.#tools = Object.freeze({ keep: (name: string) => this.#keep(this.field(name)) })
+  }
+
+  /** @throws MemlaneError `ERR_TYPE` for a name that is no field. */
+  field(name: string): PlacedField {
+    const field = this.#indexOf.get(name)
+    if (field !== undefined) return field
+    throw wrongType('a field', `one of ${[...this.#indexOf.keys()].join(', ')}`, name)
+  }
+
+  /**
+   * Takes the lock and prepares the next buffer. `hasRoom` is asked under the lock.
+   *
+   * @returns false when there is no room; the lock is free then.
+   */
+  begin(hasRoom: (() => boolean) | undefined): boolean {
+    if (this.#writing) {
+      throw new MemlaneError(
+        'ERR_DEADLOCK',
+        `${JSON.stringify(this.#store.segment.name)} is being written by this very handle: a getter or an update wrote again`,
+      )
+    }
+    this.#lock.acquire()
+    this.#writing = true
+    const store = this.#store
+    if (hasRoom !== undefined && !hasRoom()) {
+      this.end()
+      return false
+    }
+    const published = store.published()
+    this.#from = store.bufferAt(published)
+    this.#to = store.bufferAt(store.next(published))
+    const sequence = store.sequence(this.#from) + 1
+    if (store.layout.slots === 0) {
+      store.carry(this.#from, this.#to)
+      store.setSequence(this.#to, sequence)
+    } else {
+      store.clear(this.#to, sequence)
+    }
+    return true
+  }
+
+  /** Publishes what was filled since `begin`. */
+  commit(): void {
+    const store = this.#store
+    if (store.layout.slots > 0) for (const field of store.layout.fields) store.blank(this.#to, field)
+    store.publish(store.next(store.published()))
+  }
+
+  /** Gives the lock back, published or not. */
+  end(): void {
+    this.#turned.clear()
+    this.#writing = false
+    this.#lock.release()
+  }
+
+  /** One record from an object of values. @returns false when there is no room. */
+  write(values: object, hasRoom?: () => boolean): boolean {
+    if (!this.begin(hasRoom)) return false
+    try {
+      for (const name in values) this.#set(this.field(name), (values as Record<string, unknown>)[name])
+      this.commit()
+    } finally {
+      this.end()
+    }
+    return true
+  }
+
+  /** One record filled in place. */
+  update(fill: (record: never, tools: UpdateTools) => void, hasRoom?: () => boolean): boolean {
+    if (!this.begin(hasRoom)) return false
+    try {
+      const result = fill(this.#live as never, this.#tools) as unknown
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+        throw new MemlaneError(
+          'ERR_ASYNC',
+          'update() holds the writer lock while its function runs, so the function cannot be async',
+        )
+      }
+      this.commit()
+    } finally {
+      this.end()
+    }
+    return true
+  }
+
+  #set(field: PlacedField, value: unknown): void {
+    const at = field.plated ? this.#turn(field) : this.#to + field.offset
+    this.#store.mark(this.#to, field.index, field.codec.write(this.#store.bytes, at, value, field.name))
+  }
+
+  /** The plate to fill; the same one for the whole record. */
+  #turn(field: PlacedField): number {
+    this.#turned.add(field)
+    return this.#store.turnPlate(field, this.#from, this.#to)
+  }
+
+  #get(field: PlacedField): unknown {
+    if (!this.#writing) throw new MemlaneError('ERR_CLOSED', 'this record belongs to an update() that has ended')
+    const { kind } = field.field.spec
+    if (kind !== 'array') this.#store.blank(this.#to, field)
+    if (kind !== 'array') return field.codec.read(this.#store.bytes, this.#store.place(field, this.#to))
+    const at = field.plated && !this.#turned.has(field) ? this.#turn(field) : this.#store.place(field, this.#to)
+    this.#store.mark(this.#to, field.index, false)
+    return (field.codec as ArrayCodec).live(this.#store.bytes, at)
+  }
+
+  #keep(field: PlacedField): void {
+    if (!field.plated) return
+    const { u8 } = this.#store.bytes
+    const current = this.#store.place(field, this.#from)
+    u8.copyWithin(this.#turn(field), current, current + field.codec.size)
+    const status = this.#store.status(this.#from, field.index)
+    this.#store.mark(this.#to, field.index, (status & 1) !== 0)
+  }
+
+  #makeLive(): object {
+    const live = {}
+    for (const field of this.#indexOf.values()) {
+      Object.defineProperty(live, field.name, {
+        enumerable: true,
+        get: () => this.#get(field),
+        set: (value: unknown) => {
+          if (!this.#writing) this.#get(field)
+          this.#set(field, value)
+        },
+      })
+    }
+    return Object.freeze(live)
+  }
+}
