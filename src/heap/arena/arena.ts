@@ -136,10 +136,7 @@ export class Arena {
   #close(): void {
     const { i32, memory, version } = this
     // Freed only now: a block that dies in a transaction must not be reused in it, or undoing could not bring it back.
-    if (this.#deferredCount !== 0) {
-      this.pages.release(this.#deferred, this.#deferredCount)
-      this.#deferredCount = 0
-    }
+    if (this.#deferredCount !== 0) this.#releaseDeferred()
     if (this.#length !== 0) {
       // The commit point.
       i32[this.#log] = 0
@@ -151,6 +148,16 @@ export class Arena {
     memory.closeVersion(version, (i32[version]! + 1) & ~1)
     this.#lock.release()
     if (this.#ringCount > 0) this.#ring()
+  }
+
+  #releaseDeferred(): void {
+    try {
+      this.pages.release(this.#deferred, this.#deferredCount)
+    } catch (error) {
+      this.rollback(0)
+      throw error
+    }
+    this.#deferredCount = 0
   }
 
   /** Undoes everything since `mark`; with the outermost mark the transaction ends, having changed nothing. */

@@ -230,7 +230,8 @@ export class Allocator implements Pages {
     let next = from
     for (; next < to; next++) {
       index = ((pointers[next]! - first) / units) | 0
-      if (next > from && index >> 5 !== word) break
+      // Another word of the bitmap, or another span that begins where this one ends.
+      if (next > from && (index >> 5 !== word || index >= count)) break
       const bit = 1 << (index & 31)
       if (index < 0 || index >= count || (bits & bit) === 0)
         throw corrupt(arena.segment.name, `a block at ${pointers[next]} is freed twice`)

@@ -24,7 +24,7 @@ export function setNumber(value: number): void {
   if (whole === value && (whole !== 0 || 1 / value > 0)) {
     slot.low = whole
     slot.high = TAG_INT
-  } else if (value === value) {
+  } else if (!Number.isNaN(value)) {
     both[0] = value
     slot.low = words[0]!
     slot.high = words[1]!
