@@ -8,6 +8,7 @@
 // A liveness lock is a word: 0 free, else the random tag of the LocalMemory that took it. It is released by close() and
 // by unlock(); a worker that is terminated without closing keeps it, because nothing in JavaScript can tell.
 
+import { outOfRange } from '../errors.js'
 import { parseInteger } from '../sizes.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
 import { FENCED } from './ordering.js'
@@ -113,6 +114,8 @@ export class LocalMemory extends Memory {
   }
 
   override lock(lock: number): boolean {
+    if (!(Number.isInteger(lock) && lock >= 0 && lock < LOCKS))
+      throw outOfRange('a liveness lock', `from 0 to ${LOCKS - 1}`, lock)
     const before = Atomics.compareExchange(this.#locks, lock, 0, this.#tag)
     return before === 0 || before === this.#tag
   }

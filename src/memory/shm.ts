@@ -273,7 +273,8 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
 }
 
 function lockByte(lock: number): number {
-  if (!(lock >= 0 && lock < LOCKS)) throw outOfRange('a liveness lock', `from 0 to ${LOCKS - 1}`, lock)
+  if (!(Number.isInteger(lock) && lock >= 0 && lock < LOCKS))
+    throw outOfRange('a liveness lock', `from 0 to ${LOCKS - 1}`, lock)
   return LOCK_BASE + lock
 }
 
