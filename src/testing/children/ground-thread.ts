@@ -1,10 +1,10 @@
 // testing: a worker thread that attaches the memory of a test. `key` is an object's name, or a SharedArrayBuffer.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { LocalMemory, type Memory, ShmObject } from '../../memory/index.js'
+import { LocalMemory, type Memory, ShmObject, unlinkObject } from '../../memory/index.js'
 
 interface Order {
-  readonly do: 'wake' | 'count' | 'storm'
+  readonly do: 'wake' | 'count' | 'storm' | 'make-and-wait'
   readonly key: string | SharedArrayBuffer
   readonly word: number
   readonly times: number
@@ -14,6 +14,13 @@ const order = workerData as Order
 
 function attach(): Memory {
   if (typeof order.key !== 'string') return LocalMemory.attach(order.key)
+  if (order.do === 'make-and-wait') {
+    const made = ShmObject.open(order.key, { create: true, exclusive: true })
+    unlinkObject(order.key)
+    made.resize(4096)
+    made.commit(0, 4096)
+    return made.map(4096)
+  }
   const object = ShmObject.open(order.key)
   return object.map(object.stat().size)
 }
@@ -32,6 +39,11 @@ switch (order.do) {
     for (let i = 0; i < order.times; i++) memory.add(order.word, 1)
     memory.close()
     parentPort?.postMessage('done')
+    break
+  case 'make-and-wait':
+    for (let word = 0; word < 300; word++) memory.waitAsync(word, 0, { timeout: 5 + word }).catch(() => {})
+    parentPort?.on('message', () => {})
+    parentPort?.postMessage('waiting')
     break
   case 'storm': {
     // Waits of every kind, handles opened and closed, until somebody ends this thread.
