@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from '../index.js'
 import { SharedMemory } from '../interop/membridge/index.js'
 import { holderWord } from '../interop/membridge/view.layout.js'
+import { f64, record, str } from '../record/index.js'
 import { fileOf, freshName } from '../testing/membridge-names.js'
 import { runtimeArgs } from '../testing/runtime.js'
 
@@ -464,4 +465,18 @@ test('random bytes in the body of any kind are shown, not stumbled over', async 
     }
   }
   removeAll()
+})
+
+test('a record shows its fields and the newest values', async () => {
+  const Sensor = record({ temperature: f64(), status: str(32) })
+  using out = Sensor.create('cam')
+  out.write({ temperature: 23.5 })
+  const { code, value } = await json('inspect', 'cam')
+  assert.equal(code, 0)
+  assert.equal(value.summary, 'latest value, 2 fields, 1 written')
+  assert.deepEqual(value.details.tables[0].rows, [
+    { field: 'temperature', type: 'f64()', status: 'valid, modified', value: '23.5' },
+    { field: 'status', type: 'str(32)', status: 'unwritten', value: '' },
+  ])
+  assert.match((await memlane('inspect', 'cam')).stdout, /temperature +f64\(\) +valid, modified +23\.5/)
 })

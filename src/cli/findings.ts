@@ -102,7 +102,7 @@ function deadParticipants(info: SegmentInfo, name: string): Finding[] {
       what: 'dead-participants',
       severity: 'problem',
       name,
-      message: `${count(tidy.length, 'participant')} died without closing (${list(tidy)})`,
+      message: `${count(tidy.length, 'participant')} ended without closing, killed or not (${list(tidy)})`,
       cure: '--fix frees the slots; they are also reused when no other slot is left',
       mend: () => {
         freeDeadSlots(info)

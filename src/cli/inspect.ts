@@ -63,7 +63,9 @@ function detailsJson(details: Details | undefined): unknown {
   if (details === undefined) return null
   const tables = (details.tables ?? []).map(({ title, columns, rows }) => ({
     title,
-    rows: rows.map((row) => Object.fromEntries(columns.map(({ title: column }, i) => [column, row[i] ?? '']))),
+    rows: rows.map((row) =>
+      camelCase(Object.fromEntries(columns.map((column, i) => [column.title.toLowerCase(), row[i] ?? '']))),
+    ),
   }))
   return { facts: camelCase(details.facts), held: details.held, tables }
 }

@@ -5,10 +5,11 @@ import { condition } from './condition.js'
 import { event } from './event.js'
 import type { Kind } from './kind.js'
 import { mutex } from './mutex.js'
+import { record } from './record.js'
 import { rwlock } from './rwlock.js'
 import { semaphore } from './semaphore.js'
 
-const KINDS: readonly Kind[] = [mutex, rwlock, semaphore, event, condition, barrier]
+const KINDS: readonly Kind[] = [mutex, rwlock, semaphore, event, condition, barrier, record]
 
 /** @returns undefined for a kind that this version cannot look into; its header can still be shown. */
 export function kindOf(name: string): Kind | undefined {
