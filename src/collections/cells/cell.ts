@@ -5,6 +5,7 @@ import { waiting } from '../../memory/index.js'
 import { parseTimeout } from '../../sizes.js'
 import type { AsyncLimits, WaitLimits } from '../../sync/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
+import { makePrintable, PRINT_CLOSED } from '../collection.js'
 import type { Store } from './store.js'
 
 /** A change of a single value. */
@@ -171,6 +172,10 @@ export abstract class Cell<T> implements Disposable {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  static {
+    makePrintable(Cell.prototype, (cell: Cell<unknown>) => (cell.closed ? PRINT_CLOSED : cell.get()))
   }
 
   /** @internal */

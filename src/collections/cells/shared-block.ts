@@ -1,0 +1,77 @@
+// collections/cells: any value under a name.
+
+import { wrongType } from '../../errors.js'
+import { unlinkHeap } from '../../heap/index.js'
+import type { NameOptions } from '../../segment/index.js'
+import { refuseThenable } from '../collection.js'
+import { handleOf } from '../live/secret.js'
+import { ALONE, type CollectionOptions, openCell, openHeap } from '../structure.js'
+import { Cell } from './cell.js'
+import type { HeapStore } from './heap-store.js'
+import { HeapStore as Store } from './heap-store.js'
+
+export interface BlockOptions<T> extends CollectionOptions {
+  /** Value when this call makes it; default `undefined`. What is there already is left alone. */
+  initial?: T | undefined
+}
+
+/**
+ * One value of any type that structured clone takes. Objects and arrays that come out are live.
+ *
+ * @example
+ * import { SharedBlock } from 'memlane'
+ * using config = SharedBlock.open<{ level: string; tags: string[] }>('config', { initial: { level: 'info', tags: [] } })
+ * config.value.level = 'debug'
+ * config.update((old) => ({ ...old, tags: ['new'] }))
+ */
+export class SharedBlock<T = unknown> extends Cell<T> {
+  readonly #cell: HeapStore<T>
+
+  /** @internal */
+  constructor(name: string, store: HeapStore<T>) {
+    super(name, store, (value) => value)
+    this.#cell = store
+  }
+
+  /** Opens the block of that name, or makes it. Throws as `SharedMap.open` does, and `ERR_NOT_CLONEABLE`. */
+  static open<T = unknown>(name: string, options: BlockOptions<T> = {}): SharedBlock<T> {
+    const heap = openHeap(name, options)
+    try {
+      return new SharedBlock<T>(name, new Store<T>(heap, openCell(heap, 'block', ALONE, options?.initial), true))
+    } catch (error) {
+      heap.close()
+      throw error
+    }
+  }
+
+  /** Removes the name. Those who have it open keep it. @returns true if it was there. */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkHeap(name, options)
+  }
+
+  /** The value, detached, of one moment. */
+  snapshot(): T {
+    this.checkOpen()
+    return this.#cell.cell.snapshot() as T
+  }
+
+  /**
+   * Replaces the value by what `change` makes of it, in one step for everybody.
+   *
+   * @param change gets the value live; may change it in place and give it back.
+   * @returns the new value, live.
+   * @throws MemlaneError `ERR_ASYNC`, `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_CLOSED`; nothing has changed then.
+   */
+  update(change: (value: T) => T): T {
+    if (typeof change !== 'function') throw wrongType('change', 'a function', change)
+    this.checkOpen()
+    const { heap, cell } = this.#cell
+    return heap.transaction(() => {
+      const old = cell.get()
+      const value = change(old as T)
+      refuseThenable(value, 'change')
+      if (handleOf(old)?.same(handleOf(value)) !== true) cell.set(value)
+      return cell.get() as T
+    })
+  }
+}

@@ -1,0 +1,85 @@
+// collections: what SharedMap and SharedSet have in common: a place in a heap, transactions, closing.
+
+import { inspect } from 'node:util'
+import { MemlaneError } from '../errors.js'
+import type { Heap } from '../heap/index.js'
+
+export abstract class Collection implements Disposable {
+  /** The name it was opened by. */
+  readonly name: string
+  /** @internal */
+  protected readonly heap: Heap
+  readonly #alone: boolean
+  #closed = false
+
+  /** @internal @param alone the heap is its own, and is closed with it. */
+  protected constructor(name: string, heap: Heap, alone: boolean) {
+    this.name = name
+    this.heap = heap
+    this.#alone = alone
+  }
+
+  /**
+   * Runs `work` as one step for everybody: all of its changes, to every collection of the same heap, or none when it
+   * throws or the process is killed. Nested calls join. The heap is locked meanwhile, so keep it short.
+   *
+   * @throws MemlaneError `ERR_ASYNC` for an async function, after undoing what it did before its first `await`;
+   *   `ERR_CLOSED`, and what `work` throws.
+   */
+  transaction<T>(work: () => T): T {
+    this.checkOpen()
+    return this.heap.transaction(work)
+  }
+
+  get closed(): boolean {
+    return this.#closed || this.heap.closed
+  }
+
+  /** Gives back the memory and the descriptor; what is stored stays. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return
+    if (this.#alone) this.heap.close()
+    this.#closed = true
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  static {
+    makePrintable(Collection.prototype, (collection) => (collection.closed ? PRINT_CLOSED : collection.printable()))
+  }
+
+  /** @internal What console.log shows of it. */
+  protected abstract printable(): unknown
+
+  /** @internal */
+  protected checkOpen(): void {
+    if (this.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
+  }
+}
+
+/** SameValueZero, as Map compares keys. */
+export function sameValueZero(a: unknown, b: unknown): boolean {
+  return a === b || (Number.isNaN(a) && Number.isNaN(b))
+}
+
+/** @throws MemlaneError `ERR_ASYNC` when a function that must be done under the lock gives a promise. */
+export function refuseThenable(value: unknown, what: string): void {
+  if (typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function')
+    throw new MemlaneError('ERR_ASYNC', `${what} gave a promise; it runs with the heap locked, so it cannot wait`)
+}
+
+export const PRINT_CLOSED: unique symbol = Symbol('closed')
+
+/** Gives a class a rendering for util.inspect and console.log: its name, and what it holds. */
+export function makePrintable<T extends { readonly name: string }>(prototype: T, look: (thing: T) => unknown): void {
+  Object.defineProperty(prototype, inspect.custom, {
+    configurable: true,
+    value(this: T, _depth: number, options: object): string {
+      const shown = look(this)
+      const text = shown === PRINT_CLOSED ? '<closed>' : inspect(shown, options)
+      return `${this.constructor.name}(${JSON.stringify(this.name)}) ${text}`
+    },
+  })
+}

@@ -1,0 +1,165 @@
+// collections/heap: several collections in one heap, so that one transaction can span them.
+
+import { outOfRange } from '../../errors.js'
+import { Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
+import type { NameOptions } from '../../segment/index.js'
+import { HeapIntStore, HeapStore } from '../cells/heap-store.js'
+import {
+  type BigIntType,
+  bigRange,
+  type IntRange,
+  type IntType,
+  intFacts,
+  type SmallIntType,
+  smallRange,
+} from '../cells/int-types.js'
+import { SharedBlock } from '../cells/shared-block.js'
+import { SharedBool } from '../cells/shared-bool.js'
+import { checkFloat, type FloatType, floatType, SharedFloat } from '../cells/shared-float.js'
+import { SharedInt } from '../cells/shared-int.js'
+import { SharedString } from '../cells/shared-string.js'
+import { Collection } from '../collection.js'
+import { type SharedList, sharedList } from '../list/shared-list.js'
+import { LIVE } from '../live/adapter.js'
+import { SharedMap } from '../map/shared-map.js'
+import { SharedSet } from '../set/shared-set.js'
+import {
+  type CollectionOptions,
+  type Found,
+  openCell,
+  openHeap,
+  openList,
+  openMap,
+  parseName,
+  structuresOf,
+} from '../structure.js'
+
+/**
+ * A heap: many collections under one name, and transactions over all of them.
+ *
+ * @example
+ * import { SharedHeap } from 'memlane'
+ * using heap = SharedHeap.open('game', { maxSize: '64 MiB' })
+ * const players = heap.map<string, { score: number }>('players')
+ * const round = heap.int('round')
+ * heap.transaction(() => {
+ *   players.set('ada', { score: 0 })
+ *   round.add(1)
+ * })
+ */
+export class SharedHeap extends Collection {
+  private constructor(name: string, heap: Heap) {
+    super(name, heap, true)
+    heap.adapter = LIVE
+  }
+
+  /** Opens the heap of that name, or makes it, empty. Throws as `SharedMap.open` does. */
+  static open(name: string, options: CollectionOptions = {}): SharedHeap {
+    return new SharedHeap(name, openHeap(name, options))
+  }
+
+  /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
+  static local(options: Pick<CollectionOptions, 'maxSize' | 'participants'> = {}): SharedHeap {
+    return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...options }))
+  }
+
+  /** The heap that another thread made with `local`, from its `buffer`. */
+  static attach(buffer: SharedArrayBuffer): SharedHeap {
+    return new SharedHeap('local', Heap.attachLocal(buffer))
+  }
+
+  /** Removes the name. Those who have it open keep it. @returns true if it was there. */
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkHeap(name, options)
+  }
+
+  /** The memory of a heap made with `local`; `undefined` for one with a name. */
+  get buffer(): SharedArrayBuffer | undefined {
+    const { buffer } = this.heap.segment.memory
+    return this.heap.segment.namespace === '' && buffer instanceof SharedArrayBuffer ? buffer : undefined
+  }
+
+  /** Opens the map of that name in this heap, or makes it. @throws MemlaneError `ERR_KIND`, `ERR_NAME`, `ERR_NO_SPACE`, `ERR_CLOSED`. */
+  map<K extends Key = string, V = unknown>(name: string): SharedMap<K, V> {
+    return new SharedMap<K, V>(name, this.heap, openMap(this.heap, 'map', name), false)
+  }
+
+  /** Opens the set of that name in this heap, or makes it. Throws as `map` does. */
+  set<T extends Key = string>(name: string): SharedSet<T> {
+    return new SharedSet<T>(name, this.heap, openMap(this.heap, 'set', name), false)
+  }
+
+  /** Opens the list of that name in this heap, or makes it. Throws as `map` does. */
+  list<T = unknown>(name: string): SharedList<T> {
+    return sharedList<T>(name, this.heap, openList(this.heap, name), false)
+  }
+
+  /** Opens the integer of that name in this heap, or makes it, 0. `type` as for SharedInt. Throws as `map` does. */
+  int(name: string, type: BigIntType): SharedInt<bigint>
+  int(name: string, type?: SmallIntType): SharedInt<number>
+  int(name: string, type: IntType = 'int32'): SharedInt<number> | SharedInt<bigint> {
+    const facts = intFacts(type)
+    return facts.big ? this.#int(name, type, bigRange(facts), 0n) : this.#int(name, type, smallRange(facts), 0)
+  }
+
+  #int<N extends number | bigint>(name: string, type: IntType, range: IntRange<N>, zero: N): SharedInt<N> {
+    const cell = openCell(this.heap, type, name, zero)
+    const store = new HeapIntStore<N>(this.heap, cell, (sum) => range.check(sum, 'the sum'))
+    return new SharedInt<N>(name, type, store, range)
+  }
+
+  /** Opens the floating-point number of that name in this heap, or makes it, 0. Throws as `map` does. */
+  float(name: string, type?: FloatType): SharedFloat {
+    const checked = floatType(type)
+    const cell = openCell(this.heap, checked, name, checkFloat(checked, 0, 'initial'))
+    return new SharedFloat(name, checked, new HeapStore<number>(this.heap, cell, false))
+  }
+
+  /** Opens the switch of that name in this heap, or makes it, `false`. Throws as `map` does. */
+  bool(name: string): SharedBool {
+    return new SharedBool(name, new HeapStore<boolean>(this.heap, openCell(this.heap, 'bool', name, false), false))
+  }
+
+  /** Opens the string of that name in this heap, or makes it, empty. Throws as `map` does. */
+  string(name: string): SharedString {
+    return new SharedString(name, new HeapStore<string>(this.heap, openCell(this.heap, 'string', name, ''), false))
+  }
+
+  /** Opens the value of that name in this heap, or makes it, `undefined`. Throws as `map` does. */
+  block<T = unknown>(name: string): SharedBlock<T> {
+    return new SharedBlock<T>(name, new HeapStore<T>(this.heap, openCell(this.heap, 'block', name, undefined), false))
+  }
+
+  /** What is in this heap, in the order it was made. */
+  names(): Found[] {
+    return structuresOf(this.heap)
+  }
+
+  /** Removes a collection with all it holds; handles to it say `ERR_STALE`. @returns true if it was there. */
+  remove(name: string): boolean {
+    if (typeof name !== 'string') throw outOfRange('name', 'a name in this heap', name)
+    return this.heap.transaction(() => {
+      const found = this.heap.names().find((one) => parseName(one.name)?.name === name)
+      return found !== undefined && this.heap.remove(found.name)
+    })
+  }
+
+  /** Bytes: what may be used, has memory, is used, is free; and the number of blocks. */
+  stats(): HeapStats {
+    return this.heap.stats()
+  }
+
+  /** Walks the whole heap with its lock held. @throws MemlaneError `ERR_CORRUPT` naming the first thing that is wrong. */
+  verify(): HeapStats {
+    return this.heap.verify()
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'SharedHeap'
+  }
+
+  /** @internal */
+  protected override printable(): unknown {
+    return this.names()
+  }
+}

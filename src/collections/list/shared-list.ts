@@ -1,0 +1,118 @@
+// collections/list: an array that every process sees.
+
+import { inspect } from 'node:util'
+import { MemlaneError } from '../../errors.js'
+import { type Heap, type HeapList, unlinkHeap } from '../../heap/index.js'
+import type { NameOptions } from '../../segment/index.js'
+import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
+import { liveList } from '../live/live-list.js'
+import { listOf } from '../live/secret.js'
+import { ALONE, type CollectionOptions, openHeap, openList } from '../structure.js'
+
+/** A change of a list. */
+export interface ListChange<T> {
+  /** `set`: an element, or the whole list where `index` is `undefined`. */
+  readonly type: 'set' | 'delete' | 'clear'
+  readonly index: number | undefined
+  /** The element when the change is delivered, live. */
+  readonly value: T | undefined
+  /** Further changes that this one stands for. */
+  readonly coalesced: number
+}
+
+/**
+ * An array that every process on the machine sees: index access, `length` and every method of Array.prototype.
+ * `Array.isArray` says true. Elements that are objects or arrays are live.
+ *
+ * Methods that change the list are one step for everybody. Methods without a callback (`slice`, `join`, `toSorted` …)
+ * see one moment; those with one (`map`, `filter`, `for…of` …) visit live elements one after another. What `pop`,
+ * `shift` and `splice` give is detached; `sort`, `reverse`, `fill` and `copyWithin` store copies, so that live values
+ * held from before are stale.
+ */
+export interface SharedList<T = unknown> extends Array<T>, Disposable {
+  readonly name: string
+  readonly closed: boolean
+  /** A plain array of one moment, detached: nothing in it is live. */
+  snapshot(): T[]
+  /** Replaces all elements in one step for everybody. */
+  assign(values: Iterable<T>): void
+  /** Runs `work` as one step for everybody, as `SharedMap.transaction` does. */
+  transaction<R>(work: () => R): R
+  /** The changes from now on, as an async iterator that sleeps between them. Up to 32 watchers per list. */
+  watch(options?: WatchOptions): Changes<ListChange<T>>
+  /** Gives back the memory and the descriptor; what is stored stays. Safe to call twice. */
+  close(): void
+}
+
+interface SharedListDoor {
+  /** Opens the list of that name, or makes it, empty. Throws as `SharedMap.open` does. */
+  open<T = unknown>(name: string, options?: CollectionOptions): SharedList<T>
+  /** Removes the name. Those who have it open keep it. @returns true if it was there. */
+  unlink(name: string, options?: NameOptions): boolean
+  /** `x instanceof SharedList`: a list, or an array inside a live value. */
+  [Symbol.hasInstance](value: unknown): boolean
+}
+
+/**
+ * Opens lists.
+ *
+ * @example
+ * import { SharedList } from 'memlane'
+ * using chat = SharedList.open<{ from: string; text: string }>('chat')
+ * chat.push({ from: 'ada', text: 'hello' })
+ * console.log(chat.length, chat.at(-1)!.text)
+ */
+export const SharedList: SharedListDoor = Object.freeze({
+  open<T>(name: string, options: CollectionOptions = {}): SharedList<T> {
+    const heap = openHeap(name, options)
+    try {
+      return sharedList<T>(name, heap, openList(heap, ALONE), true)
+    } catch (error) {
+      heap.close()
+      throw error
+    }
+  },
+  unlink: (name: string, options: NameOptions = {}): boolean => unlinkHeap(name, options),
+  [Symbol.hasInstance]: (value: unknown): boolean => listOf(value) !== undefined,
+})
+
+/** @internal @param alone the heap is its own, and is closed with it. */
+export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: boolean): SharedList<T> {
+  let closed = false
+  const isClosed = (): boolean => closed || heap.closed
+  const checkOpen = (): void => {
+    if (isClosed()) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(name)} is closed`)
+  }
+  const close = (): void => {
+    if (closed) return
+    if (alone) heap.close()
+    closed = true
+  }
+  const members = {
+    name,
+    get closed(): boolean {
+      return isClosed()
+    },
+    snapshot: (): unknown[] => list.snapshot(),
+    assign: (values: Iterable<unknown>): void => list.assign([...values]),
+    transaction: <R>(work: () => R): R => {
+      checkOpen()
+      return heap.transaction(work)
+    },
+    watch(options?: WatchOptions): Changes<ListChange<T>> {
+      checkOpen()
+      const checked = checkWatchOptions(options)
+      return new Changes(list.watch(), ({ type, key, coalesced }) => change<T>(list, type, key, coalesced), checked)
+    },
+    close,
+    [Symbol.dispose]: close,
+    [inspect.custom]: (_depth: number, options: object): string =>
+      `SharedList(${JSON.stringify(name)}) ${isClosed() ? '<closed>' : inspect(list.snapshot(), options)}`,
+  }
+  return liveList(list, Object.setPrototypeOf(members, null)) as unknown as SharedList<T>
+}
+
+function change<T>(list: HeapList, type: ListChange<T>['type'], key: unknown, coalesced: number): ListChange<T> {
+  const index = typeof key === 'number' ? key : undefined
+  return { type, index, value: type === 'set' && index !== undefined ? (list.get(index) as T) : undefined, coalesced }
+}

@@ -1,0 +1,94 @@
+// collections/live: array methods that are one transaction, or one moment. Everything else is Array.prototype's own.
+
+import type { HeapList } from '../../heap/index.js'
+import { atomically, elementsOf } from './moment.js'
+import { handleOf, listOf } from './secret.js'
+
+type Method = (this: unknown, ...args: never[]) => unknown
+
+/** Array.prototype's own, for a `this` that is no live list: `list.push.call(plain, 1)`. */
+function original(name: string, self: unknown, args: readonly unknown[]): unknown {
+  const method = (Array.prototype as unknown as Record<string, (...args: unknown[]) => unknown>)[name]!
+  return method.apply(self, args as unknown[])
+}
+
+/** A method with the list's handle. */
+function method(name: string, work: (list: HeapList, self: unknown[], args: unknown[]) => unknown): Method {
+  const wrapped = {
+    [name](this: unknown, ...args: unknown[]): unknown {
+      const list = listOf(this)
+      return list === undefined ? original(name, this, args) : work(list, this as unknown[], args)
+    },
+  }[name]!
+  Object.defineProperty(wrapped, 'length', {
+    value: (Array.prototype as unknown as Record<string, { length: number }>)[name]?.length ?? 0,
+    configurable: true,
+  })
+  return wrapped as Method
+}
+
+/** A method that rearranges a detached copy and puts it in place: what the array's own method does, in one transaction. */
+function rearranging(name: string): Method {
+  return method(name, (list, self, args) => {
+    atomically(list, () => {
+      const copy = list.snapshot()
+      original(name, copy, args)
+      list.assign(copy)
+    })
+    return self
+  })
+}
+
+/** A method that only reads: it gets the elements of one moment, live ones among them. */
+function reading(name: string): Method {
+  return method(name, (list, _self, args) => original(name, elementsOf(list), args))
+}
+
+/** Finds live objects by what they stand for: two live values of one object need not be the same. */
+function searching(name: 'indexOf' | 'lastIndexOf' | 'includes'): Method {
+  return method(name, (list, _self, args) => {
+    const wanted = handleOf(args[0])
+    if (wanted === undefined) return original(name, elementsOf(list), args)
+    const marks = elementsOf(list).map((element) => wanted.same(handleOf(element)))
+    return original(name, marks, [true, ...args.slice(1)])
+  })
+}
+
+/** `splice` counts what it was given: without a second argument it removes everything to the end. */
+const splice = method('splice', (list, _self, args) =>
+  atomically(list, () => {
+    const length = list.length
+    const start = relative(args[0], length)
+    const most = length - start
+    const count = args.length === 0 ? 0 : args.length === 1 ? most : Math.min(most, Math.max(0, whole(args[1])))
+    return list.splice(start, count, ...args.slice(2))
+  }),
+)
+
+function whole(value: unknown): number {
+  return Math.trunc(Number(value)) || 0
+}
+
+function relative(value: unknown, length: number): number {
+  const at = whole(value)
+  return at < 0 ? Math.max(0, length + at) : Math.min(at, length)
+}
+
+export const METHODS: Readonly<Record<string | symbol, Method>> = Object.freeze(
+  Object.assign(
+    Object.create(null),
+    Object.fromEntries(
+      [
+        method('push', (list, _self, args) => list.push(...args)),
+        method('pop', (list) => list.pop()),
+        method('shift', (list) => list.shift()),
+        method('unshift', (list, _self, args) => list.unshift(...args)),
+        splice,
+        ...['sort', 'reverse', 'fill', 'copyWithin'].map(rearranging),
+        ...['slice', 'concat', 'join', 'toString', 'toLocaleString', 'at', 'flat'].map(reading),
+        ...['toReversed', 'toSorted', 'toSpliced', 'with'].map(reading),
+        ...(['indexOf', 'lastIndexOf', 'includes'] as const).map(searching),
+      ].map((one) => [one.name, one]),
+    ),
+  ),
+)

@@ -1,0 +1,128 @@
+// collections/live: an array in shared memory, as a Proxy over an array, so that Array.isArray says true.
+//
+// The array under the Proxy is always empty; its subclass carries the handle in a private field. Index access goes to
+// the handle, methods that change the list are those of list-methods.ts, each one transaction; all others are
+// Array.prototype's own, working through the traps.
+
+import { inspect } from 'node:util'
+import { MemlaneError } from '../../errors.js'
+import type { HeapList } from '../../heap/index.js'
+import { METHODS } from './list-methods.js'
+import { checkDescriptor } from './live-object.js'
+import { indexesOf } from './moment.js'
+import { HANDLE } from './secret.js'
+
+/** Members that a named list has beyond an array's. */
+export type Members = Readonly<Record<string | symbol, unknown>>
+
+const NONE: Members = Object.freeze(Object.create(null))
+
+class Target extends Array<unknown> {
+  static handle: (target: Target) => HeapList
+  static members: (target: Target) => Members
+  readonly #handle: HeapList
+  readonly #members: Members
+
+  static {
+    Target.handle = (target) => target.#handle
+    Target.members = (target) => target.#members
+  }
+
+  constructor(handle: HeapList, members: Members) {
+    super()
+    this.#handle = handle
+    this.#members = members
+  }
+
+  /** util.inspect calls it with the Proxy as `this`. */
+  [inspect.custom](depth: number, options: object): unknown {
+    const list = this as { [inspect.custom]?: (depth: number, options: object) => unknown }
+    return list[inspect.custom]?.(depth, options)
+  }
+}
+
+const NOT_AN_INDEX = -1
+
+/** The index that a property name means, or NOT_AN_INDEX. Arrays have indexes up to 2^32 - 2. */
+function indexOf(key: string): number {
+  const first = key.charCodeAt(0)
+  if (!(first >= 48 && first <= 57) || key.length > 10 || (first === 48 && key.length > 1)) return NOT_AN_INDEX
+  const index = Number(key)
+  return Number.isInteger(index) && index < 2 ** 32 - 1 ? index : NOT_AN_INDEX
+}
+
+const PROTOTYPE = Array.prototype as unknown as Record<string | symbol, unknown>
+
+const TRAPS: ProxyHandler<Target> = {
+  get(target, key) {
+    const handle = Target.handle(target)
+    if (typeof key === 'string') {
+      const index = indexOf(key)
+      if (index !== NOT_AN_INDEX) return handle.get(index)
+      if (key === 'length') return handle.length
+    } else if (key === HANDLE) return handle
+    const members = Target.members(target)
+    if (members !== NONE && key in members) return members[key]
+    if (key === inspect.custom) return (): unknown => handle.snapshot()
+    return METHODS[key] ?? PROTOTYPE[key]
+  },
+  set(target, key, value) {
+    const handle = Target.handle(target)
+    if (key === 'length') handle.length = value as number
+    else handle.set(checkedIndex(key), value)
+    return true
+  },
+  has(target, key) {
+    const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
+    return index !== NOT_AN_INDEX ? Target.handle(target).has(index) : key in PROTOTYPE
+  },
+  deleteProperty(target, key) {
+    if (key === 'length') return false
+    const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
+    if (index !== NOT_AN_INDEX) Target.handle(target).delete(index)
+    return true
+  },
+  ownKeys(target) {
+    return [...indexesOf(Target.handle(target)), 'length']
+  },
+  getOwnPropertyDescriptor(target, key) {
+    const handle = Target.handle(target)
+    if (key === 'length') return { value: handle.length, writable: true, enumerable: false, configurable: false }
+    const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
+    if (index === NOT_AN_INDEX) return undefined
+    const value = handle.get(index)
+    if (value === undefined && !handle.has(index)) return undefined
+    return { value, writable: true, enumerable: true, configurable: true }
+  },
+  defineProperty(target, key, descriptor) {
+    const handle = Target.handle(target)
+    if (key === 'length') {
+      if ('value' in descriptor) handle.length = descriptor.value as number
+      return descriptor.writable !== false
+    }
+    checkDescriptor(key, descriptor)
+    handle.set(checkedIndex(key), descriptor.value)
+    return true
+  },
+  getPrototypeOf() {
+    return Array.prototype
+  },
+  setPrototypeOf(_target, prototype) {
+    return prototype === Array.prototype
+  },
+  preventExtensions() {
+    return false
+  },
+}
+
+function checkedIndex(key: string | symbol): number {
+  const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
+  if (index === NOT_AN_INDEX)
+    throw new MemlaneError('ERR_TYPE', `${String(key)}: a shared list has elements, and no properties beside them`)
+  return index
+}
+
+/** The live array of a handle. */
+export function liveList(handle: HeapList, members: Members = NONE): unknown[] {
+  return new Proxy(new Target(handle, members), TRAPS)
+}

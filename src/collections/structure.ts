@@ -1,0 +1,92 @@
+// collections: structures in a heap, with the kinds that users know.
+//
+// The heap knows maps, lists and cells. Its names carry what is meant: `set:online`, `int32:round`. One name means one
+// thing: whoever opens it as another kind is told.
+
+import { MemlaneError } from '../errors.js'
+import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
+import type { CreateOptions } from '../segment/index.js'
+import { type IntType, isIntType } from './cells/int-types.js'
+import type { FloatType } from './cells/shared-float.js'
+import { LIVE } from './live/adapter.js'
+
+/** Options of every collection that has a heap of its own, and of a heap. */
+export interface CollectionOptions extends CreateOptions {
+  /** Most bytes it may grow to, as 268435456 or `'256 MiB'` (the default), below 4 GiB. Reserved, and used as it grows. */
+  maxSize?: HeapOptions['maxSize']
+}
+
+/** What a name in a heap may stand for. */
+export type Kind = 'map' | 'set' | 'list' | 'string' | 'block' | 'bool' | IntType | FloatType
+
+/** The name of the only structure of a SharedMap, SharedSet … that has a heap of its own. */
+export const ALONE = 'main'
+
+export interface Found {
+  readonly name: string
+  readonly kind: Kind
+}
+
+/** Takes a heap's name apart; `undefined` for what other rooms keep there. */
+export function parseName(full: string): Found | undefined {
+  const colon = full.indexOf(':')
+  const kind = full.slice(0, colon)
+  return colon > 0 && isKind(kind) ? { kind, name: full.slice(colon + 1) } : undefined
+}
+
+function isKind(kind: string): kind is Kind {
+  return /^(map|set|list|string|block|bool|float32|float64)$/.test(kind) || isIntType(kind)
+}
+
+/** What is in a heap, in the order it was made. */
+export function structuresOf(heap: Heap): Found[] {
+  return heap
+    .names()
+    .map(({ name }) => parseName(name))
+    .filter((found) => found !== undefined)
+}
+
+export function openHeap(name: string, options: CollectionOptions): Heap {
+  const heap = Heap.createOrOpen(name, options)
+  heap.adapter = LIVE
+  return heap
+}
+
+export function openMap(heap: Heap, kind: 'map' | 'set', name: string): HeapMap {
+  return open(heap, kind, name, (full, create) => heap.map(full, { create }))
+}
+
+export function openList(heap: Heap, name: string): HeapList {
+  return open(heap, 'list', name, (full, create) => heap.list(full, { create }))
+}
+
+export function openCell(heap: Heap, kind: Kind, name: string, initial: unknown): HeapCell {
+  return open(heap, kind, name, (full, create) => heap.cell(full, { create, initial }))
+}
+
+/** What exists is opened without a store; what does not is made, unless the name stands for something else. */
+function open<T>(heap: Heap, kind: Kind, name: string, make: (full: string, create: boolean) => T): T {
+  if (typeof name !== 'string' || name === '')
+    throw new MemlaneError('ERR_NAME', 'the name of a collection is a string that is not empty')
+  const full = `${kind}:${name}`
+  try {
+    return make(full, false)
+  } catch (error) {
+    if (!(error instanceof MemlaneError) || error.code !== 'ERR_NOT_FOUND') throw error
+  }
+  return heap.transaction(() => {
+    const others = structuresOf(heap).filter((one) => one.kind !== kind && (one.name === name || name === ALONE))
+    const other = others.find((one) => one.name === name) ?? others[0]
+    if (other !== undefined) throw mixed(heap, name, kind, other)
+    return make(full, true)
+  })
+}
+
+function mixed(heap: Heap, name: string, kind: Kind, other: Found): MemlaneError {
+  const wanted = name === ALONE ? JSON.stringify(heap.name) : `${JSON.stringify(name)} in ${JSON.stringify(heap.name)}`
+  const is =
+    name === ALONE && other.name !== ALONE
+      ? `a heap of several collections, as ${other.kind} ${JSON.stringify(other.name)}; open it with SharedHeap`
+      : `of the kind ${other.kind}`
+  return new MemlaneError('ERR_KIND', `${wanted} is ${is}, not a ${kind}`)
+}
