@@ -228,7 +228,7 @@ test('every value of structured clone comes back as structuredClone gives it', (
     /a+/gi,
     new Map<unknown, unknown>([[{ a: 1 }, new Set([1, 'two'])]]),
     new Set(),
-    [1, , 3],
+    Object.assign(new Array(3), { 0: 1, 2: 3 }),
     [],
     {},
     Object(1),

@@ -316,9 +316,9 @@ export class Decoder {
 
   #error(part: (i: number) => unknown, count: number, keep: <T extends object>(made: T) => T): object {
     const name = part(0)
-    const constructor = typeof name === 'string' && Object.hasOwn(ERRORS, name) ? ERRORS[name]! : Error
+    const standard = typeof name === 'string' && Object.hasOwn(ERRORS, name) ? ERRORS[name]! : Error
     const message = part(1)
-    const error = keep(typeof message === 'string' ? new constructor(message) : new constructor())
+    const error = keep(typeof message === 'string' ? new standard(message) : new standard())
     const hidden = { writable: true, enumerable: false, configurable: true }
     Object.defineProperty(error, 'stack', { value: part(2), ...hidden })
     if (count > 3) Object.defineProperty(error, 'cause', { value: part(3), ...hidden })
@@ -327,10 +327,10 @@ export class Decoder {
 
   #view(buffer: unknown, offset: unknown, length: unknown, type: unknown): object {
     const name = VIEWS[Number(type)]
-    const constructor = name === undefined ? undefined : (globalThis as unknown as Record<string, unknown>)[name]
+    const View = name === undefined ? undefined : (globalThis as unknown as Record<string, unknown>)[name]
     try {
-      if (typeof constructor === 'function' && buffer instanceof ArrayBuffer) {
-        return Reflect.construct(constructor, [buffer, offset, length]) as object
+      if (typeof View === 'function' && buffer instanceof ArrayBuffer) {
+        return Reflect.construct(View, [buffer, offset, length]) as object
       }
     } catch {
       // Falls through.

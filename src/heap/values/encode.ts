@@ -283,7 +283,7 @@ export class Encoder {
   }
 
   #view(view: ArrayBufferView): number {
-    const type = VIEWS.findIndex((name) => name === viewName(view))
+    const type = VIEWS.indexOf(viewName(view))
     if (type < 0 || !types.isArrayBuffer(view.buffer)) throw notCloneable(view, this.#path, this.#depth)
     const length = 'length' in view ? (view as Uint8Array).length : view.byteLength
     // A Buffer is a window of a pool that is none of its business; others keep the buffer they share.

@@ -1,0 +1,78 @@
+// Copies dist/ to build/hooked/ with a hook before every store to shared memory in the heap, so that the crash suite can
+// stop there. Production code carries no hook: what is numbered is the very text that ships, line by line.
+//
+//   node scripts/hook-stores.mjs                 build/hooked
+//   node scripts/hook-stores.mjs --break NAME    build/hooked-NAME: the same with one order of stores broken on purpose
+//   node scripts/hook-stores.mjs --list          names of the broken orders
+//
+// A store is a statement on a line of its own: an assignment to a view (i32[…] = …), a bulk store (u8.set(…)), or a call
+// that publishes (openVersion, closeVersion, release, …). The script fails when it meets one that is not.
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { BREAKS } from './broken-orders.mjs'
+import { filesUnder, root } from './run.mjs'
+
+const assignment = String.raw`(?:this\.)?(?:arena\.)?(?:i32|u8|f64|u32)\[.*\] = `
+const bulk = String.raw`(?:this\.)?#?(?:i32|u8|f64|bytes)\.(?:set|fill|copyWithin|write)\(`
+const publish = String.raw`(?:this\.)?(?:memory\.(?:openVersion|closeVersion|store|add)|#lock\.release|got = this\.#lock\.acquire)\(`
+const STORE = new RegExp(String.raw`^(\s*)((?:const got = |${assignment}|${bulk}|${publish}).*)$`)
+const HIDDEN = [
+  /^(?!\s*(?:\/\/|\*)).*\S.*\b(?:i32|u8|f64|u32)\[[^=]*\] = (?!=)/,
+  /\b(?:i32|u8|f64|u32)\[[^=]*\] (?:[-+|&^]=|\+\+|--)/,
+]
+
+/** The text with hooks, and how many there are. */
+export function hook(text, path) {
+  let count = 0
+  const lines = text.split('\n').map((line) => {
+    const match = STORE.exec(line)
+    if (match !== null && !/^\s*const got = (?!this\.#lock)/.test(line)) {
+      count++
+      return `${match[1]}globalThis.__memlaneStore(); ${match[2]}`
+    }
+    if (HIDDEN.some((pattern) => pattern.test(line)) && !/^\s*(?:const|let|return|if|for|while)\b[^{]*===?/.test(line)) {
+      throw new Error(`${path}: a store that is not a statement on its own line cannot be hooked:\n  ${line.trim()}`)
+    }
+    return line
+  })
+  return { text: lines.join('\n'), count }
+}
+
+/** Makes build/hooked or build/hooked-NAME. @returns the folder. */
+export function buildHooked(broken) {
+  const folder = join(root, 'build', broken === undefined ? 'hooked' : `hooked-${broken}`)
+  rmSync(folder, { recursive: true, force: true })
+  for (const room of ['errors.js', 'sizes.js', 'pause.js', 'memory', 'native', 'segment', 'sync', 'heap']) {
+    const from = join(root, 'dist', room)
+    if (existsSync(from)) cpSync(from, join(folder, room), { recursive: true, filter: (path) => statSync(path).isDirectory() || (/\.js$/.test(path) && !/\.(test|soak|bench)\.js$/.test(path)) })
+  }
+  let stores = 0
+  const edits = broken === undefined ? [] : BREAKS[broken]
+  if (edits === undefined) throw new Error(`there is no broken order ${broken}; --list names them`)
+  const used = new Set()
+  for (const path of filesUnder(folder.slice(root.length + 1) + '/heap', (file) => file.endsWith('.js') && !file.includes('/testing/'))) {
+    const file = join(root, path)
+    let text = readFileSync(file, 'utf8')
+    for (const [index, edit] of edits.entries()) {
+      if (!path.endsWith(edit.file)) continue
+      const changed = text.replace(edit.from, edit.to)
+      if (changed !== text) used.add(index)
+      text = changed
+    }
+    const hooked = hook(text, path)
+    stores += hooked.count
+    writeFileSync(file, hooked.text)
+  }
+  if (used.size !== edits.length) throw new Error(`the broken order ${broken} does not fit the code any more: change scripts/broken-orders.mjs`)
+  return { folder, stores }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  if (process.argv.includes('--list')) console.log(Object.keys(BREAKS).join('\n'))
+  else {
+    const at = process.argv.indexOf('--break')
+    const { folder, stores } = buildHooked(at < 0 ? undefined : process.argv[at + 1])
+    console.log(`${stores} stores hooked in ${folder}`)
+  }
+}

@@ -1,0 +1,303 @@
+// heap/testing: visits every store of an operation, dies there, and asks three oracles what survivors find:
+//
+//   1. the full audit: each block reachable exactly once or free exactly once, lists, indexes and counts agree;
+//   2. before or after: the survivors see the state before the operation or the one after it, nothing between; and what a
+//      lock-free reader saw before the repair is what the repair keeps;
+//   3. generations: a block that lives has the generation it had before (or, after a commit, would have had).
+//
+// Then the repairer dies at each of its stores, and its repairer too. All in one process: memory is a SharedArrayBuffer,
+// dying is an exception after which no store happens any more and the liveness lock is released, as the kernel would.
+// The heap under test is a copy of dist/ with hooks, made by scripts/hook-stores.mjs.
+
+import { serialize } from 'node:v8'
+import type { Heap as HeapClass } from '../heap.js'
+import type { Scenario } from './scenarios.js'
+
+type Heap = HeapClass
+export type HeapModule = { Heap: typeof HeapClass }
+
+/** Bytes of the liveness locks at the end of a local memory. */
+const LOCK_BYTES = 4096 * 4
+
+class Killed extends Error {}
+
+let armed = -1
+let passed = 0
+let dead = false
+
+Object.assign(globalThis, {
+  __memlaneStore(): void {
+    if (dead) throw new Killed('dead')
+    if (passed++ === armed) {
+      dead = true
+      throw new Killed('here')
+    }
+  },
+})
+
+/** Runs `work`, dying before its store number `at` (below 0: never). @returns stores passed, and whether it died. */
+function run(at: number, work: () => void): { stores: number; died: boolean } {
+  armed = at
+  passed = 0
+  dead = false
+  try {
+    work()
+    return { stores: passed, died: false }
+  } catch (error) {
+    if (!dead) throw error
+    return { stores: passed, died: true }
+  } finally {
+    armed = -1
+    dead = false
+  }
+}
+
+export interface Tally {
+  points: number
+  repairs: number
+  deep: number
+  bad: string[]
+}
+
+export interface Depths {
+  /** Visits every so many-th kill point (1: all) of the operation, of the first repair, of the second. */
+  every: [number, number, number]
+  /** Where to begin, so that samples differ from run to run. */
+  seed: number
+}
+
+/** All the structures' contents, as one string. */
+function dump(heap: Heap): string {
+  const contents: unknown[] = []
+  for (const { name, kind } of heap.names()) {
+    const value =
+      kind === 'map'
+        ? heap.map(name).snapshot()
+        : kind === 'list'
+          ? heap.list(name).snapshot()
+          : heap.cell(name).snapshot()
+    contents.push([name, kind, value])
+  }
+  return serialize(contents).toString('latin1')
+}
+
+/** Generations of all living blocks that carry one, and their places' carves. */
+function generations(heap: Heap, statistics: (each: (pointer: number) => void) => void): Map<number, number> {
+  const { i32 } = heap.core.arena
+  const found = new Map<number, number>()
+  statistics((pointer) =>
+    found.set(pointer, i32[pointer << 1]! * 4096 + (i32[heap.core.blocks.carveWord(pointer)]! & 4095)),
+  )
+  return found
+}
+
+/** One scenario, all of its kill points. */
+export class CrashPoints {
+  readonly #module: HeapModule
+  readonly #scenario: Scenario
+  readonly #base: Uint8Array
+  readonly #memory: SharedArrayBuffer
+  readonly #bytes: Uint8Array
+  readonly #before: string
+  readonly #after: string
+  readonly #generationsBefore: Map<number, number>
+  readonly #generationsAfter: Map<number, number>
+  readonly #watchedKeys: readonly (readonly [string, string])[]
+  readonly stores: number
+  readonly #statistics: (heap: Heap, each: (pointer: number) => void) => void
+
+  constructor(
+    module: HeapModule,
+    scenario: Scenario,
+    statistics: (heap: Heap, each: (pointer: number) => void) => void,
+  ) {
+    this.#module = module
+    this.#scenario = scenario
+    this.#statistics = statistics
+    const heap = module.Heap.local({ maxSize: '384 KiB', participants: 6, undoSize: 4096, ...scenario.options })
+    scenario.prepare?.(heap)
+    this.#memory = heap.segment.memory.buffer as SharedArrayBuffer
+    this.#bytes = new Uint8Array(this.#memory)
+    heap.close()
+    this.#bytes.fill(0, this.#bytes.length - LOCK_BYTES)
+    this.#base = this.#bytes.slice()
+
+    let attached = this.#attach()
+    attached.verify()
+    this.#before = dump(attached)
+    this.#generationsBefore = this.#generations(attached)
+    this.#watchedKeys = scenario.keys ?? []
+    attached = this.#fresh(this.#base)
+    this.stores = run(-1, () => this.#act(attached)).stores
+    attached.verify()
+    this.#after = dump(attached)
+    this.#generationsAfter = this.#generations(attached)
+  }
+
+  get changes(): boolean {
+    return this.#before !== this.#after
+  }
+
+  /** An error that the scenario expects (no space, an abort) is part of the operation. */
+  #act(heap: Heap): void {
+    try {
+      this.#scenario.act(heap)
+    } catch (error) {
+      if (dead || error instanceof Killed) throw error
+      if (this.#scenario.throws === undefined || !this.#scenario.throws.test(String(error))) throw error
+    }
+  }
+
+  #attach(): Heap {
+    const heap = this.#module.Heap.attachLocal(this.#memory)
+    // The dead died in this very thread, and to block on oneself is an error elsewhere.
+    heap.segment.isThisThread = () => false
+    return heap
+  }
+
+  #fresh(bytes: Uint8Array): Heap {
+    this.#bytes.set(bytes)
+    return this.#attach()
+  }
+
+  #generations(heap: Heap): Map<number, number> {
+    return generations(heap, (each) => this.#statistics(heap, each))
+  }
+
+  /** A process is gone: what it held in the kernel is free, nothing else happens. */
+  #bury(heap: Heap): void {
+    heap.segment.memory.close()
+  }
+
+  visit(depths: Depths, tally: Tally): void {
+    const [first, second, third] = depths.every
+    for (let at = depths.seed % first; at < this.stores; at += first) {
+      const where = `${this.#scenario.name}, store ${at}`
+      const victim = this.#fresh(this.#base)
+      const { died } = run(at, () => this.#act(victim))
+      this.#bury(victim)
+      if (!died) continue
+      tally.points++
+      const saw = this.#look(tally, where)
+      const image = this.#bytes.slice()
+      const stores = this.#survive(tally, where, saw)
+      if (second === 0) continue
+      for (let j = (depths.seed + at) % second; j < stores; j += second) {
+        const deeper = this.#killRepair(image, j, tally, `${where}, repair store ${j}`, saw)
+        if (deeper === undefined) continue
+        tally.repairs++
+        if (third === 0) continue
+        for (let k = (depths.seed + at + j) % third; k < deeper.stores; k += third) {
+          if (
+            this.#killRepair(
+              deeper.image,
+              k,
+              tally,
+              `${where}, repair store ${j}, its repair's store ${k}`,
+              deeper.saw,
+            ) !== undefined
+          )
+            tally.deep++
+        }
+      }
+      if (tally.bad.length > 200) return
+    }
+  }
+
+  /** A lock-free reader, before anybody repairs. @returns what it saw, where the versions let it see. */
+  #look(tally: Tally, where: string): Saw {
+    const reader = this.#attach()
+    const { arena } = reader.core
+    const saw: Saw = { whole: undefined, keys: new Map() }
+    try {
+      // Depth 1 reads without versions and without the lock: the versions are looked at here.
+      arena.depth = 1
+      if ((arena.i32[arena.version]! & 1) === 0) saw.whole = dump(reader)
+      for (const [structure, key] of this.#watchedKeys) {
+        const hash = reader.core.index.hash(key)
+        if ((arena.i32[arena.stripeWord(hash >>> 26)]! & 1) !== 0) continue
+        saw.keys.set(
+          `${structure}/${key}`,
+          serialize(reader.map(structure, { create: false }).snapshotOf(key)).toString('latin1'),
+        )
+      }
+    } catch (error) {
+      tally.bad.push(`${where}: a lock-free reader failed: ${String(error)}`)
+    } finally {
+      arena.depth = 0
+    }
+    if (saw.whole !== undefined && saw.whole !== this.#before && saw.whole !== this.#after)
+      tally.bad.push(`${where}: a lock-free reader saw neither before nor after`)
+    reader.close()
+    return saw
+  }
+
+  /** The next one in repairs; the oracles look. @returns stores of the repair. */
+  #survive(tally: Tally, where: string, saw: Saw): number {
+    const survivor = this.#attach()
+    let stores = 0
+    try {
+      stores = run(-1, () => survivor.core.arena.readLocked(() => {})).stores
+      survivor.verify()
+      const now = dump(survivor)
+      if (now !== this.#before && now !== this.#after) tally.bad.push(`${where}: neither before nor after`)
+      else if (saw.whole !== undefined && saw.whole !== now)
+        tally.bad.push(
+          `${where}: a reader had seen ${saw.whole === this.#after ? 'after' : 'before'}, and it did not stick`,
+        )
+      for (const [path, value] of saw.keys) {
+        const [structure, key] = path.split('/') as [string, string]
+        if (serialize(survivor.map(structure, { create: false }).snapshotOf(key)).toString('latin1') !== value) {
+          tally.bad.push(`${where}: a reader had seen another value of ${path}`)
+        }
+      }
+      this.#compareGenerations(
+        survivor,
+        now === this.#after && this.#after !== this.#before ? this.#generationsAfter : this.#generationsBefore,
+        tally,
+        where,
+      )
+      survivor.map('afterwards').set('a', { life: 'goes on' })
+      survivor.verify()
+    } catch (error) {
+      tally.bad.push(`${where}: ${String(error)}`)
+      survivor.core.arena.depth = 0
+    }
+    this.#bury(survivor)
+    return stores
+  }
+
+  #compareGenerations(heap: Heap, expected: Map<number, number>, tally: Tally, where: string): void {
+    const now = this.#generations(heap)
+    for (const [pointer, generation] of expected) {
+      if (now.get(pointer) !== generation) {
+        tally.bad.push(`${where}: block ${pointer} lives with another generation`)
+        return
+      }
+    }
+  }
+
+  /** The repairer dies at its store `at`; the next one finishes. @returns what that one faced, or undefined when nobody died. */
+  #killRepair(
+    image: Uint8Array,
+    at: number,
+    tally: Tally,
+    where: string,
+    saw: Saw,
+  ): { image: Uint8Array; stores: number; saw: Saw } | undefined {
+    const repairer = this.#fresh(image)
+    const { died } = run(at, () => repairer.core.arena.readLocked(() => {}))
+    this.#bury(repairer)
+    if (!died) return undefined
+    const then = this.#look(tally, where)
+    const both: Saw = { whole: saw.whole ?? then.whole, keys: new Map([...then.keys, ...saw.keys]) }
+    const next = this.#bytes.slice()
+    const stores = this.#survive(tally, where, both)
+    return { image: next, stores, saw: both }
+  }
+}
+
+interface Saw {
+  whole: string | undefined
+  keys: Map<string, string>
+}

@@ -1,0 +1,43 @@
+// heap/testing: runs the crash suite over a hooked copy of the heap.
+
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { CrashPoints, type Depths, type HeapModule, type Tally } from './crash-points.js'
+import { SCENARIOS } from './scenarios.js'
+
+export type { Depths, Tally }
+
+/** @param folder of scripts/hook-stores.mjs. */
+export async function runCrash(
+  folder: string,
+  depths: Depths,
+  only?: RegExp,
+  report?: (line: string) => void,
+): Promise<Tally> {
+  const load = (path: string) => import(pathToFileURL(join(folder, 'heap', path)).href)
+  const module = (await load('index.js')) as HeapModule
+  const { statistics } = (await load('verify.js')) as {
+    statistics: (core: unknown, each: (pointer: number) => void) => void
+  }
+  const total: Tally = { points: 0, repairs: 0, deep: 0, bad: [] }
+  for (const scenario of SCENARIOS) {
+    if (only !== undefined && !only.test(scenario.name)) continue
+    const start = performance.now()
+    const tally: Tally = { points: 0, repairs: 0, deep: 0, bad: [] }
+    try {
+      const points = new CrashPoints(module, scenario, (heap, each) => statistics(heap.core, each))
+      points.visit(depths, tally)
+    } catch (error) {
+      tally.bad.push(`${scenario.name}: ${error instanceof Error ? error.stack : String(error)}`)
+    }
+    total.points += tally.points
+    total.repairs += tally.repairs
+    total.deep += tally.deep
+    total.bad.push(...tally.bad)
+    report?.(
+      `${scenario.name.padEnd(34)} ${String(tally.points).padStart(5)} ${String(tally.repairs).padStart(6)} ${String(tally.deep).padStart(6)}  bad ${tally.bad.length}  ${Math.round(performance.now() - start)} ms`,
+    )
+    if (tally.bad.length > 0) report?.(`    ${tally.bad.slice(0, 3).join('\n    ')}`)
+  }
+  return total
+}

@@ -1,0 +1,393 @@
+// heap/testing: operations whose every store is a place to die. Between them they visit every store site of the heap.
+
+import type { Heap as HeapClass } from '../heap.js'
+import type { HeapList } from '../list/heap-list.js'
+import type { HeapObject } from '../object/heap-object.js'
+
+type Heap = HeapClass
+
+export interface Scenario {
+  readonly name: string
+  readonly options?: object
+  prepare?(heap: Heap): void
+  act(heap: Heap): void
+  /** The operation fails with this, as it should. */
+  readonly throws?: RegExp
+  /** Map entries that a reader of one stripe looks at: [structure, key]. */
+  readonly keys?: readonly (readonly [string, string])[]
+}
+
+// One and the same: its stack is part of the value.
+const ERROR = new Error('e', { cause: 1 })
+const ROOMY = { undoSize: 65_536 }
+const TEXT = 'a text that is no short one'
+const fill = (count: number) => (heap: Heap) => {
+  const map = heap.map('m')
+  for (let i = 0; i < count; i++) map.set(`key${i}`, i)
+}
+const some = (heap: Heap): void => {
+  const map = heap.map('m')
+  map.set('a', 1)
+  map.set('text', TEXT)
+  map.set('ada', { score: 1, name: TEXT, tags: ['new', 'x'], home: { x: 1, y: 2 } })
+  map.set('z', 2)
+}
+const KEYS = [
+  ['m', 'a'],
+  ['m', 'ada'],
+  ['m', 'text'],
+  ['m', 'z'],
+  ['m', 'key1'],
+  ['m', 'new'],
+] as const
+
+const ada = (heap: Heap): HeapObject => heap.map('m').get('ada') as HeapObject
+const listOf = (count: number) => (heap: Heap) => {
+  const list = heap.list('l')
+  for (let i = 0; i < count; i++) list.push(`element ${i}`)
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'set a number', keys: KEYS, prepare: some, act: (heap) => heap.map('m').set('a', 7) },
+  { name: 'set a double over a text', keys: KEYS, prepare: some, act: (heap) => heap.map('m').set('text', 0.5) },
+  {
+    name: 'set a text over a text',
+    keys: KEYS,
+    prepare: some,
+    act: (heap) => heap.map('m').set('text', `${TEXT} too`),
+  },
+  {
+    name: 'set an object over an object',
+    keys: KEYS,
+    prepare: some,
+    act: (heap) => heap.map('m').set('ada', { score: 2, name: `${TEXT}!`, tags: [] }),
+  },
+  {
+    name: 'insert into an empty map',
+    prepare: (heap) => void heap.map('m'),
+    act: (heap) => heap.map('m').set('new', TEXT),
+  },
+  { name: 'insert', keys: KEYS, prepare: some, act: (heap) => heap.map('m').set('new', { a: 1 }) },
+  {
+    name: 'insert keys of other types',
+    prepare: some,
+    act: (heap) =>
+      heap.transaction(() => {
+        heap.map('m').set(5n, 1)
+        heap.map('m').set(1.5, 2)
+        heap.map('m').set('漢字', 3)
+      }),
+  },
+  { name: 'delete', keys: KEYS, prepare: some, act: (heap) => void heap.map('m').delete('ada') },
+  {
+    name: 'delete the last',
+    prepare: (heap) => heap.map('m').set('a', TEXT),
+    act: (heap) => void heap.map('m').delete('a'),
+  },
+  {
+    name: 'delete from a dense bucket',
+    keys: KEYS,
+    prepare: fill(50),
+    act: (heap) => void heap.map('m').delete('key7'),
+  },
+  { name: 'split a bucket', keys: KEYS, prepare: fill(52), act: (heap) => heap.map('m').set('new', 1) },
+  {
+    name: 'split without doubling',
+    keys: KEYS,
+    prepare: (heap) => fill(110)(heap),
+    act: (heap) =>
+      heap.transaction(() => {
+        for (let i = 0; i < 12; i++) heap.map('m').set(`more${i}`, i)
+      }),
+  },
+  {
+    name: 'merge and halve',
+    keys: KEYS,
+    prepare: (heap) => {
+      fill(60)(heap)
+      for (let i = 12; i < 60; i++) heap.map('m').delete(`key${i}`)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        for (let i = 2; i < 12; i++) heap.map('m').delete(`key${i}`)
+      }),
+  },
+  {
+    name: 'clear',
+    keys: KEYS,
+    prepare: (heap) => {
+      some(heap)
+      fill(60)(heap)
+    },
+    act: (heap) => heap.map('m').clear(),
+  },
+  { name: 'nested set', keys: KEYS, prepare: some, act: (heap) => ada(heap).set('score', 9) },
+  {
+    name: 'nested set of an object',
+    keys: KEYS,
+    prepare: some,
+    act: (heap) => ada(heap).set('home', { x: [1, { y: TEXT }] }),
+  },
+  { name: 'add a property', keys: KEYS, prepare: some, act: (heap) => ada(heap).set('fresh', TEXT) },
+  {
+    name: 'outgrow an object',
+    prepare: some,
+    act: (heap) =>
+      heap.transaction(() => {
+        for (let i = 0; i < 9; i++) ada(heap).set(`p${i}`, i)
+      }),
+  },
+  {
+    name: 'become a table',
+    options: ROOMY,
+    prepare: (heap) => heap.map('m').set('ada', Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`p${i}`, i]))),
+    act: (heap) => ada(heap).set('one more', TEXT),
+  },
+  { name: 'delete a property', keys: KEYS, prepare: some, act: (heap) => void ada(heap).delete('name') },
+  {
+    name: 'delete from a table',
+    options: ROOMY,
+    prepare: (heap) =>
+      heap.map('m').set('ada', Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`p${i}`, TEXT]))),
+    act: (heap) => void ada(heap).delete('p3'),
+  },
+  {
+    name: 'nested push',
+    prepare: some,
+    act: (heap) => void (ada(heap).get('tags') as HeapList).push(TEXT, { deep: 1 }),
+  },
+  { name: 'push', prepare: listOf(3), act: (heap) => void heap.list('l').push(TEXT) },
+  { name: 'push into a second chunk', prepare: listOf(256), act: (heap) => void heap.list('l').push(1, TEXT) },
+  {
+    name: 'push beyond the chunks',
+    prepare: (heap) => {
+      const list = heap.list('l')
+      list.assign(Array.from({ length: 4096 }, (_, i) => i))
+    },
+    act: (heap) => void heap.list('l').push(...Array.from({ length: 40 }, (_, i) => i)),
+    options: { maxSize: '512 KiB' },
+  },
+  { name: 'pop', prepare: listOf(5), act: (heap) => void heap.list('l').pop() },
+  { name: 'pop the last', prepare: listOf(1), act: (heap) => void heap.list('l').pop() },
+  {
+    name: 'shift over a chunk',
+    prepare: (heap) => {
+      listOf(600)(heap)
+      for (let i = 0; i < 511; i++) heap.list('l').shift()
+    },
+    act: (heap) => void heap.list('l').splice(0, 3),
+  },
+  { name: 'unshift', prepare: listOf(5), act: (heap) => void heap.list('l').unshift('front', 1, 2, 3, 4) },
+  { name: 'unshift before chunks', prepare: listOf(300), act: (heap) => void heap.list('l').unshift('front') },
+  {
+    name: 'splice in the middle',
+    prepare: listOf(40),
+    act: (heap) => void heap.list('l').splice(10, 3, 'one', { two: 2 }, 3, TEXT, 5),
+  },
+  {
+    name: 'splice by a fresh store',
+    options: { maxSize: '1 MiB' },
+    prepare: (heap) => heap.list('l').assign(Array.from({ length: 1300 }, (_, i) => i)),
+    act: (heap) => void heap.list('l').splice(600, 3),
+  },
+  { name: 'list set beyond the end', prepare: listOf(5), act: (heap) => heap.list('l').set(20, TEXT) },
+  {
+    name: 'list cut',
+    prepare: listOf(300),
+    act: (heap) => {
+      heap.list('l').length = 2
+    },
+  },
+  { name: 'assign', prepare: listOf(20), act: (heap) => heap.list('l').assign([1, TEXT, { a: [] }]) },
+  {
+    name: 'set a cell',
+    prepare: (heap) => heap.cell('c').set({ a: TEXT }),
+    act: (heap) => heap.cell('c').set([TEXT, 2n ** 70n]),
+  },
+  {
+    name: 'make structures',
+    act: (heap) =>
+      heap.transaction(() => {
+        heap.map('m2').set('a', 1)
+        heap.list('l2').push(1)
+        heap.cell('c2', { initial: 5 })
+      }),
+  },
+  {
+    name: 'remove a structure',
+    prepare: (heap) => {
+      some(heap)
+      listOf(300)(heap)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        heap.remove('m')
+        heap.remove('l')
+      }),
+  },
+  {
+    name: 'a transaction of six',
+    keys: KEYS,
+    prepare: some,
+    act: (heap) =>
+      heap.transaction(() => {
+        const map = heap.map('m')
+        map.set('a', 10)
+        map.set('new', { list: [1, 2, TEXT] })
+        map.delete('text')
+        ada(heap).set('score', 3)
+        map.set('text', `${TEXT} again`)
+        map.delete('new')
+      }),
+  },
+  {
+    name: 'replace twice and reuse',
+    keys: KEYS,
+    prepare: some,
+    act: (heap) =>
+      heap.transaction(() => {
+        const map = heap.map('m')
+        map.delete('text')
+        map.set('text', `${TEXT}!`)
+        map.set('text', `${TEXT}?`)
+        map.set('fresh', `${TEXT}.`)
+      }),
+  },
+  {
+    name: 'a transaction that throws',
+    keys: KEYS,
+    prepare: some,
+    throws: /abort/,
+    act: (heap) =>
+      heap.transaction(() => {
+        const map = heap.map('m')
+        map.set('a', 10)
+        map.set('new', { brand: 1, keys: 2 })
+        map.delete('text')
+        map.set('ada', TEXT)
+        throw new Error('abort')
+      }),
+  },
+  {
+    name: 'an inner failure that is caught',
+    prepare: some,
+    act: (heap) =>
+      heap.transaction(() => {
+        const map = heap.map('m')
+        map.set('a', 10)
+        try {
+          map.set('bad', { odd: { shape: 1 }, worse: () => 1 })
+        } catch (error) {
+          if (!String(error).includes('cannot be stored')) throw error
+        }
+        map.set('z', TEXT)
+      }),
+  },
+  {
+    name: 'shared references given up',
+    prepare: (heap) => {
+      const inner = { n: TEXT }
+      heap.map('m').set('ada', { a: inner, b: inner, list: [inner, { inner }] })
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        ada(heap).set('a', 1)
+        ada(heap).set('list', 2)
+      }),
+  },
+  {
+    name: 'shared value deleted',
+    prepare: (heap) => {
+      const value: Record<string, unknown> = { n: [TEXT] }
+      value.self = value
+      heap.map('m').set('ada', value)
+    },
+    act: (heap) => void heap.map('m').delete('ada'),
+  },
+  { name: 'a large block', prepare: some, act: (heap) => heap.map('m').set('text', 'x'.repeat(40_000)) },
+  {
+    name: 'a large block freed',
+    prepare: (heap) => heap.map('m').set('a', new Uint8Array(50_000)),
+    act: (heap) => heap.map('m').set('a', TEXT),
+  },
+  {
+    name: 'every kind of value',
+    prepare: some,
+    act: (heap) =>
+      heap
+        .map('m')
+        .set('a', [
+          new Date(5),
+          /a/g,
+          ERROR,
+          new Map([[1, { a: 1 }]]),
+          new Set([TEXT]),
+          new Uint16Array(3),
+          Object(5),
+          -(2n ** 80n),
+        ]),
+  },
+  {
+    name: 'spans come and go',
+    prepare: (heap) => {
+      const map = heap.map('m')
+      for (let i = 0; i < 30; i++) map.set(i, 'x'.repeat(1000))
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        const map = heap.map('m')
+        for (let i = 0; i < 30; i++) map.delete(i)
+        for (let i = 0; i < 3; i++) map.set(i, 'y'.repeat(3000))
+      }),
+  },
+  {
+    name: 'empty spans are carved anew',
+    options: { maxSize: '240 KiB' },
+    prepare: (heap) => {
+      const map = heap.map('m')
+      for (const size of [100, 200, 300, 400, 600]) map.set(size, 'x'.repeat(size))
+      map.set('a', 1)
+      for (const size of [100, 200, 300, 400, 600]) map.delete(size)
+    },
+    act: (heap) => {
+      const map = heap.map('m')
+      heap.transaction(() => {
+        for (let i = 0; i < 5; i++) map.set(i, 'y'.repeat(14_000))
+      })
+    },
+  },
+  {
+    name: 'no space',
+    options: { maxSize: '240 KiB' },
+    prepare: some,
+    throws: /is full/,
+    act: (heap) =>
+      heap.transaction(() => {
+        for (let i = 0; i < 60; i++) heap.map('m').set(i, 'y'.repeat(7000))
+      }),
+  },
+  {
+    name: 'a log that goes on in free pages',
+    options: { maxSize: '1600 KiB' },
+    prepare: fill(60),
+    act: (heap) =>
+      heap.transaction(() => {
+        for (let round = 0; round < 5; round++) for (let i = 0; i < 60; i++) heap.map('m').set(`key${i}`, i + round)
+      }),
+  },
+  {
+    name: 'watched changes',
+    prepare: (heap) => {
+      some(heap)
+      heap.map('m').watch()
+      heap.map('m').watch({ key: 'a' })
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        heap.map('m').set('a', 2)
+        heap.map('m').delete('text')
+        ada(heap).set('score', 5)
+      }),
+  },
+  { name: 'begin to watch', prepare: some, act: (heap) => void heap.map('m').watch() },
+]
