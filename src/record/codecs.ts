@@ -122,10 +122,6 @@ class ChoiceCodec extends Codec {
   }
 }
 
-/** Up to here a text is put together character by character, which is faster than a call out of JavaScript. */
-const SHORT_TEXT = 24
-const CHARACTERS: readonly string[] = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code))
-
 class TextCodec extends Codec {
   readonly size: number
   readonly align = 4
@@ -166,13 +162,10 @@ class TextCodec extends Codec {
     const start = at + 4
     if ((word & 1) !== 0) {
       const length = Math.min(word >>> 1, 2 * this.#limit)
-      return bytes.node.toString('utf16le', start, start + 2 * length)
+      return bytes.utf16(start, start + 2 * length)
     }
     const length = Math.min(word >>> 1, this.#limit)
-    if (length > SHORT_TEXT) return bytes.node.toString('latin1', start, start + length)
-    let text = ''
-    for (let i = 0; i < length; i++) text += CHARACTERS[bytes.u8[start + i]!]
-    return text
+    return bytes.latin1(start, start + length)
   }
 }
 

@@ -4,9 +4,9 @@ import { type NameOptions, type OpenOptions, Segment } from '../segment/index.js
 import type { Fields } from './fields.js'
 import type { NdArray } from './ndarray.js'
 import { Reader } from './reader.js'
-import { KIND, readShape } from './record.js'
 import { PUBLISHED, REJECT } from './record.layout.js'
 import { fieldText, schemaHash } from './schema.js'
+import { KIND, readShape } from './shape.js'
 import { Store } from './store.js'
 
 export interface RecordDescription {

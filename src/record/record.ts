@@ -3,26 +3,16 @@
 import { MemlaneError, outOfRange } from '../errors.js'
 import { type CreateOptions, type NameOptions, type OpenOptions, Segment } from '../segment/index.js'
 import { parseInteger } from '../sizes.js'
+import { describeRecord, type RecordDescription } from './describe.js'
 import { checkFields, Field, type Fields, RECORD_MAX } from './fields.js'
 import type { ReaderMode } from './fifo.js'
-import {
-  BUFFERS,
-  layoutOf,
-  OVERWRITE,
-  READER_SIZE,
-  READERS,
-  REJECT,
-  type RecordLayout,
-  SHAPE_BUFFERS,
-  SHAPE_SLOTS,
-  SHAPE_TEXT,
-} from './record.layout.js'
-import { parseSchema, schemaDifference, schemaHash, schemaText } from './schema.js'
+import { BUFFERS, layoutOf, OVERWRITE, REJECT, type RecordLayout } from './record.layout.js'
+import { schemaDifference, schemaHash, schemaText } from './schema.js'
+import { KIND, readShape } from './shape.js'
 import { SharedRecord } from './shared-record.js'
 import { Store } from './store.js'
 import type { InputOf, PlainOf } from './types.js'
 
-export const KIND = 'record'
 const PARTICIPANTS = 64
 
 export interface RecordCreateOptions extends CreateOptions {
@@ -110,6 +100,15 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
     return Segment.unlink(name, options)
   }
 
+  /**
+   * What lies under a name, read from the segment itself; the schema need not be this one.
+   *
+   * @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CORRUPT`.
+   */
+  describe(name: string, options: OpenOptions = {}): RecordDescription {
+    return describeRecord(name, options)
+  }
+
   /** A record in plain memory, for workers (post `segment.memory.buffer`) and tests. @internal */
   local(options: RecordCreateOptions = {}): SharedRecord<F> {
     return this.#made(Segment.local(this.#plan(options)), options)
@@ -188,33 +187,6 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
     found.close()
     throw new MemlaneError('ERR_MISMATCH', `${JSON.stringify(name)} is ${has}, not ${wants}`)
   }
-}
-
-/**
- * What a segment says about itself, checked before it is believed.
- *
- * @param known the schema of who asks: when the text is the same, it need not be parsed.
- * @throws MemlaneError `ERR_CORRUPT`, `ERR_VERSION`.
- */
-export function readShape(segment: Segment, known?: Fields): { layout: RecordLayout; fields: Fields; text: string } {
-  const { u32, u8 } = segment.memory
-  const at = (offset: number): number => u32[(segment.body + offset) / 4]!
-  const textBytes = at(SHAPE_TEXT)
-  const start = READERS + segment.slots * READER_SIZE
-  const slots = at(SHAPE_SLOTS)
-  const buffers = at(SHAPE_BUFFERS)
-  const corrupt = (why: string): MemlaneError =>
-    new MemlaneError('ERR_CORRUPT', `${JSON.stringify(segment.name)} is no whole record: ${why}`)
-  if (start + textBytes > segment.bodySize) throw corrupt(`${textBytes} bytes of schema in ${segment.bodySize}`)
-  if (slots > 2 ** 20 || buffers < 2 || (slots === 0 ? buffers < 3 || buffers > 64 : buffers !== slots + 1)) {
-    throw corrupt(`${buffers} buffers for ${slots} slots`)
-  }
-  const bytes = u8.slice(segment.body + start, segment.body + start + textBytes)
-  const text = new TextDecoder().decode(bytes)
-  const fields = known !== undefined && schemaText(known) === text ? known : parseSchema(text, segment.name)
-  const layout = layoutOf(fields, { slots, buffers, participants: segment.slots, textBytes })
-  if (layout.size > segment.bodySize) throw corrupt(`${layout.size} bytes of record in ${segment.bodySize}`)
-  return { layout, fields, text }
 }
 
 function checkMode(mode: unknown): ReaderMode {

@@ -118,8 +118,9 @@ export class Store {
 
   /** Says that a field was given in the record being written. */
   mark(buffer: number, index: number, truncated: boolean): void {
-    this.bytes.f64[((buffer + CHANGED) >>> 3) + index] = this.sequence(buffer)
-    this.bytes.u8[buffer + this.#status + index] = truncated ? TRUNCATED : 0
+    const { f64, u8 } = this.bytes
+    f64[((buffer + CHANGED) >>> 3) + index] = f64[buffer >>> 3]!
+    u8[buffer + this.#status + index] = truncated ? TRUNCATED : 0
   }
 
   /** Byte offset of a field's value in the record that a buffer holds. */
@@ -138,17 +139,9 @@ export class Store {
     return this.plateAt(field, plate)
   }
 
-  /** Carries every field over from one buffer to another. Longer ones are worth a call out of JavaScript. */
+  /** Carries every field over from one buffer to another. */
   carry(from: number, to: number): void {
-    const { used } = this.layout
-    if (used > 512) {
-      this.bytes.u8.copyWithin(to, from, from + used)
-      return
-    }
-    const { i32 } = this.bytes
-    const source = from >>> 2
-    const target = to >>> 2
-    for (let i = 0; i < used >>> 2; i++) i32[target + i] = i32[source + i]!
+    this.bytes.u8.copyWithin(to, from, from + this.layout.used)
   }
 
   /** A record without fields: what has a default has it, everything else is unwritten, and its bytes are of old. */

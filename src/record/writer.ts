@@ -22,6 +22,7 @@ export class Writer {
   /** While writing: the published buffer, and the one being filled. */
   #from = 0
   #to = 0
+  #next = 0
   /** While writing: plated fields whose plate has been turned. */
   readonly #turned = new Set<PlacedField>()
 
@@ -60,8 +61,9 @@ export class Writer {
       return false
     }
     const published = store.published()
+    this.#next = store.next(published)
     this.#from = store.bufferAt(published)
-    this.#to = store.bufferAt(store.next(published))
+    this.#to = store.bufferAt(this.#next)
     const sequence = store.sequence(this.#from) + 1
     if (store.layout.slots === 0) {
       store.carry(this.#from, this.#to)
@@ -76,12 +78,12 @@ export class Writer {
   commit(): void {
     const store = this.#store
     if (store.layout.slots > 0) for (const field of store.layout.fields) store.blank(this.#to, field)
-    store.publish(store.next(store.published()))
+    store.publish(this.#next)
   }
 
   /** Gives the lock back, published or not. */
   end(): void {
-    this.#turned.clear()
+    if (this.#turned.size > 0) this.#turned.clear()
     this.#writing = false
     this.#lock.release()
   }
