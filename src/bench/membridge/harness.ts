@@ -8,7 +8,7 @@ export const RUNS: number = Number(process.env.RUNS ?? 5)
 const TARGET = Number(process.env.TARGET_S ?? 0.25)
 
 /** Who we are in the table. */
-export const US = `memlane/membridge (${process.versions.bun !== undefined ? `Bun ${process.versions.bun}` : `Node ${process.versions.node}`})`
+export const US: string = `memlane/membridge (${process.versions.bun !== undefined ? `Bun ${process.versions.bun}` : `Node ${process.versions.node}`})`
 
 /** Below it the two processors share a cache: "near"; above, "far". Nanoseconds of a round trip between two workers. */
 const NEAR = 250

@@ -95,9 +95,14 @@ export class ViewLock {
   }
 
   #release(mine: number): void {
-    // SYNC: "what the last holder wrote is visible to the next"
-    let word = this.#memory.compareExchange(LOCK, mine, FREE)
-    if (word === mine) return
+    // A look and a store cost half of a CAS. A waiter that announces itself just in between finds the word free when it
+    // goes to sleep, or, should this thread stop here, wakes by itself after a SLICE.
+    if (this.#memory.i32[LOCK] === mine) {
+      // SYNC: "what the last holder wrote is visible to the next"
+      this.#memory.closeVersion(LOCK, FREE)
+      return
+    }
+    let word = this.#memory.load(LOCK)
     // Somebody sleeps, or readers of the package were inside; or the word is not ours any more: a creator of the
     // package has reset it, or breakLock() was called.
     while (word < FOREIGN_WRITER && sameHolder(word, mine)) {

@@ -2,15 +2,23 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalMemory, type Memory, ShmObject, unlinkObject } from '../../memory/index.js'
+import { Segment } from '../../segment/index.js'
 
 interface Order {
-  readonly do: 'wake' | 'count' | 'storm' | 'make-and-wait'
+  readonly do: 'wake' | 'count' | 'storm' | 'make-and-wait' | 'attach'
   readonly key: string | SharedArrayBuffer
   readonly word: number
   readonly times: number
 }
 
 const order = workerData as Order
+
+function attachSegment(): Memory {
+  const segment = Segment.open(order.key as string)
+  parentPort?.on('message', () => segment.close())
+  parentPort?.postMessage(segment.participant.slot)
+  return segment.memory
+}
 
 function attach(): Memory {
   if (typeof order.key !== 'string') return LocalMemory.attach(order.key)
@@ -25,7 +33,7 @@ function attach(): Memory {
   return object.map(object.stat().size)
 }
 
-const memory = attach()
+const memory: Memory = order.do === 'attach' ? attachSegment() : attach()
 
 switch (order.do) {
   case 'wake':
