@@ -7,7 +7,18 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from '../index.js'
+import {
+  Barrier,
+  Condition,
+  Event,
+  Mutex,
+  RwLock,
+  Semaphore,
+  SharedBool,
+  SharedFloat,
+  SharedHeap,
+  SharedInt,
+} from '../index.js'
 import { SharedMemory } from '../interop/membridge/index.js'
 import { holderWord } from '../interop/membridge/view.layout.js'
 import { f64, record, str } from '../record/index.js'
@@ -18,6 +29,7 @@ const namespace = `cli-${randomBytes(4).toString('hex')}`
 process.env.MEMLANE_NAMESPACE = namespace
 const main: string = fileURLToPath(new URL('main.js', import.meta.url))
 const holder: string = fileURLToPath(new URL('../testing/children/hold-locks.js', import.meta.url))
+const dying: string = fileURLToPath(new URL('../testing/children/die-in-transaction.js', import.meta.url))
 const objectOf = (name: string): string => `/dev/shm/memlane:${namespace}:${name}`
 
 after(() => {
@@ -479,4 +491,42 @@ test('a record shows its fields and the newest values', async () => {
     { field: 'status', type: 'str(32)', status: 'unwritten', value: '' },
   ])
   assert.match((await memlane('inspect', 'cam')).stdout, /temperature +f64\(\) +valid, modified +23\.5/)
+})
+
+test('single values are shown as what they are', async () => {
+  using hits = SharedInt.open('hits', { type: 'int64' })
+  hits.add(-7n)
+  using level = SharedFloat.open('level')
+  level.set(Number.NaN)
+  using on = SharedBool.open('on')
+  on.set(true)
+  const { value } = await json('list', '--ours')
+  const summaries = value.segments.map((one: { name: string; summary: string }) => [one.name, one.summary])
+  assert.deepEqual(
+    summaries.filter(([name]: [string]) => ['hits', 'level', 'on'].includes(name)),
+    [
+      ['hits', 'int64 -7'],
+      ['level', 'float64 NaN'],
+      ['on', 'true'],
+    ],
+  )
+  assert.equal((await json('inspect', 'hits')).value.details.facts.value, '-7')
+  assert.equal((await json('inspect', 'level')).value.details.facts.value, 'NaN')
+})
+
+test('doctor undoes what a process left that was killed in the middle of a transaction', async () => {
+  const child = spawn(process.execPath, [...runtimeArgs, dying, 'bank'], { stdio: 'ignore' })
+  const [, signal] = await once(child, 'exit')
+  assert.equal(signal, 'SIGKILL')
+  const found = await json('doctor', 'bank')
+  assert.equal(found.code, 1)
+  assert.deepEqual(found.value.findings.map(({ what }: { what: string }) => what).sort(), [
+    'held-by-the-dead',
+    'unfinished-work',
+  ])
+  assert.equal((await memlane('doctor', 'bank', '--fix')).code, 0)
+  const healthy = await json('doctor', 'bank', '--verify')
+  assert.deepEqual({ code: healthy.code, findings: healthy.value.findings }, { code: 0, findings: [] })
+  using heap = SharedHeap.open('bank')
+  assert.equal(heap.map<string, number>('accounts').get('a'), 100)
 })

@@ -48,8 +48,8 @@ export const doctor: Command = {
     if (call.on('break-lock') && (!call.on('fix') || call.operands.length === 0)) {
       throw new UsageError('--break-lock goes with --fix and a name', 'As in: memlane doctor /demo --fix --break-lock')
     }
-    const { findings, segments, foreign } = call.operands.length === 0 ? examineAll(call) : examineOne(call)
-    const treated = findings.map((finding) => treat(finding, call.on('fix')))
+    const { findings, segments, foreign } = examine(call)
+    const treated = call.on('fix') ? lookAgain(call, findings.map(treat)) : findings.map(untreated)
     const left = treated.filter(({ severity, fixed }) => severity === 'problem' && !fixed).length
     if (call.on('json')) {
       const { total, available } = space()
@@ -72,6 +72,20 @@ interface Examined {
   readonly findings: readonly Finding[]
   readonly segments: number
   readonly foreign: number
+}
+
+/** Nothing is wrong any more with what was removed. */
+function examineIfThere(call: Call): readonly Finding[] {
+  try {
+    return examine(call).findings
+  } catch (error) {
+    if (error instanceof MemlaneError && error.code === 'ERR_NOT_FOUND') return []
+    throw error
+  }
+}
+
+function examine(call: Call): Examined {
+  return call.operands.length === 0 ? examineAll(call) : examineOne(call)
 }
 
 function examineAll(call: Call): Examined {
@@ -113,16 +127,30 @@ interface Treated extends Omit<Finding, 'mend'> {
   readonly failure: string | null
 }
 
-function treat({ mend, ...finding }: Finding, fix: boolean): Treated {
-  const fixable = mend !== undefined
-  if (!fix || mend === undefined) return { ...finding, fixable, fixed: false, failure: null }
+function untreated({ mend, ...finding }: Finding): Treated {
+  return { ...finding, fixable: mend !== undefined, fixed: false, failure: null }
+}
+
+function treat(finding: Finding): Treated {
+  const { mend } = finding
+  const before = untreated(finding)
+  if (mend === undefined) return before
   try {
     const fixed = mend()
-    return { ...finding, fixable, fixed, failure: fixed ? null : 'somebody is using it again' }
+    return { ...before, fixed, failure: fixed ? null : 'somebody is using it again' }
   } catch (error) {
     if (!(error instanceof MemlaneError)) throw error
-    return { ...finding, fixable, fixed: false, failure: `${error.code}: ${error.message}` }
+    return { ...before, failure: `${error.code}: ${error.message}` }
   }
+}
+
+/** Mending one thing may have mended another, as repairing a heap frees the lock that the dead one held. */
+function lookAgain(call: Call, treated: readonly Treated[]): readonly Treated[] {
+  if (!treated.some(({ fixed }) => fixed)) return treated
+  const now = examineIfThere(call)
+  // Messages may have changed: a holder whose slot was freed has no pid any more.
+  const isLeft = (one: Treated): boolean => now.some(({ what, name }) => what === one.what && name === one.name)
+  return treated.map((one) => (one.fixed || isLeft(one) ? one : { ...one, fixed: true, failure: null }))
 }
 
 function show(treated: readonly Treated[], segments: number, foreign: number, left: number): void {

@@ -111,15 +111,30 @@ function deadParticipants(info: SegmentInfo, name: string): Finding[] {
     })
   }
   if (untidy.length > 0) {
-    found.push({
+    const base = {
       what: 'unfinished-work',
       severity: 'problem',
       name,
       message: `${count(untidy.length, 'participant')} died in the middle of a change (${list(untidy)})`,
-      cure: 'the next process that changes it undoes the half-done change; until then the slot is kept',
-    })
+    } as const
+    const canRepair = lookInto(info, (kind) => kind.repair !== undefined) === true
+    found.push(
+      canRepair
+        ? {
+            ...base,
+            cure: '--fix undoes the half-done change; so does the next process that changes anything in it',
+            mend: () => repair(info),
+          }
+        : { ...base, cure: 'the next process that changes anything in it undoes the half-done change' },
+    )
   }
   return found
+}
+
+function repair(info: SegmentInfo): boolean {
+  lookInto(info, (kind, segment) => kind.repair?.(segment))
+  freeDeadSlots(info)
+  return true
 }
 
 function noSlotLeft(info: SegmentInfo, name: string): Finding[] {

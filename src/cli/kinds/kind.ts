@@ -1,6 +1,6 @@
 // cli: how tools look into a segment of some kind. One file per kind plugs in here; index.ts lists them.
 //
-// A look claims no slot and changes nothing: the segment is open read-only. Whatever lies in it may be garbage, so every
+// A look claims no slot and changes nothing: the segment is open read-only. Only `verify` and `repair` may attach. Whatever lies in it may be garbage, so every
 // count is clamped to the body, and nothing is followed without bounds.
 
 import { incarnationOf, type Segment, slotOf } from '../../segment/index.js'
@@ -41,6 +41,8 @@ export interface Kind {
   inspect(segment: Segment): Details
   /** Checks every invariant, for `doctor --verify`. @returns what is broken, in words. */
   verify?(segment: Segment): string[]
+  /** Undoes what killed participants left half done, as the next process to change it would, for `doctor --fix`. */
+  repair?(segment: Segment): void
 }
 
 /** The words of a structure in a segment's body; those beyond the body read as 0. */
