@@ -102,7 +102,7 @@ export class Cursor {
   take<T>(latest: boolean, decode: (buffer: number, sequence: number) => T): T | undefined {
     this.register()
     const store = this.#store
-    for (let margin = 0; ; margin = Math.min(2 * margin + 1, store.layout.slots - 1)) {
+    for (let margin = 0; ; ) {
       const published = store.published()
       const end = store.next(published)
       const from = this.#mode === 'share' ? store.memory.load(store.word(SHARE_CURSOR)) : this.#next
@@ -123,7 +123,10 @@ export class Cursor {
         failed = true
         failure = error
       }
-      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
+      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) {
+        if (!this.#holdsBack) margin = Math.min(2 * margin + 1, store.layout.slots - 1)
+        continue
+      }
       // An exception leaves the record unread.
       if (failed) throw failure
       if (!this.#claim(from, store.next(counter))) continue

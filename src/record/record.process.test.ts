@@ -1,0 +1,160 @@
+// record: between independent processes, kills included.
+
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Frame, Item, numberOf } from '../testing/children/record-peer.js'
+import { runtimeArgs } from '../testing/runtime.js'
+
+const peer = fileURLToPath(new URL('../testing/children/record-peer.js', import.meta.url))
+const running = new Set<ChildProcess>()
+const names: string[] = []
+
+interface Peer {
+  child: ChildProcess
+  /** The next line it says. */
+  said(): Promise<unknown>
+  kill(): Promise<void>
+}
+
+function start(role: string, name: string, count = 0): Peer {
+  const child = spawn(process.execPath, [...runtimeArgs, peer, role, name, String(count)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  running.add(child)
+  const ended = once(child, 'exit').then(() => running.delete(child))
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  return {
+    child,
+    async said() {
+      const { value, done } = await lines.next()
+      assert.ok(!done, `${role} ended without a word`)
+      return JSON.parse(value as string)
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+function fresh(): string {
+  const name = `recp-${process.pid}-${names.length}`
+  names.push(name)
+  return name
+}
+
+after(() => {
+  for (const child of running) child.kill('SIGKILL')
+  for (const name of names) Frame.unlink(name)
+})
+
+test('beside a writer that never pauses, no reader ever sees half of 80 KB, and every way of reading gets on', async () => {
+  const name = fresh()
+  using reader = Frame.create(name)
+  const writer = start('write-frames', name)
+  await writer.said()
+  let [reads, newest, moved] = [0, 0, 0]
+  const target = { first: 0, last: 0, data: { data: new Int32Array(20_000), shape: [20_000], stride: [1], offset: 0 } }
+  const look = (n: number): void => {
+    assert.notEqual(n, -1, `torn after ${reads} reads`)
+    assert.ok(n >= newest, `went back from ${newest} to ${n}`)
+    if (n > newest) moved++
+    newest = n
+    reads++
+  }
+  const end = performance.now() + 1500
+  while (performance.now() < end) {
+    const s = reader.read()
+    if (s === undefined) continue
+    look(numberOf(s.first.value, s.data.value.data, s.last.value))
+    look(reader.view((v) => numberOf(v.first, v.data, v.last))!)
+    assert.ok(reader.readInto(target))
+    look(numberOf(target.first, target.data.data, target.last))
+  }
+  assert.ok(moved > 10, `saw ${moved} different records in ${reads} reads`)
+  await writer.kill()
+})
+
+test('a writer killed with SIGKILL at any moment leaves a whole record, at once; the next writer goes on', async () => {
+  const name = fresh()
+  using reader = Frame.create(name)
+  let before = 0
+  for (let round = 0; round < 6; round++) {
+    const writer = start('write-frames', name)
+    await writer.said()
+    while ((reader.view((v) => v.first) ?? 0) <= before) await sleep(1)
+    await sleep(Math.random() * 10)
+    await writer.kill()
+    const n = reader.view((v) => numberOf(v.first, v.data, v.last))!
+    assert.ok(n > before, `${n} after ${before}`)
+    before = n
+  }
+  reader.write({ first: before + 1, data: new Int32Array(20_000).fill(before + 1), last: before + 1 })
+  assert.equal(reader.read()!.last.value, before + 1)
+})
+
+test('a FIFO that rejects loses nothing and repeats nothing, read here and read there', async () => {
+  const name = fresh()
+  const count = 5000
+  using reader = Item.create(name, { slots: 8, full: 'reject' })
+  using each = Item.open(name)
+  void reader
+  const writer = start('push-items', name, count)
+  await writer.said()
+  for (let n = 0; n < count; n++) {
+    const s = n % 2 === 0 ? each.read({ timeout: 20_000 }) : await each.next({ timeout: 20_000 })
+    assert.deepEqual([s!.n.value, s!.check.value], [n, ~n])
+  }
+  assert.equal(each.totalLost, 0)
+  assert.deepEqual(await writer.said(), { pushed: count })
+})
+
+test('readers in three processes share a FIFO: every record goes to exactly one of them', async () => {
+  const name = fresh()
+  const count = 3000
+  using out = Item.create(name, { slots: 16, full: 'reject' })
+  const readers = [start('take-items', name), start('take-items', name), start('take-items', name)]
+  for (const reader of readers) await reader.said()
+  for (let n = 0; n < count; n++) await out.pushAsync({ n, check: ~n })
+  for (const _ of readers) await out.pushAsync({ n: -1, check: 0 })
+  const got = await Promise.all(readers.map((reader) => reader.said() as Promise<{ got: number[] }>))
+  const all = got.flatMap((reader) => reader.got).sort((a, b) => a - b)
+  assert.deepEqual(
+    all,
+    Array.from({ length: count }, (_, n) => n),
+  )
+})
+
+test('a reader that is killed holds no writer back, and what it had not read stays for the others', async () => {
+  const name = fresh()
+  using out = Item.create(name, { slots: 2, full: 'reject' })
+  using other = Item.open(name)
+  const victim = start('hold-back', name)
+  out.push({ n: 0 })
+  assert.deepEqual(await victim.said(), { first: 0 })
+  assert.equal(other.read()!.n.value, 0)
+  out.push({ n: 1 })
+  out.push({ n: 2 })
+  assert.deepEqual([other.read()!.n.value, other.read()!.n.value], [1, 2])
+  assert.equal(out.tryPush({ n: 3 }), false)
+  const pushing = out.pushAsync({ n: 3 })
+  await victim.kill()
+  await pushing
+  assert.equal(other.read()!.n.value, 3)
+})
+
+test('a change wakes who awaits it in another process', async () => {
+  const name = fresh()
+  using out = Item.create(name)
+  const reader = start('echo-changes', name)
+  await reader.said()
+  for (const n of [1, 2, 3, -1]) {
+    out.write({ n })
+    assert.deepEqual(await reader.said(), { n })
+  }
+})
