@@ -1,6 +1,7 @@
 // testing: a child that plays one scenario: `ground-main.js NAME '[arguments as JSON]'`. See src/testing/crew.ts.
 
 import { createInterface } from 'node:readline'
+import { collectionScenarios } from './collections.js'
 import { memoryScenarios } from './ground-memory.js'
 import { segmentScenarios } from './ground-segment.js'
 import { syncScenarios } from './ground-sync.js'
@@ -28,7 +29,12 @@ const peer: Peer = {
   },
 }
 
-const scenarios: Readonly<Record<string, Scenario>> = { ...memoryScenarios, ...segmentScenarios, ...syncScenarios }
+const scenarios: Readonly<Record<string, Scenario>> = {
+  ...collectionScenarios,
+  ...memoryScenarios,
+  ...segmentScenarios,
+  ...syncScenarios,
+}
 const [name = '', args = '[]'] = process.argv.slice(2)
 const scenario = scenarios[name]
 if (scenario === undefined) throw new Error(`no scenario ${name}; there are ${Object.keys(scenarios).join(', ')}`)
