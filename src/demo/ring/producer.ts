@@ -1,0 +1,37 @@
+// demo: the producer. Sends every line of the files, from the point that the consumer has acknowledged.
+// Arguments: ring, view, folder, most bytes of all files, bytes after which to wait for the end (0: never).
+
+import { readFileSync } from 'node:fs'
+import { int, SharedMemory } from '../../interop/membridge/index.js'
+import { textFiles } from './text.js'
+import { LONGEST_PIECE, readTotals } from './wire.js'
+
+const [ringName = '', viewName = '', folder = '', most = '', waitAfter = ''] = process.argv.slice(2)
+const ring = SharedMemory.open(ringName).spsc()
+const view = SharedMemory.open(viewName).map({ timeout: 10_000 })
+const files = textFiles(folder, Number(most))
+
+const NEWLINE = 10
+const acknowledged = readTotals(view)
+let number = acknowledged.next
+let sent = acknowledged.bytes
+
+async function send(file: number, end: number, last: boolean, piece: Uint8Array): Promise<void> {
+  const message = [int(number++), int(file), int(end), last, piece]
+  if (!ring.push(message)) await ring.pushAsync(message)
+}
+
+for (let file = acknowledged.file; file < files.length; file++) {
+  const bytes = readFileSync(files[file]!.path)
+  let from = file === acknowledged.file ? acknowledged.end : 0
+  while (from < bytes.length) {
+    const newline = bytes.indexOf(NEWLINE, from)
+    const to = Math.min(newline < 0 ? bytes.length : newline + 1, from + LONGEST_PIECE)
+    await send(file, to, to === bytes.length, bytes.subarray(from, to))
+    sent += to - from
+    from = to
+    // So that even a folder that is read in no time is cut short: this producer is going to be killed.
+    if (Number(waitAfter) > 0 && sent >= Number(waitAfter)) await new Promise(() => setInterval(() => {}, 1000))
+  }
+}
+await send(-1, 0, true, new Uint8Array())
