@@ -282,7 +282,7 @@ function tooLargeOr(error: MemlaneError, length: number): MemlaneError {
   if (error.code !== 'ERR_TOO_LARGE') return error
   return new MemlaneError(
     'ERR_TOO_LARGE',
-    `${length} bytes do not fit into one buffer of this runtime (${process.version}); Node 20 ends at 4 GiB, Node 22 and later go beyond`,
+    `${length} bytes do not fit into one buffer of this runtime (${process.versions.bun === undefined ? process.version : `Bun ${process.versions.bun}`}); Node 20 and Bun end at 4 GiB, Node 22 and later go beyond`,
   )
 }
 

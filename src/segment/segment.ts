@@ -8,7 +8,7 @@ import { checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from
 import { pause } from '../pause.js'
 import { formatSize, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
-import { CREATION, READY, SLOTS_MAX, W_COMMITTED, W_STATE } from './header.layout.js'
+import { CREATION, LAST_CLOSE, READY, SLOTS_MAX, W_COMMITTED, W_LIFETIME, W_STATE } from './header.layout.js'
 import { checkName, namespaceOf, objectName } from './name.js'
 import {
   type Checked,
@@ -294,11 +294,14 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
     const object = openForMaking(file, checked.mode, owner)
     try {
       const ready = isReady(object)
-      if (ready && mode === 'create') throw exists(checkedName, object)
-      const segment = ready
-        ? attach(checkedName, namespace, object, expected, true)
-        : underCreationLock(object, () => finish(checkedName, namespace, object, checked, options))
-      if (segment !== undefined) return segment
+      if (ready && mode === 'create') {
+        if (!cleanAbandoned(object, checkedName)) throw exists(checkedName, object)
+      } else {
+        const segment = ready
+          ? attach(checkedName, namespace, object, expected, true)
+          : underCreationLock(object, () => finish(checkedName, namespace, object, checked, options))
+        if (segment !== undefined) return segment
+      }
       if (performance.now() - start > PATIENCE_MS) throw busy(checkedName)
       if (!ready) pause(1)
     } catch (error) {
@@ -498,6 +501,18 @@ function attachLastClose(
     }
     checkOpened(header, options, name)
     return new Segment(name, namespace, memory, header, object, false, claimSlot(memory, header, name))
+  } finally {
+    object.unlock(CREATION)
+  }
+}
+
+/** Unlinks a `lastClose` segment whose last user was killed. @returns true when its name is free for another. */
+function cleanAbandoned(object: ShmObject, name: string): boolean {
+  const memory = object.memory as Memory
+  if (memory.u32[W_LIFETIME] !== LAST_CLOSE || !object.lock(CREATION)) return false
+  try {
+    if (!object.isLinked()) return true
+    return !somebodyIn(memory, readHeader(memory, object.stat().size, name)) && unlinkObject(object.name)
   } finally {
     object.unlock(CREATION)
   }

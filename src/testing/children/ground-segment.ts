@@ -99,7 +99,8 @@ export const segmentScenarios: Readonly<Record<string, Scenario>> = {
   'create-and-stop'(peer: Peer, name: string) {
     Segment.createOrOpen(name, {
       ...patterned(),
-      init() {
+      init(segment) {
+        patterned().init?.(segment)
         peer.say('half-way')
         process.kill(process.pid, 'SIGSTOP')
       },
