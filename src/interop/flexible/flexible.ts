@@ -218,13 +218,11 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
 
   async #readAsync(options: FlexibleReadAsyncOptions): Promise<FlexibleRecord<S> | undefined> {
     const end = this.#checkRead(options)
-    for (let looks = 0; ; looks++) {
+    for (;;) {
       options.signal?.throwIfAborted()
       const found = this.#tryRead(options)
       if (found !== undefined || performance.now() >= end) return found
-      // Soon at first; then no more often than a timer can.
-      if (looks < 4) await soon(undefined, { ref: false })
-      else await later(1, undefined, { ref: false })
+      await later(1, undefined, { ref: false })
       this.#checkOpen()
     }
   }
