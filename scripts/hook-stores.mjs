@@ -7,7 +7,7 @@
 //
 // A store is a statement on a line of its own: an assignment to a view (i32[…] = …), a bulk store (u8.set(…)), or a call
 // that publishes (openVersion, closeVersion, release, …). The script fails when it meets one that is not.
-import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { BREAKS } from './broken-orders.mjs'
@@ -31,7 +31,10 @@ export function hook(text, path) {
       count++
       return `${match[1]}globalThis.__memlaneStore(); ${match[2]}`
     }
-    if (HIDDEN.some((pattern) => pattern.test(line)) && !/^\s*(?:const|let|return|if|for|while)\b[^{]*===?/.test(line)) {
+    if (
+      HIDDEN.some((pattern) => pattern.test(line)) &&
+      !/^\s*(?:const|let|return|if|for|while)\b[^{]*===?/.test(line)
+    ) {
       throw new Error(`${path}: a store that is not a statement on its own line cannot be hooked:\n  ${line.trim()}`)
     }
     return line
@@ -40,18 +43,21 @@ export function hook(text, path) {
 }
 
 /** Makes build/hooked or build/hooked-NAME. @returns the folder. */
-export function buildHooked(broken) {
-  const folder = join(root, 'build', broken === undefined ? 'hooked' : `hooked-${broken}`)
+export function buildHooked(broken, tag = broken) {
+  const folder = join(root, 'build', tag === undefined ? 'hooked' : `hooked-${tag}`)
   rmSync(folder, { recursive: true, force: true })
-  for (const room of ['errors.js', 'sizes.js', 'pause.js', 'memory', 'native', 'segment', 'sync', 'heap']) {
-    const from = join(root, 'dist', room)
-    if (existsSync(from)) cpSync(from, join(folder, room), { recursive: true, filter: (path) => statSync(path).isDirectory() || (/\.js$/.test(path) && !/\.(test|soak|bench)\.js$/.test(path)) })
-  }
+  cpSync(join(root, 'dist', 'heap'), join(folder, 'heap'), {
+    recursive: true,
+    filter: (path) => statSync(path).isDirectory() || (/\.js$/.test(path) && !/\.(test|soak|bench)\.js$/.test(path)),
+  })
   let stores = 0
   const edits = broken === undefined ? [] : BREAKS[broken]
   if (edits === undefined) throw new Error(`there is no broken order ${broken}; --list names them`)
   const used = new Set()
-  for (const path of filesUnder(folder.slice(root.length + 1) + '/heap', (file) => file.endsWith('.js') && !file.includes('/testing/'))) {
+  for (const path of filesUnder(
+    `${folder.slice(root.length + 1)}/heap`,
+    (file) => file.endsWith('.js') && !file.includes('/testing/'),
+  )) {
     const file = join(root, path)
     let text = readFileSync(file, 'utf8')
     for (const [index, edit] of edits.entries()) {
@@ -60,11 +66,17 @@ export function buildHooked(broken) {
       if (changed !== text) used.add(index)
       text = changed
     }
+    // The rooms below are not under test here: they are the ones in dist/.
+    text = text.replace(
+      /from '(?:\.\.\/)+((?:memory|segment|sync)\/|errors\.js|sizes\.js|pause\.js)/g,
+      `from '${pathToFileURL(join(root, 'dist')).href}/$1`,
+    )
     const hooked = hook(text, path)
     stores += hooked.count
     writeFileSync(file, hooked.text)
   }
-  if (used.size !== edits.length) throw new Error(`the broken order ${broken} does not fit the code any more: change scripts/broken-orders.mjs`)
+  if (used.size !== edits.length)
+    throw new Error(`the broken order ${broken} does not fit the code any more: change scripts/broken-orders.mjs`)
   return { folder, stores }
 }
 

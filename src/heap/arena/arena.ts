@@ -344,7 +344,9 @@ export class Arena {
     }
     memory.closeVersion(version, (i32[version]! + 1) & ~1)
     // The dead one may have committed without ringing.
-    for (let bell = 0; bell < BELLS; bell++) this.#ringBell(this.base + H_BELLS + 2 * bell)
+    for (let bell = this.base + H_BELLS; bell < this.base + H_BELLS + 2 * BELLS; bell += 2) {
+      if (memory.load(bell + 1) !== 0) this.#ringBell(bell)
+    }
     this.repairs++
   }
 

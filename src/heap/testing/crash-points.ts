@@ -60,8 +60,11 @@ export interface Tally {
 }
 
 export interface Depths {
-  /** Visits every so many-th kill point (1: all) of the operation, of the first repair, of the second. */
-  every: [number, number, number]
+  /** Visits every so many-th kill point of an operation; 1: all. */
+  every: number
+  /** About how many stores of first repairs a scenario visits, spread evenly, and of repairs after those. */
+  repairs: number
+  deep: number
   /** Where to begin, so that samples differ from run to run. */
   seed: number
 }
@@ -70,12 +73,14 @@ export interface Depths {
 function dump(heap: Heap): string {
   const contents: unknown[] = []
   for (const { name, kind } of heap.names()) {
-    const value =
-      kind === 'map'
-        ? heap.map(name).snapshot()
-        : kind === 'list'
-          ? heap.list(name).snapshot()
-          : heap.cell(name).snapshot()
+    let value: unknown
+    if (kind === 'map') value = heap.map(name).snapshot()
+    else if (kind === 'cell') value = heap.cell(name).snapshot()
+    else {
+      // How an array with holes is serialized depends on how the engine happens to keep it.
+      const list = heap.list(name).snapshot()
+      value = [list.length, Object.entries(list)]
+    }
     contents.push([name, kind, value])
   }
   return serialize(contents).toString('latin1')
@@ -170,8 +175,15 @@ export class CrashPoints {
   }
 
   visit(depths: Depths, tally: Tally): void {
-    const [first, second, third] = depths.every
-    for (let at = depths.seed % first; at < this.stores; at += first) {
+    // A repair has about as many stores as the operation has undone: a third of what it has stored, on average half way.
+    const repair = 10 + this.stores / 6
+    const points = this.stores / depths.every
+    const second = Math.max(1, Math.round((points * repair) / Math.max(1, depths.repairs)))
+    const third = Math.max(
+      1,
+      Math.round((Math.min(depths.repairs, points * repair) * repair) / Math.max(1, depths.deep)),
+    )
+    for (let at = depths.seed % depths.every; at < this.stores; at += depths.every) {
       const where = `${this.#scenario.name}, store ${at}`
       const victim = this.#fresh(this.#base)
       const { died } = run(at, () => this.#act(victim))
@@ -181,13 +193,13 @@ export class CrashPoints {
       const saw = this.#look(tally, where)
       const image = this.#bytes.slice()
       const stores = this.#survive(tally, where, saw)
-      if (second === 0) continue
-      for (let j = (depths.seed + at) % second; j < stores; j += second) {
+      if (depths.repairs === 0) continue
+      for (let j = (depths.seed + at * 7) % second; j < stores; j += second) {
         const deeper = this.#killRepair(image, j, tally, `${where}, repair store ${j}`, saw)
         if (deeper === undefined) continue
         tally.repairs++
-        if (third === 0) continue
-        for (let k = (depths.seed + at + j) % third; k < deeper.stores; k += third) {
+        if (depths.deep === 0) continue
+        for (let k = (depths.seed + at * 7 + j * 5) % third; k < deeper.stores; k += third) {
           if (
             this.#killRepair(
               deeper.image,

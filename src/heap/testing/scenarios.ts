@@ -369,10 +369,10 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a log that goes on in free pages',
     options: { maxSize: '1600 KiB' },
-    prepare: fill(60),
+    prepare: fill(280),
     act: (heap) =>
       heap.transaction(() => {
-        for (let round = 0; round < 5; round++) for (let i = 0; i < 60; i++) heap.map('m').set(`key${i}`, i + round)
+        for (let i = 0; i < 280; i++) heap.map('m').set(`key${i}`, i + 1)
       }),
   },
   {
@@ -391,3 +391,42 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'begin to watch', prepare: some, act: (heap) => void heap.map('m').watch() },
 ]
+
+/** Six changes in one transaction, each telling of the round: a reader finds the same round in all of them. */
+export function SIX(heap: Heap, round: number): void {
+  heap.transaction(() => {
+    const map = heap.map('six')
+    map.set('number', round)
+    map.set('text', `round ${round} `.repeat(1 + (round % 40)))
+    map.set('object', { round, list: [round, { round }], more: 'x'.repeat(round % 300) })
+    map.set(`key ${round % 200}`, round)
+    map.delete(`key ${(round + 100) % 200}`)
+    const list = heap.list('rounds')
+    list.push(round)
+    if (list.length > 50) list.shift()
+  })
+}
+
+/** What SIX leaves. @returns the round. */
+export function checkSix(heap: Heap): number {
+  const map = heap.map('six').snapshot()
+  const round = Number(map.get('number') ?? 0)
+  if (round === 0) return 0
+  const object = map.get('object') as { round: number; list: [number, { round: number }]; more: string }
+  const list = heap.list('rounds').snapshot() as number[]
+  const same = [
+    object.round,
+    object.list[0],
+    object.list[1].round,
+    map.get(`key ${round % 200}`),
+    list[list.length - 1],
+  ]
+  if (
+    map.get('text') !== `round ${round} `.repeat(1 + (round % 40)) ||
+    object.more.length !== round % 300 ||
+    same.some((one) => one !== round)
+  ) {
+    throw new Error(`round ${round} is not whole: ${JSON.stringify(same)}`)
+  }
+  return round
+}
