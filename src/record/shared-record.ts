@@ -78,6 +78,11 @@ export class SharedRecord<F extends Fields = Fields> {
     }
   }
 
+  /** @internal For tests and tools. */
+  get segment(): Segment {
+    return this.#segment
+  }
+
   get name(): string {
     return this.#segment.name
   }

@@ -1,7 +1,7 @@
 // interop/flexible: the face. A peer of Python's flexible_shared_memory.SharedMemory.
 
 import { randomBytes } from 'node:crypto'
-import { setTimeout as later, setImmediate as soon } from 'node:timers/promises'
+import { setTimeout as later } from 'node:timers/promises'
 import { MemlaneError, wrongType } from '../../errors.js'
 import { type Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
 import { pause } from '../../pause.js'
