@@ -1,9 +1,10 @@
 // testing: what the linearizability tests do to each structure, and what a plain one would do.
 
-import type { SharedHeap, SharedInt, SharedList, SharedMap } from '../collections/index.js'
+import { type SharedHeap, SharedInt, type SharedList, type SharedMap } from '../collections/index.js'
 import type { Model } from './linearizability.js'
 
-export type Kind = 'map' | 'int' | 'list'
+/** `int` is one in a heap, `word` one in a segment of its own. */
+export type Kind = 'map' | 'int' | 'word' | 'list'
 type Below = (n: number) => number
 
 export interface Input {
@@ -116,6 +117,11 @@ const int: History<SharedInt> = {
   },
 }
 
+/** The name of the integer beside a heap. */
+export const wordBeside = (name: string): string => `${name}-word`
+
+const word: History<SharedInt> = { ...int, open: (heap) => SharedInt.open(wordBeside(heap.name)) }
+
 const list: History<SharedList<number>> = {
   open: (heap) => heap.list<number>('l'),
   choose: (below) => ({
@@ -173,5 +179,6 @@ const list: History<SharedList<number>> = {
 export const HISTORIES: Readonly<Record<Kind, History<never>>> = {
   map: map as unknown as History<never>,
   int: int as unknown as History<never>,
+  word: word as unknown as History<never>,
   list: list as unknown as History<never>,
 }

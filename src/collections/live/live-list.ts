@@ -17,15 +17,15 @@ export type Members = Readonly<Record<string | symbol, unknown>>
 
 const NONE: Members = Object.freeze(Object.create(null))
 
-class Target extends Array<unknown> {
-  static handle: (target: Target) => HeapList
-  static members: (target: Target) => Members
+class LiveArray extends Array<unknown> {
+  static handle: (target: LiveArray) => HeapList
+  static members: (target: LiveArray) => Members
   readonly #handle: HeapList
   readonly #members: Members
 
   static {
-    Target.handle = (target) => target.#handle
-    Target.members = (target) => target.#members
+    LiveArray.handle = (target) => target.#handle
+    LiveArray.members = (target) => target.#members
   }
 
   constructor(handle: HeapList, members: Members) {
@@ -53,40 +53,40 @@ function indexOf(key: string): number {
 
 const PROTOTYPE = Array.prototype as unknown as Record<string | symbol, unknown>
 
-const TRAPS: ProxyHandler<Target> = {
+const TRAPS: ProxyHandler<LiveArray> = {
   get(target, key) {
-    const handle = Target.handle(target)
+    const handle = LiveArray.handle(target)
     if (typeof key === 'string') {
       const index = indexOf(key)
       if (index !== NOT_AN_INDEX) return handle.get(index)
       if (key === 'length') return handle.length
     } else if (key === HANDLE) return handle
-    const members = Target.members(target)
+    const members = LiveArray.members(target)
     if (members !== NONE && key in members) return members[key]
     if (key === inspect.custom) return (): unknown => handle.snapshot()
     return METHODS[key] ?? PROTOTYPE[key]
   },
   set(target, key, value) {
-    const handle = Target.handle(target)
+    const handle = LiveArray.handle(target)
     if (key === 'length') handle.length = value as number
     else handle.set(checkedIndex(key), value)
     return true
   },
   has(target, key) {
     const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
-    return index !== NOT_AN_INDEX ? Target.handle(target).has(index) : key in PROTOTYPE
+    return index !== NOT_AN_INDEX ? LiveArray.handle(target).has(index) : key in PROTOTYPE
   },
   deleteProperty(target, key) {
     if (key === 'length') return false
     const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
-    if (index !== NOT_AN_INDEX) Target.handle(target).delete(index)
+    if (index !== NOT_AN_INDEX) LiveArray.handle(target).delete(index)
     return true
   },
   ownKeys(target) {
-    return [...indexesOf(Target.handle(target)), 'length']
+    return [...indexesOf(LiveArray.handle(target)), 'length']
   },
   getOwnPropertyDescriptor(target, key) {
-    const handle = Target.handle(target)
+    const handle = LiveArray.handle(target)
     if (key === 'length') return { value: handle.length, writable: true, enumerable: false, configurable: false }
     const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
     if (index === NOT_AN_INDEX) return undefined
@@ -95,7 +95,7 @@ const TRAPS: ProxyHandler<Target> = {
     return { value, writable: true, enumerable: true, configurable: true }
   },
   defineProperty(target, key, descriptor) {
-    const handle = Target.handle(target)
+    const handle = LiveArray.handle(target)
     if (key === 'length') {
       if ('value' in descriptor) handle.length = descriptor.value as number
       return descriptor.writable !== false
@@ -124,5 +124,5 @@ function checkedIndex(key: string | symbol): number {
 
 /** The live array of a handle. */
 export function liveList(handle: HeapList, members: Members = NONE): unknown[] {
-  return new Proxy(new Target(handle, members), TRAPS)
+  return new Proxy(new LiveArray(handle, members), TRAPS)
 }

@@ -17,12 +17,12 @@ const INHERITED: ReadonlyMap<string, unknown> = new Map(
   ]),
 )
 
-class Target {
-  static handle: (target: Target) => HeapObject
+class LiveObject {
+  static handle: (target: LiveObject) => HeapObject
   readonly #handle: HeapObject
 
   static {
-    Target.handle = (target) => target.#handle
+    LiveObject.handle = (target) => target.#handle
   }
 
   constructor(handle: HeapObject) {
@@ -35,9 +35,9 @@ class Target {
   }
 }
 
-const TRAPS: ProxyHandler<Target> = {
+const TRAPS: ProxyHandler<LiveObject> = {
   get(target, key) {
-    const handle = Target.handle(target)
+    const handle = LiveObject.handle(target)
     if (typeof key === 'string') {
       const value = handle.get(key)
       if (value !== undefined || !INHERITED.has(key) || handle.has(key)) return value
@@ -48,32 +48,32 @@ const TRAPS: ProxyHandler<Target> = {
     return undefined
   },
   set(target, key, value) {
-    const handle = Target.handle(target)
+    const handle = LiveObject.handle(target)
     handle.set(nameOf(handle, key), value)
     return true
   },
   has(target, key) {
-    const handle = Target.handle(target)
+    const handle = LiveObject.handle(target)
     return typeof key === 'string' && (handle.has(key) || INHERITED.has(key))
   },
   deleteProperty(target, key) {
-    const handle = Target.handle(target)
+    const handle = LiveObject.handle(target)
     if (typeof key === 'string') handle.delete(key)
     return true
   },
   ownKeys(target) {
-    const handle = Target.handle(target)
+    const handle = LiveObject.handle(target)
     return handle.keys() as string[]
   },
   getOwnPropertyDescriptor(target, key) {
-    const handle = Target.handle(target)
+    const handle = LiveObject.handle(target)
     if (typeof key !== 'string') return undefined
     const value = handle.get(key)
     if (value === undefined && !handle.has(key)) return undefined
     return { value, writable: true, enumerable: true, configurable: true }
   },
   defineProperty(target, key, descriptor) {
-    const handle = Target.handle(target)
+    const handle = LiveObject.handle(target)
     checkDescriptor(key, descriptor)
     handle.set(nameOf(handle, key), descriptor.value)
     return true
@@ -91,7 +91,7 @@ const TRAPS: ProxyHandler<Target> = {
 
 /** The live object of a handle. */
 export function liveObject(handle: HeapObject): object {
-  return new Proxy(new Target(handle), TRAPS)
+  return new Proxy(new LiveObject(handle), TRAPS)
 }
 
 function nameOf(handle: HeapObject, key: string | symbol): string {

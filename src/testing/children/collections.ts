@@ -152,7 +152,7 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
 
   // ---- histories: each line of the file is one call or one return, written before and after the operation
 
-  'write-history'(peer, name: string, kind: Kind, seed: number, times: number, path: string) {
+  async 'write-history'(peer, name: string, kind: Kind, seed: number, times: number, path: string) {
     const file = openSync(path, 'a')
     using heap = SharedHeap.open(name)
     const { choose, apply } = HISTORIES[kind]
@@ -163,6 +163,9 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
       return ((state >>> 8) % n) >>> 0
     }
     peer.say('ready')
+    // All begin in the same moment.
+    const start = (await peer.hear()) as number
+    while (Number(process.hrtime.bigint()) < start);
     for (let i = 0; i < times; i++) {
       const input = choose(below)
       writeSync(file, `${JSON.stringify({ i, called: Number(process.hrtime.bigint()), input })}\n`)

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { MemlaneError } from '../../errors.js'
+import { BACKENDS } from '../testing/backends.js'
+
+const code =
+  (wanted: string) =>
+  (error: unknown): boolean =>
+    (error as MemlaneError).code === wanted
+
+for (const backend of BACKENDS) {
+  describe(`a transaction over ${backend.name}`, () => {
+    test('keeps all of its changes to every collection, or none when it throws', () => {
+      using pair = backend.open()
+      const { heap, other } = pair
+      const change = (fail: boolean): void =>
+        heap.transaction(() => {
+          heap.map<string, { balance: number }>('accounts').getOrInsert('a', { balance: 0 }).balance += 10
+          heap.set('online').add('a')
+          heap.list('log').push('moved', { to: 'a' })
+          heap.int('moves').add(1)
+          heap.float('rate').value = 0.5
+          heap.bool('busy').toggle()
+          heap.string('motto').append('x')
+          heap.block('config').value = { deep: [1] }
+          if (fail) throw new Error('no')
+        })
+      assert.throws(() => change(true), /no/)
+      assert.deepEqual(other.names(), [], 'what it had made is gone too')
+      change(false)
+      assert.throws(() => change(true), /no/)
+      assert.deepEqual([...other.map('accounts').snapshot()], [['a', { balance: 10 }]])
+      assert.deepEqual([...other.set('online')], ['a'])
+      assert.deepEqual(other.list('log'), ['moved', { to: 'a' }])
+      assert.equal(other.int('moves').value, 1)
+      assert.equal(other.float('rate').value, 0.5)
+      assert.equal(other.bool('busy').value, true)
+      assert.equal(other.string('motto').value, 'x')
+      assert.deepEqual(other.block('config').snapshot(), { deep: [1] })
+      heap.verify()
+    })
+
+    test('nested ones join; an inner one that throws and is caught undoes only its own part', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, number>('m')
+      const seen = map.transaction(() => {
+        map.set('outer', 1)
+        assert.throws(() =>
+          map.transaction(() => {
+            map.set('inner', 2)
+            throw new Error('inner')
+          }),
+        )
+        return pair.heap.transaction(() => map.get('outer'))
+      })
+      assert.equal(seen, 1)
+      assert.deepEqual([...pair.other.map('m').snapshot()], [['outer', 1]])
+      assert.throws(() =>
+        map.transaction(() => {
+          map.transaction(() => map.set('joined', 1))
+          throw new Error('outer')
+        }),
+      )
+      assert.ok(!map.has('joined'))
+    })
+
+    test('an async function is refused and undone', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, number>('m')
+      assert.throws(
+        () =>
+          pair.heap.transaction(async () => {
+            map.set('a', 1)
+          }),
+        code('ERR_ASYNC'),
+      )
+      assert.throws(() => map.update('a', (async () => 1) as never), code('ERR_ASYNC'))
+      assert.throws(() => map.getOrInsertComputed('a', (async () => 1) as never), code('ERR_ASYNC'))
+      assert.throws(() => pair.heap.string('s').update((async () => 'x') as never), code('ERR_ASYNC'))
+      assert.throws(() => pair.heap.block('b').update(async () => 1), code('ERR_ASYNC'))
+      assert.equal(map.size, 0)
+      assert.equal(pair.heap.string('s').value, '')
+    })
+
+    test('update gets undefined for a missing key, deletes for undefined, and takes back what it gave', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, { n: number }>('m')
+      assert.deepEqual(
+        map.update('a', (old) => ({ n: old === undefined ? 1 : 2 })),
+        { n: 1 },
+      )
+      const held = map.get('a')!
+      map.update('a', (old) => {
+        old!.n += 1
+        return old
+      })
+      assert.equal(held.n, 2, 'given back in place: not replaced')
+      assert.throws(
+        () =>
+          map.update('a', (old) => {
+            old!.n = 50
+            throw new Error('no')
+          }),
+        /no/,
+      )
+      assert.equal(held.n, 2)
+      assert.equal(
+        map.update('a', () => undefined),
+        undefined,
+      )
+      assert.ok(!map.has('a'))
+    })
+
+    test('compareAndSet compares as Map does; add starts from 0; many is all or nothing', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, unknown>('m')
+      assert.ok(map.compareAndSet('a', undefined, Number.NaN))
+      assert.ok(map.compareAndSet('a', Number.NaN, -0))
+      assert.ok(map.compareAndSet('a', 0, 'x'))
+      assert.ok(!map.compareAndSet('a', 'y', 1))
+      assert.throws(() => map.compareAndSet('a', {}, 1), code('ERR_TYPE'))
+      assert.equal(map.add('n', 2.5), 2.5)
+      assert.equal(map.add('big', 2n ** 70n), 2n ** 70n)
+      assert.equal(map.add('big', -1n), 2n ** 70n - 1n)
+      assert.throws(() => map.add('a', 1), code('ERR_TYPE'))
+      assert.throws(() => map.add('n', 1n), code('ERR_TYPE'))
+      assert.throws(
+        () =>
+          map.setMany([
+            ['new', 1],
+            ['bad', () => 1],
+          ]),
+        code('ERR_NOT_CLONEABLE'),
+      )
+      assert.ok(!map.has('new'))
+      map.setMany(
+        new Map([
+          ['x', 1],
+          ['y', 2],
+        ]),
+      )
+      assert.equal(map.deleteMany(['x', 'y', 'z']), 2)
+    })
+
+    test('a heap removes what it holds; handles to it are stale', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, number[]>('m')
+      map.set('a', [1])
+      const inner = map.get('a')!
+      const before = pair.heap.stats().blocks
+      assert.equal(pair.other.remove('m'), true)
+      assert.equal(pair.other.remove('m'), false)
+      assert.ok(pair.heap.stats().blocks < before)
+      assert.throws(() => map.size, code('ERR_STALE'))
+      assert.throws(() => inner[0], code('ERR_STALE'))
+      assert.equal(pair.heap.list('m').length, 0, 'the name may be used for something else now')
+    })
+
+    test('kinds do not mix, in whatever order they are opened', () => {
+      using pair = backend.open()
+      const { heap, other } = pair
+      const doors = {
+        map: (h: typeof heap) => h.map('x'),
+        set: (h: typeof heap) => h.set('x'),
+        list: (h: typeof heap) => h.list('x'),
+        int32: (h: typeof heap) => h.int('x'),
+        uint64: (h: typeof heap) => h.int('x', 'uint64'),
+        float64: (h: typeof heap) => h.float('x'),
+        float32: (h: typeof heap) => h.float('x', 'float32'),
+        bool: (h: typeof heap) => h.bool('x'),
+        string: (h: typeof heap) => h.string('x'),
+        block: (h: typeof heap) => h.block('x'),
+      }
+      for (const [kind, open] of Object.entries(doors)) {
+        open(heap)
+        assert.deepEqual(other.names(), [{ name: 'x', kind }])
+        for (const [wrong, openWrong] of Object.entries(doors))
+          if (wrong !== kind) assert.throws(() => openWrong(other), code('ERR_KIND'), `${kind} as ${wrong}`)
+        open(other)
+        heap.remove('x')
+      }
+    })
+  })
+}

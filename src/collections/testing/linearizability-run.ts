@@ -1,0 +1,101 @@
+// collections/testing: several processes write a history, some are killed, and the checker looks for an order.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Crew } from '../../testing/crew.js'
+import { HISTORIES, type Input, type Kind, wordBeside } from '../../testing/histories.js'
+import { isLinearizable, type Operation } from '../../testing/linearizability.js'
+import { SharedHeap } from '../heap/shared-heap.js'
+import { unlinking } from './names.js'
+
+interface Line {
+  i: number
+  called?: number
+  returned?: number
+  input?: Input
+  output?: unknown
+}
+
+export interface Run {
+  readonly kind: Kind
+  readonly processes: number
+  /** Operations of each. */
+  readonly times: number
+  /** Processes killed while they are at it. */
+  readonly kills: number
+  readonly seed: number
+}
+
+/** @returns how many operations were made, and how many were cut off; throws when there is no order. */
+export async function checkRun(
+  crew: Crew,
+  { kind, processes, times, kills, seed }: Run,
+): Promise<[made: number, cut: number]> {
+  const name = crew.name(`lin-${kind}`)
+  const folder = mkdtempSync(join(tmpdir(), 'memlane-history-'))
+  try {
+    using _ = unlinking([wordBeside(name)])
+    using heap = SharedHeap.open(name, { maxSize: '8 MiB' })
+    const paths = Array.from({ length: processes }, (_, i) => join(folder, String(i)))
+    const actors = paths.map((path, i) => crew.start('write-history', [name, kind, seed * 97 + i, times, path]))
+    for (const actor of actors) await actor.hear('ready')
+    const start = Number(process.hrtime.bigint()) + 3e6
+    for (const actor of actors) actor.tell(start)
+    for (const victim of actors.slice(0, kills)) {
+      await new Promise((resolve) => setTimeout(resolve, 1 + ((seed * 7) % 10)))
+      await victim.end()
+    }
+    for (const actor of actors.slice(kills)) await actor.hear('done')
+    const history = paths.flatMap(read)
+    heap.verify()
+    if (overlaps(history) === 0)
+      throw new Error(`the processes ran one after another (seed ${seed}): nothing was tested`)
+    const { model } = HISTORIES[kind]
+    for (const part of apart(history)) {
+      if (isLinearizable(part, model)) continue
+      throw new Error(
+        `a history of ${kind} has no order (seed ${seed}):\n${part.map((one) => JSON.stringify(one)).join('\n')}`,
+      )
+    }
+    return [history.length, history.filter(({ returned }) => returned === undefined).length]
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The lines of one process; the last one may be cut. */
+function read(path: string): Operation<Input, unknown>[] {
+  const found: { called: number; returned: number | undefined; input: Input; output: unknown }[] = []
+  for (const text of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
+    const { i, called, returned, input, output } = JSON.parse(text) as Line
+    if (called !== undefined && input !== undefined)
+      found[i] = { called, returned: undefined, input, output: undefined }
+    else Object.assign(found[i]!, { returned, output })
+  }
+  return found
+}
+
+/** Keys of a map do not know each other. */
+function apart(history: Operation<Input, unknown>[]): Operation<Input, unknown>[][] {
+  const parts = new Map<string, Operation<Input, unknown>[]>()
+  for (const one of history) {
+    const key = one.input.key ?? ''
+    const part = parts.get(key)
+    if (part === undefined) parts.set(key, [one])
+    else part.push(one)
+  }
+  return [...parts.values()]
+}
+
+/** Operations that began while another one was going on. */
+function overlaps(history: readonly Operation<Input, unknown>[]): number {
+  const byCall = [...history].sort((a, b) => a.called - b.called)
+  let until = 0
+  let count = 0
+  for (const { called, returned = Number.POSITIVE_INFINITY } of byCall) {
+    if (called < until) count++
+    until = Math.max(until, returned === Number.POSITIVE_INFINITY ? called : returned)
+  }
+  return count
+}
