@@ -95,19 +95,18 @@ export class Shapes {
   }
 
   #learn(id: number): Shape {
-    const { arena } = { arena: this.#arena }
+    const arena = this.#arena
     if (!(id >= 0 && id < SHAPES_MAX)) throw corrupt(arena.segment.name, `a shape has the number ${id}`)
     // Under the lock: the list may be read by others while it grows, but what is learned here is remembered.
-    arena.readLocked(() => this.#load())
+    arena.readLocked(() => this.#load(Math.min(id, arena.i32[arena.base + H_SHAPES]!)))
     const shape = this.#known[id]
     if (shape === undefined) throw corrupt(arena.segment.name, `there is no shape ${id} among ${this.#known.length}`)
     return shape
   }
 
-  /** Reads the shapes that others have added. Needs the lock. */
-  #load(): void {
+  /** Reads the shapes that others have added, up to a number. Needs the lock. */
+  #load(count: number): void {
     const { i32, base, segment } = this.#arena
-    const count = i32[base + H_SHAPES]!
     while (this.#known.length <= count) {
       const pointer = this.#last === 0 ? i32[base + H_SHAPES_FIRST]! : i32[(this.#last << 1) + S_NEXT]!
       const word = pointer << 1
@@ -166,7 +165,7 @@ export class Shapes {
     const known = shape.transitions.get(name)
     if (known !== undefined) return known
     if (shape.keys.length >= SHAPED_MAX) return undefined
-    this.#load()
+    this.#load(Math.min(this.#arena.i32[this.#arena.base + H_SHAPES]!, SHAPES_MAX))
     const loaded = shape.transitions.get(name)
     if (loaded !== undefined) return loaded
     if (this.#known.length >= SHAPES_MAX) return undefined

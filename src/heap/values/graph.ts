@@ -139,10 +139,10 @@ export class Graph {
       return
     }
     const stack = [pointer]
-    let budget = blocks.pagesMax * 1024
+    // A value has no more slots than the memory has words: more is damage that leads in circles.
+    let budget = i32.length
     while (stack.length > 0) {
       const next = stack.pop()!
-      if (--budget < 0) throw corrupt(this.#core.name, 'a value does not end')
       if ((i32[(next << 1) + 1]! & SHARED) !== 0) {
         for (const block of this.reach(next)) this.#free(block)
         continue
@@ -150,6 +150,7 @@ export class Graph {
       this.parts(
         next,
         (word) => {
+          if (--budget < 0) throw corrupt(this.#core.name, 'a value does not end')
           const high = i32[word + 1]
           if (high === TAG_STRING) blocks.drop(i32[word]!)
           else if (high === TAG_BLOCK) stack.push(i32[word]!)

@@ -45,6 +45,7 @@ export class TextBytes {
   read(byte: number, length: number, wide: boolean): string {
     if (wide) {
       const chars = length > CHARS_MAX ? CHARS_MAX : length
+      if (!(byte >= 0 && byte < this.#u8.length && chars > 0)) return ''
       return this.#bytes.toString('utf16le', byte, byte + chars * 2)
     }
     if (length <= DECODE_LOOP) {
@@ -95,6 +96,7 @@ export class TextBytes {
       }
     }
     const chars = length > CHARS_MAX ? CHARS_MAX : length
+    if (!(byte >= 0 && byte < this.#u8.length)) return ''
     return this.#bytes.latin1Slice(byte, byte + chars)
   }
 
