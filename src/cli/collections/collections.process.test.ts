@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { SharedHeap, SharedInt, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
+import { Crew } from '../../testing/crew.js'
+import { runtimeArgs } from '../../testing/runtime.js'
+import { parsePath } from './path.js'
+
+const main = fileURLToPath(new URL('../main.js', import.meta.url))
+const memlane = (...words: string[]): { out: string; err: string; status: number | null } => {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...runtimeArgs, main, ...words], { encoding: 'utf8' })
+  return { out: stdout.trimEnd(), err: stderr, status }
+}
+
+describe('the command line reads and writes collections', () => {
+  test('get, set and dump a map', async () => {
+    await using crew = new Crew()
+    const name = crew.name('game')
+    using map = SharedMap.open<string | number, unknown>(name)
+    map.set('ada', { score: 10, tags: ['new'], at: new Date(0) })
+    map.set('a.b', 1n)
+    map.set(7, null)
+    assert.equal(memlane('get', name, 'ada.score').out, '10')
+    assert.equal(memlane('get', name, 'ada.tags.0').out, 'new')
+    assert.equal(memlane('get', name, '["a.b"]').out, '1n')
+    assert.equal(memlane('get', name, '7', '--json').out, 'null')
+    assert.equal(memlane('set', name, 'ada.score', '12').status, 0)
+    assert.equal(memlane('set', name, 'ada.name', 'Ada').status, 0)
+    assert.equal(memlane('set', name, 'bo', '{"score":[1,2]}').status, 0)
+    assert.deepEqual(map.snapshot('ada'), { score: 12, tags: ['new'], at: new Date(0), name: 'Ada' })
+    assert.deepEqual(map.snapshot('bo'), { score: [1, 2] })
+    assert.deepEqual(JSON.parse(memlane('dump', name, '--json').out), [
+      ['ada', { score: 12, tags: ['new'], at: '1970-01-01T00:00:00.000Z', name: 'Ada' }],
+      ['a.b', '1'],
+      [7, null],
+      ['bo', { score: [1, 2] }],
+    ])
+    assert.match(memlane('dump', name).out, /'ada' => \{/)
+    const missing = memlane('get', name, 'ada.nobody')
+    assert.equal(missing.status, 1)
+    assert.match(missing.err, /ERR_NOT_FOUND.*"ada" > "nobody" is not there/)
+    assert.equal(memlane('get', name, 'constructor').status, 1)
+    assert.equal(memlane('get', name, 'ada.').status, 2)
+    assert.equal(memlane('set', name, '5').status, 2)
+  })
+
+  test('sets, lists, cells and heaps', async () => {
+    await using crew = new Crew()
+    const [online, chat, hits, game] = ['online', 'chat', 'hits', 'game'].map((stem) => crew.name(stem)) as [
+      string,
+      string,
+      string,
+      string,
+    ]
+    using set = SharedSet.open(online)
+    using list = SharedList.open<unknown>(chat)
+    using int = SharedInt.open(hits, { type: 'int64' })
+    using heap = SharedHeap.open(game)
+    memlane('set', online, 'ada', 'true')
+    assert.deepEqual([...set], ['ada'])
+    assert.equal(memlane('get', online, 'ada').out, 'true')
+    memlane('set', online, 'ada', 'false')
+    assert.equal(set.size, 0)
+    list.push({ text: 'hi' })
+    assert.equal(memlane('get', chat, '0.text').out, 'hi')
+    memlane('set', chat, '1', '1.10', '--text')
+    assert.deepEqual(list, [{ text: 'hi' }, '1.10'])
+    memlane('set', hits, '5')
+    assert.equal(int.value, 5n)
+    assert.equal(memlane('get', hits).out, '5n')
+    heap.map('players').set('ada', { score: 1 })
+    heap.int('round').value = 3
+    assert.equal(memlane('get', game, 'players.ada.score').out, '1')
+    memlane('set', game, 'round', '4')
+    assert.equal(heap.int('round').value, 4)
+    assert.deepEqual(JSON.parse(memlane('dump', game, '--json').out), { players: { ada: { score: 1 } }, round: 4 })
+    assert.equal(memlane('get', 'nobody-here').status, 1)
+    assert.equal(memlane('set', hits, 'many').status, 1)
+    assert.equal(int.value, 5n)
+  })
+
+  test('watch prints changes as they come', async () => {
+    await using crew = new Crew()
+    const name = crew.name('flags')
+    using map = SharedMap.open<string, unknown>(name)
+    map.set('dark', { on: false })
+    const child = spawn(process.execPath, [...runtimeArgs, main, 'watch', name, '--json', '--count', '2'])
+    try {
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+      const first = lines.next()
+      let heard = false
+      first.then(() => {
+        heard = true
+      })
+      for (let i = 0; !heard; i++) {
+        ;(map.get('dark') as { on: unknown }).on = i
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      assert.equal(JSON.parse((await first).value as string).key, 'dark')
+      map.delete('dark')
+      await once(child, 'close')
+      assert.equal(child.exitCode, 0)
+    } finally {
+      child.kill('SIGKILL')
+    }
+  })
+
+  test('paths have dots, brackets and quotes', () => {
+    assert.deepEqual(parsePath('players["a.b"].tags[0]'), ['players', 'a.b', 'tags', '0'])
+    assert.deepEqual(parsePath('a.0.ü x'), ['a', '0', 'ü x'])
+    assert.deepEqual(parsePath(''), [])
+  })
+})

@@ -1,0 +1,37 @@
+// cli: memlane dump. All of a collection, of one moment.
+
+import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
+import { FINE } from '../failure.js'
+import { print, printJson } from '../terminal.js'
+import { openNamed } from './open.js'
+import { asJson, asText, detached } from './render.js'
+
+export const dump: Command = {
+  name: 'dump',
+  about: 'print all that is in a collection or a heap',
+  operands: 'NAME',
+  least: 1,
+  most: 1,
+  options: { namespace: NAMESPACE, json: JSON_OPTION },
+  examples: [
+    ['memlane dump game_state', 'as JavaScript shows it'],
+    ['memlane dump game_state --json > game.json', 'as one JSON document'],
+  ],
+  notes: [
+    'Each collection is printed as it was in one moment.',
+    'In JSON a Map with string keys is an object, any other one a list of pairs; a Set is a list; a bigint is its digits,\n' +
+      'a Date its ISO text, bytes are base64, NaN and infinities are their names.',
+  ],
+  exits: [
+    [0, 'it was printed'],
+    [1, 'it is not there'],
+    [2, 'the command line was wrong'],
+  ],
+  run(call) {
+    using open = openNamed(call.operands[0]!, call.namespace)
+    const value = detached(open.value)
+    if (call.on('json')) printJson(asJson(value))
+    else print(asText(value))
+    return FINE
+  },
+}

@@ -1,0 +1,39 @@
+// cli: memlane get. Prints what is at a place in a collection.
+
+import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
+import { FINE } from '../failure.js'
+import { print, printJson } from '../terminal.js'
+import { openNamed } from './open.js'
+import { findPlace, parsePath, valueAt } from './path.js'
+import { asJson, asText, detached } from './render.js'
+
+export const get: Command = {
+  name: 'get',
+  about: 'print a value of a map, list, set, cell or heap',
+  operands: 'NAME [PATH]',
+  least: 1,
+  most: 2,
+  options: { namespace: NAMESPACE, json: JSON_OPTION },
+  examples: [
+    ['memlane get hits', 'a single value'],
+    ['memlane get game_state ada.score', 'a property of a value of a map'],
+    ['memlane get chat 0.text', 'of the first element of a list'],
+    ['memlane get game \'players["a.b"].tags[0]\'', 'in the map "players" of a heap; quoted where a key has a dot'],
+    ['memlane get game_state ada --json', 'as JSON'],
+  ],
+  notes: ['Reading attaches like any process, takes a slot while it lasts, and changes nothing.'],
+  exits: [
+    [0, 'it was printed'],
+    [1, 'it is not there'],
+    [2, 'the command line was wrong'],
+  ],
+  run(call) {
+    const [name = '', path = ''] = call.operands
+    const steps = parsePath(path)
+    using open = openNamed(name, call.namespace)
+    const value = detached(valueAt(findPlace(open.value, steps), steps))
+    if (call.on('json')) printJson(asJson(value))
+    else print(asText(value))
+    return FINE
+  },
+}

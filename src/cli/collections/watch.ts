@@ -1,0 +1,93 @@
+// cli: memlane watch. Prints changes of a collection as they come. Sleeps between them.
+
+import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
+import { MemlaneError } from '../../errors.js'
+import { type Command, NAMESPACE } from '../command.js'
+import { FINE, UsageError } from '../failure.js'
+import { paint, print } from '../terminal.js'
+import { openNamed } from './open.js'
+import { findKey, findPlace, parsePath, valueAt } from './path.js'
+import { asJson, asText, detached } from './render.js'
+
+interface Event {
+  type: string
+  key?: unknown
+  value: unknown
+  coalesced: number
+}
+
+export const watch: Command = {
+  name: 'watch',
+  about: 'print the changes of a collection as they come',
+  operands: 'NAME [PATH]',
+  least: 1,
+  most: 2,
+  options: {
+    namespace: NAMESPACE,
+    json: { type: 'boolean', about: 'print one JSON document per line' },
+    count: { type: 'string', short: 'c', value: 'N', about: 'end after N events' },
+  },
+  examples: [
+    ['memlane watch game_state', 'every change of a map, those inside its values too'],
+    ['memlane watch game_state ada', 'of one key'],
+    ['memlane watch game round', 'of the integer "round" of a heap'],
+    ['memlane watch hits --count 1', 'waits for one change'],
+  ],
+  notes: [
+    'A fast writer makes fewer, coalesced events: "+3" after an event says that it stands for three further changes.',
+  ],
+  exits: [
+    [0, 'N events were printed, or it was interrupted'],
+    [1, 'it is not there, or was removed'],
+    [2, 'the command line was wrong'],
+  ],
+  async run(call) {
+    const [name = '', path = ''] = call.operands
+    const most = Number(call.text('count') ?? Number.POSITIVE_INFINITY)
+    if (!(most >= 1)) throw new UsageError(`--count takes a number from 1, got ${call.text('count')}`)
+    using open = openNamed(name, call.namespace)
+    let left = most
+    for await (const event of eventsOf(open.value, parsePath(path))) {
+      print(
+        call.on('json')
+          ? JSON.stringify({ ...event, key: asJson(event.key), value: asJson(event.value) })
+          : line(event),
+      )
+      if (--left <= 0) break
+    }
+    return FINE
+  },
+}
+
+function line({ type, key, value, coalesced }: Event): string {
+  const more = coalesced > 0 ? paint('dim', ` +${coalesced}`) : ''
+  const what = key === undefined ? '' : ` ${typeof key === 'string' ? key : asText(key)}`
+  return `${paint(type === 'set' || type === 'add' ? 'green' : 'yellow', type)}${what}${value === undefined ? '' : ` ${asText(value)}`}${more}`
+}
+
+async function* eventsOf(root: unknown, steps: readonly string[]): AsyncGenerator<Event> {
+  const place = findPlace(root, steps)
+  const { holder, step } = place
+  if (holder instanceof SharedHeap)
+    throw new UsageError('a heap holds several collections: name one', 'As in: memlane watch game players')
+  if (holder instanceof SharedMap) {
+    const map = holder as SharedMap<Key>
+    const changes = step === undefined ? map.watch() : map.watch((findKey(map, step) ?? { key: step }).key, {})
+    for await (const { type, key, value, coalesced } of changes) yield { type, key, value: detached(value), coalesced }
+    return
+  }
+  if (step !== undefined) {
+    valueAt(place, steps)
+    throw new MemlaneError('ERR_KIND', 'only whole collections and the keys of a map can be watched')
+  }
+  if (holder instanceof SharedSet) {
+    for await (const { type, value, coalesced } of holder.watch())
+      yield { type, key: value, value: undefined, coalesced }
+  } else if (holder instanceof Cell) {
+    for await (const { type, value, coalesced } of holder.watch()) yield { type, value: detached(value), coalesced }
+  } else if (holder instanceof SharedList) {
+    const list = holder as SharedList
+    for await (const { type, index, value, coalesced } of list.watch())
+      yield { type, key: index, value: detached(value), coalesced }
+  }
+}
