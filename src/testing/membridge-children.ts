@@ -46,11 +46,6 @@ export class Child {
     return line
   }
 
-  /** The lines it has said and nobody has read, once it has ended. */
-  rest(): string[] {
-    return this.#lines.splice(0)
-  }
-
   say(line: string): void {
     this.process.stdin?.write(`${line}\n`)
   }
