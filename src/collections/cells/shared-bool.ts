@@ -48,7 +48,12 @@ export class SharedBool extends Cell<boolean> {
       typeName: () => 'a boolean',
       init: (made) => storeOf(made).set(initial),
     })
-    return new SharedBool(name, storeOf(segment))
+    return SharedBool.over(segment)
+  }
+
+  /** @internal The switch of a segment that is open already; it is closed with it. */
+  static over(segment: Segment): SharedBool {
+    return new SharedBool(segment.name, storeOf(segment))
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */

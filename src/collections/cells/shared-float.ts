@@ -3,7 +3,7 @@
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import { type CreateOptions, type NameOptions, Segment } from '../../segment/index.js'
 import { Cell } from './cell.js'
-import { openScalar } from './scalar-segment.js'
+import { openScalar, scalarCode } from './scalar-segment.js'
 import type { Store } from './store.js'
 import { BigWord, type Bits, BitsWord, NumberWord, type Range } from './word-store.js'
 
@@ -84,7 +84,13 @@ export class SharedFloat extends Cell<number> {
       typeName: (code) => `float${code}`,
       init: (made) => storeOf(made, type).set(initial),
     })
-    return new SharedFloat(name, type, storeOf(segment, type))
+    return SharedFloat.over(segment)
+  }
+
+  /** @internal The number of a segment that is open already; it is closed with it. */
+  static over(segment: Segment): SharedFloat {
+    const type = scalarCode(segment) === 32 ? 'float32' : 'float64'
+    return new SharedFloat(segment.name, type, storeOf(segment, type))
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */

@@ -13,7 +13,7 @@ import {
   smallRange,
   typeOfCode,
 } from './int-types.js'
-import { openScalar } from './scalar-segment.js'
+import { openScalar, scalarCode } from './scalar-segment.js'
 import type { AddingStore } from './store.js'
 import { BigWord, type NumberArray, NumberWord } from './word-store.js'
 
@@ -62,32 +62,23 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
   static open(name: string, options?: IntOptions): SharedInt<number> | SharedInt<bigint>
   static open(name: string, options: IntOptions = {}): SharedInt<number> | SharedInt<bigint> {
     const facts = intFacts(options?.type ?? 'int32')
+    const range = facts.big ? bigRange(facts) : smallRange(facts)
+    const initial = range.check((options?.initial ?? (facts.big ? 0n : 0)) as never, 'initial')
+    const init = (made: Segment): void => (viewOf(made, facts.type) as BigInt64Array).set([initial as bigint])
+    return SharedInt.over(openScalar(name, options, { kind: 'int', code: codeOf(facts), typeName, init }))
+  }
+
+  /** @internal The integer of a segment that is open already; it is closed with it. */
+  static over(segment: Segment): SharedInt<number> | SharedInt<bigint> {
+    const type = typeOfCode(scalarCode(segment)) ?? 'int32'
+    const facts = intFacts(type)
+    const view = viewOf(segment, type)
     if (facts.big) {
       const range = bigRange(facts)
-      const initial = range.check((options.initial ?? 0n) as bigint, 'initial')
-      const segment = openScalar(name, options, {
-        ...scalar(codeOf(facts)),
-        init: (made) => (views(made, facts.type) as BigInt64Array).set([initial]),
-      })
-      return new SharedInt(
-        name,
-        facts.type,
-        new BigWord(segment, views(segment, facts.type) as BigInt64Array, range),
-        range,
-      )
+      return new SharedInt(segment.name, type, new BigWord(segment, view as BigInt64Array, range), range)
     }
     const range = smallRange(facts)
-    const initial = range.check((options?.initial ?? 0) as number, 'initial')
-    const segment = openScalar(name, options, {
-      ...scalar(codeOf(facts)),
-      init: (made) => (views(made, facts.type) as NumberArray).set([initial]),
-    })
-    return new SharedInt(
-      name,
-      facts.type,
-      new NumberWord(segment, views(segment, facts.type) as NumberArray, range),
-      range,
-    )
+    return new SharedInt(segment.name, type, new NumberWord(segment, view as NumberArray, range), range)
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */
@@ -138,12 +129,6 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
 
 const typeName = (code: number): string => typeOfCode(code) ?? `an unknown type (${code})`
 
-const scalar = (code: number): { kind: 'int'; code: number; typeName: typeof typeName } => ({
-  kind: 'int',
-  code,
-  typeName,
-})
-
 const ARRAYS = {
   int8: Int8Array,
   uint8: Uint8Array,
@@ -155,7 +140,7 @@ const ARRAYS = {
   uint64: BigUint64Array,
 } as const
 
-function views(segment: Segment, type: IntType): NumberArray | BigInt64Array | BigUint64Array {
+function viewOf(segment: Segment, type: IntType): NumberArray | BigInt64Array | BigUint64Array {
   const View = ARRAYS[type] as new (buffer: ArrayBufferLike, offset: number, length: number) => NumberArray
   return new View(segment.memory.buffer, segment.body, 1)
 }

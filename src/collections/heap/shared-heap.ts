@@ -34,6 +34,18 @@ import {
   structuresOf,
 } from '../structure.js'
 
+/** One of everything that has a name. */
+export type AnyCollection =
+  | SharedMap<Key, unknown>
+  | SharedSet<Key>
+  | SharedList
+  | SharedString
+  | SharedBlock
+  | SharedBool
+  | SharedFloat
+  | SharedInt<number>
+  | SharedInt<bigint>
+
 /**
  * A heap: many collections under one name, and transactions over all of them.
  *
@@ -56,6 +68,11 @@ export class SharedHeap extends Collection {
   /** Opens the heap of that name, or makes it, empty. Throws as `SharedMap.open` does. */
   static open(name: string, options: CollectionOptions = {}): SharedHeap {
     return new SharedHeap(name, openHeap(name, options))
+  }
+
+  /** @internal Over a heap that is open already; it is closed with it. */
+  static over(heap: Heap): SharedHeap {
+    return new SharedHeap(heap.name, heap)
   }
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
@@ -128,6 +145,18 @@ export class SharedHeap extends Collection {
   /** Opens the value of that name in this heap, or makes it, `undefined`. Throws as `map` does. */
   block<T = unknown>(name: string): SharedBlock<T> {
     return new SharedBlock<T>(name, new HeapStore<T>(this.heap, openCell(this.heap, 'block', name, undefined), false))
+  }
+
+  /** @internal Opens what `names` has found. */
+  collection({ kind, name }: Found): AnyCollection {
+    if (kind === 'map') return this.map<Key>(name)
+    if (kind === 'set') return this.set<Key>(name)
+    if (kind === 'list') return this.list(name)
+    if (kind === 'string') return this.string(name)
+    if (kind === 'block') return this.block(name)
+    if (kind === 'bool') return this.bool(name)
+    if (kind === 'float32' || kind === 'float64') return this.float(name, kind)
+    return this.int(name, kind as BigIntType)
   }
 
   /** What is in this heap, in the order it was made. */
