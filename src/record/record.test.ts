@@ -234,6 +234,35 @@ describe('latest value', () => {
     }
   })
 
+  test('a handle that was opened read-only reads and waits, and refuses what it would have to store', async () => {
+    const out = create(Sensor)
+    const cam = open(Sensor, out, { readOnly: true })
+    const next = cam.next({ timeout: 10_000 })
+    out.write({ temperature: 1 })
+    assert.equal((await next)!.temperature.value, 1)
+    assert.equal(
+      cam.view((v) => v.temperature),
+      1,
+    )
+    assert.throws(() => cam.write({ temperature: 2 }), { code: 'ERR_READ_ONLY' })
+    assert.throws(() => cam.read({ resetModified: true }), { code: 'ERR_READ_ONLY' })
+    const Item = record({ n: i32() })
+    const [fifo, strict] = [create(Item, { slots: 2 }), create(Item, { slots: 2, full: 'reject' })]
+    const looking = open(Item, fifo, { readOnly: true })
+    fifo.push({ n: 1 })
+    assert.equal(looking.read()!.n.value, 1)
+    assert.throws(() => Item.open(fifo.name, { readOnly: true, readers: 'share' }), { code: 'ERR_READ_ONLY' })
+    assert.throws(() => open(Item, strict, { readOnly: true }).read(), { code: 'ERR_READ_ONLY' })
+  })
+
+  test('writing through a second handle from inside an update is a deadlock that is told', () => {
+    const out = create(Sensor)
+    const other = open(Sensor, out)
+    assert.throws(() => out.update(() => other.write({ temperature: 1 })), { code: 'ERR_DEADLOCK' })
+    other.write({ temperature: 2 })
+    assert.equal(out.read()!.temperature.value, 2)
+  })
+
   test('closed is closed', () => {
     const out = create(Sensor)
     out.close()

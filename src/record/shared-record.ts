@@ -1,5 +1,6 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
+import { setTimeout as later } from 'node:timers/promises'
 import { MemlaneError, wrongType } from '../errors.js'
 import { waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
@@ -67,6 +68,8 @@ export class SharedRecord<F extends Fields = Fields> {
     this.#segment = store.segment
     this.#reader = new Reader(store)
     if (store.layout.slots > 0) {
+      if (readers === 'share' && store.segment.readOnly)
+        throw this.#readOnly('sharing readers store what they have taken')
       const cursor = new Cursor(store, readers)
       this.#cursor = cursor
       if (reads) cursor.register()
@@ -221,6 +224,10 @@ export class SharedRecord<F extends Fields = Fields> {
     return space
   }
 
+  #readOnly(why: string): MemlaneError {
+    return new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.name)} was opened read-only, and ${why}`)
+  }
+
   #full(timeout: number | undefined): MemlaneError {
     return new MemlaneError(
       'ERR_TIMEOUT',
@@ -263,6 +270,8 @@ export class SharedRecord<F extends Fields = Fields> {
     const { timeout = 0, latest = false, resetModified = false } = options
     if (resetModified && this.isFifo)
       throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for latest values, not for FIFOs')
+    if (resetModified && this.#segment.readOnly)
+      throw this.#readOnly('resetModified stores the mark that readers share')
     const end = endOf(timeout)
     for (;;) {
       const counter = this.#store.published()
@@ -332,7 +341,7 @@ export class SharedRecord<F extends Fields = Fields> {
         if (found !== undefined) return found
       }
       if (performance.now() >= end) return undefined
-      if (this.#segment.readOnly) await this.#segment.memory.waitAsync(this.#store.word(0), -1, { timeout: POLL_MS })
+      if (this.#segment.readOnly) await later(POLL_MS, undefined, { ref: false })
       else await this.#store.sleepAsync(counter, end, options.signal)
     }
   }
