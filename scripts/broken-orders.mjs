@@ -43,7 +43,9 @@ const COMMIT = `
   if (this.#extents !== 0)
   this.#forgetExtents();
   }
+  if (this.unsettled)
   this.pages.settle();
+  if ((this.#dirtyLow | this.#dirtyHigh) !== 0)
   this.#cleanStripes();
   memory.closeVersion(version, (i32[version] + 1) & ~1);
   this.#lock.release();
@@ -155,11 +157,10 @@ export const BREAKS = {
     ),
     edit(
       ARENA,
-      `let got = 0;
-  try {`,
-      `let got = 0;
+      'if (memory.compareExchange(this.#lockWord, 0, this.#token) !== 0) {',
+      `
         memory.openVersion(version, i32[version] | 1);
-        try {`,
+        if (memory.compareExchange(this.#lockWord, 0, this.#token) !== 0) {`,
     ),
   ],
   'version-even-before-commit': [

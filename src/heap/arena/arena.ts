@@ -14,7 +14,7 @@
 import { MemlaneError } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
 import type { Segment } from '../../segment/index.js'
-import { OwnerLock } from '../../sync/index.js'
+import { OwnerLock, RECOVERED } from '../../sync/index.js'
 import {
   BELLS,
   bodyPlan,
@@ -59,6 +59,8 @@ export class Arena {
   onRollback: () => void = () => {}
   /** Set by the allocator. */
   pages!: Pages
+  /** The allocator wants to hear of the end of the transaction. */
+  unsettled: boolean = false
   readonly #lock: OwnerLock
   readonly #log: number
   /** Where entry 0 would be if the extent that is being filled began with it. */
@@ -67,6 +69,9 @@ export class Arena {
   #limit: number
   readonly #areaLimit: number
   #extents = 0
+  readonly #lockWord: number
+  readonly #token: number
+  readonly #holder: number
   readonly #slot: number
   #length = 0
   #dirtyLow = 0
@@ -92,6 +97,9 @@ export class Arena {
     this.version = this.base + H_VERSION
     this.stripes = this.base + H_STRIPES
     this.#lock = new OwnerLock(segment, segment.body + H_LOCK * 4)
+    this.#lockWord = this.base + H_LOCK
+    this.#holder = this.base + H_HOLDER
+    this.#token = segment.readOnly ? 0 : segment.participant.token
     this.#slot = segment.readOnly ? 0 : segment.participant.slot
     this.#log = segment.readOnly ? 0 : segment.participant.area / 4 + L_LENGTH
     this.#entries = this.#log + L_ENTRIES
@@ -106,7 +114,8 @@ export class Arena {
    * @returns a mark for `rollback`.
    */
   begin(): number {
-    if (this.depth++ === 0) this.#open()
+    if (this.depth === 0) this.#open()
+    this.depth++
     return this.#length
   }
 
@@ -118,14 +127,13 @@ export class Arena {
 
   #open(): void {
     const { i32, memory, version } = this
-    let got = 0
-    try {
-      got = this.#lock.acquire(-1)
-    } finally {
-      if (got === 0) this.depth = 0
+    // The first step of OwnerLock.acquire, here so that it costs no call.
+    // SYNC: "what the last holder wrote is visible to the next"
+    if (memory.compareExchange(this.#lockWord, 0, this.#token) !== 0) {
+      const got = this.#lock.acquire(-1)
+      if (got === RECOVERED) this.#repair()
     }
-    if (got === 2) this.#repair()
-    const holder = this.base + H_HOLDER
+    const holder = this.#holder
     if (i32[holder] !== this.#slot) {
       i32[holder] = this.#slot
     }
@@ -143,8 +151,8 @@ export class Arena {
       this.#length = 0
       if (this.#extents !== 0) this.#forgetExtents()
     }
-    this.pages.settle()
-    this.#cleanStripes()
+    if (this.unsettled) this.pages.settle()
+    if ((this.#dirtyLow | this.#dirtyHigh) !== 0) this.#cleanStripes()
     memory.closeVersion(version, (i32[version]! + 1) & ~1)
     this.#lock.release()
     if (this.#ringCount > 0) this.#ring()
@@ -171,7 +179,7 @@ export class Arena {
     if (this.depth === 1) {
       this.#ringCount = 0
       if (this.#extents !== 0) this.#forgetExtents()
-      this.pages.settle()
+      if (this.unsettled) this.pages.settle()
       this.#cleanStripes()
       memory.closeVersion(version, (i32[version]! + 1) & ~1)
       this.#lock.release()
@@ -422,7 +430,7 @@ export class Arena {
     if (this.depth > 0) return look()
     const got = this.#lock.acquire(-1)
     try {
-      if (got === 2) this.#repair()
+      if (got === RECOVERED) this.#repair()
       this.depth++
       return look()
     } finally {

@@ -286,14 +286,16 @@ export class Allocator implements Pages {
       page = this.#findPages(count, 0, true)
     }
     this.#lent.push(page, count)
+    this.arena.unsettled = true
     return page
   }
 
   /** @internal See Pages. */
   settle(): void {
-    if (this.#lent.length !== 0) this.#lent.length = 0
-    if (this.#given.length !== 0) this.#given.length = 0
-    if (this.#emptied.length !== 0) this.#emptied.length = 0
+    this.#lent.length = 0
+    this.#given.length = 0
+    this.#emptied.length = 0
+    this.arena.unsettled = false
   }
 
   /** The end of the last lent or given run that these pages meet; 0: none. */
@@ -424,6 +426,7 @@ export class Allocator implements Pages {
       throw corrupt(this.arena.segment.name, `a run of ${count} pages at ${page}`)
     this.#setBits(page, count, false)
     this.#given.push(page, count)
+    this.arena.unsettled = true
     const { i32 } = this.arena
     if (page < i32[this.#hint]!) {
       i32[this.#hint] = page
@@ -443,6 +446,7 @@ export class Allocator implements Pages {
           this.#keepForUndo(page, size)
           this.#setBits(page, CLASS_PAGES[size]!, false)
           this.#emptied.push(page, CLASS_PAGES[size]!)
+          this.arena.unsettled = true
         }
         page = next
       }

@@ -3,7 +3,6 @@
 
 import { wrongType } from '../../errors.js'
 import type { Arena } from '../arena/arena.js'
-import { pause } from '../arena/arena.js'
 import type { Allocator } from '../blocks/allocator.js'
 import { corrupt } from '../corrupt.js'
 import { getConstant, isDouble, setConstant, setNumber, slot } from '../values/slots.js'
@@ -88,16 +87,20 @@ export class MapIndex {
   }
 
   keyEquals(entry: number, key: Key): boolean {
+    if (typeof key === 'string') {
+      const word = (entry << 1) + E_KEY
+      if (this.#arena.i32[word] === key.length << 3) return this.#sameLatin1(word + 1, key)
+    }
+    return this.#equalsOther(entry, key)
+  }
+
+  #equalsOther(entry: number, key: Key): boolean {
     const { i32 } = this.#arena
     const e = entry << 1
     const meta = i32[e + E_KEY]!
     const type = meta & 7
     if (typeof key === 'string') {
-      return (
-        meta >> 3 === key.length &&
-        type <= KEY_WIDE &&
-        this.#text.equals(entry * 8 + E_TEXT_BYTE, key, type === KEY_WIDE)
-      )
+      return meta === ((key.length << 3) | KEY_WIDE) && this.#text.equals(entry * 8 + E_TEXT_BYTE, key, true)
     }
     if (typeof key === 'bigint') {
       if (type !== KEY_BIGINT) return false
@@ -108,6 +111,24 @@ export class MapIndex {
     if (typeof key === 'number') setNumber(key === 0 ? 0 : key)
     else setConstant(key)
     return i32[e + E_KEY_SLOT] === slot.low && i32[e + E_KEY_SLOT + 1] === slot.high
+  }
+
+  /** Four characters at a time. A key with a character that is not latin1 is equal to none that is stored so. */
+  #sameLatin1(word: number, key: string): boolean {
+    const { i32, u8 } = this.#arena
+    const length = key.length
+    let i = 0
+    for (; i + 4 <= length; i += 4) {
+      const a = key.charCodeAt(i)
+      const b = key.charCodeAt(i + 1)
+      const c = key.charCodeAt(i + 2)
+      const d = key.charCodeAt(i + 3)
+      if ((a | b | c | d) > 255 || i32[word + (i >> 2)] !== (a | (b << 8) | (c << 16) | (d << 24))) return false
+    }
+    for (; i < length; i++) {
+      if (u8[word * 4 + i] !== key.charCodeAt(i)) return false
+    }
+    return true
   }
 
   keyOf(entry: number): Key {
@@ -139,22 +160,30 @@ export class MapIndex {
     const directory = i32[(map << 1) + M_DIRECTORY]! << 1
     if (directory === 0) return 0
     const depth = i32[directory + D_DEPTH]! & 31
-    let bucket = i32[directory + D_FIRST + (depth === 0 ? 0 : hash >>> (32 - depth))]!
-    const home = ((hash & 0xffff) * B_SLOTS) >>> 16
-    for (let hops = 0; bucket !== 0; hops++) {
-      const b = bucket << 1
-      let i = home
+    const b = i32[directory + D_FIRST + (depth === 0 ? 0 : hash >>> (32 - depth))]! << 1
+    let i = ((hash & 0xffff) * B_SLOTS) >>> 16
+    for (let n = 0; n < B_SLOTS; n++) {
+      const slotWord = b + B_FIRST + (i << 1)
+      const entry = i32[slotWord + 1]!
+      if (entry === 0) break
+      if (i32[slotWord] === hash && this.keyEquals(entry, key)) return entry
+      i = i + 1 === B_SLOTS ? 0 : i + 1
+    }
+    return i32[b + B_OVERFLOW] === 0 ? 0 : this.#findFurther(b, hash, key)
+  }
+
+  /** In the buckets that a full one overflows into. */
+  #findFurther(first: number, hash: number, key: Key): number {
+    const { i32, segment } = this.#arena
+    let b = (i32[first + B_OVERFLOW] ?? 0) << 1
+    for (let hops = 0; b !== 0; hops++) {
       for (let n = 0; n < B_SLOTS; n++) {
-        const slotWord = b + B_FIRST + (i << 1)
-        const entry = i32[slotWord + 1]!
-        if (entry === 0) break
-        if (i32[slotWord] === hash && this.keyEquals(entry, key)) return entry
-        i = i + 1 === B_SLOTS ? 0 : i + 1
+        const slotWord = b + B_FIRST + (n << 1)
+        if (i32[slotWord] === hash && i32[slotWord + 1] !== 0 && this.keyEquals(i32[slotWord + 1]!, key))
+          return i32[slotWord + 1]!
       }
-      bucket = i32[b + B_OVERFLOW] ?? 0
-      if (hops > 1000 && hops > i32.length >> 7)
-        throw corrupt(this.#arena.segment.name, 'a chain of buckets does not end')
-      if (hops > 0) pause(0)
+      b = (i32[b + B_OVERFLOW] ?? 0) << 1
+      if (hops > i32.length >> 7) throw corrupt(segment.name, 'a chain of buckets does not end')
     }
     return 0
   }
