@@ -22,6 +22,7 @@ import {
   type AsyncLimits,
   asyncWait,
   checkFits,
+  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -55,6 +56,7 @@ export class Barrier extends Handle {
   readonly #parties: number
   readonly #me: number
   readonly #generation: number
+  readonly #arrivals: Set<Arrival> = new Set()
   readonly #opening: number
 
   private constructor(segment: Segment, offset: number, owned: boolean, parties: number) {
@@ -68,7 +70,7 @@ export class Barrier extends Handle {
 
   /** Opens the barrier of that name, or makes it. @throws MemlaneError `ERR_MISMATCH`, `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`. */
   static open(name: string, options: BarrierOptions = {}): Barrier {
-    const parties = parseInteger(options.parties ?? 2, 'parties', 1, PARTIES_MAX)
+    const parties = parseInteger(checkGiven(options).parties ?? 2, 'parties', 1, PARTIES_MAX)
     const segment = openPrimitive(KIND, name, Barrier.bytes(parties), options, [
       'parties',
       parties,
@@ -144,13 +146,14 @@ export class Barrier extends Handle {
           const left = end - performance.now()
           const limit = left === Number.POSITIVE_INFINITY ? -1 : Math.max(0, left)
           await this.segment.memory.waitAsync(this.#generation, arrival.generation, { timeout: limit, signal })
+          this.checkOpen()
           if (this.#passed(arrival)) return true
           if (end - performance.now() > 0) continue
           this.#mend(await this.#lock.acquireAsync())
           return this.#withdraw(arrival)
         }
       } catch (error) {
-        if (!this.closed && !this.#passed(arrival)) {
+        if (this.#arrivals.has(arrival) && !this.segment.memory.closed && !this.#passed(arrival)) {
           this.#mend(await this.#lock.acquireAsync())
           this.#withdraw(arrival)
         }
@@ -188,7 +191,9 @@ export class Barrier extends Handle {
     const generation = memory.load(this.#generation)
     if (this.#living() < this.#parties) {
       this.#lock.release()
-      return { place, generation }
+      const arrival = { place, generation }
+      this.#arrivals.add(arrival)
+      return arrival
     }
     memory.store(this.#opening, 1 + (generation & 1))
     memory.store(this.#generation, (generation + 1) | 0) // SYNC: "what was done before the barrier is visible after it"
@@ -214,14 +219,28 @@ export class Barrier extends Handle {
     memory.wake(this.#generation, 0x7fffffff)
   }
 
+  /** @internal Counts its own waiters out; they look again, and find it closed. */
+  protected override releaseHeld(): void {
+    const { memory } = this.segment
+    if (this.#arrivals.size === 0) return
+    this.#mend(this.#lock.acquire())
+    for (const arrival of this.#arrivals) if (!this.#passed(arrival)) memory.store(this.#word(arrival.place), 0)
+    this.#arrivals.clear()
+    this.#lock.release()
+    memory.wake(this.#generation, 0x7fffffff)
+  }
+
   #passed(arrival: Arrival): boolean {
     // SYNC: "what was done before the barrier is visible after it"
-    return this.segment.memory.load(this.#generation) !== arrival.generation
+    const passed = this.segment.memory.load(this.#generation) !== arrival.generation
+    if (passed) this.#arrivals.delete(arrival)
+    return passed
   }
 
   /** Counts this one out unless the barrier has opened meanwhile. The caller holds the lock. */
   #withdraw(arrival: Arrival): boolean {
     const passed = this.#passed(arrival)
+    this.#arrivals.delete(arrival)
     if (!passed) this.segment.memory.store(this.#word(arrival.place), 0)
     this.#lock.release()
     return passed

@@ -8,6 +8,7 @@ import {
   type AsyncLimits,
   asyncWait,
   checkBody,
+  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -39,6 +40,7 @@ export class Condition extends Handle {
   /** Bytes it takes inside another segment. */
   static readonly BYTES: number = WaiterTable.BYTES
   readonly #table: WaiterTable
+  readonly #entries: Set<Entry> = new Set()
 
   private constructor(segment: Segment, offset: number, owned: boolean) {
     super(segment, offset, owned)
@@ -47,7 +49,7 @@ export class Condition extends Handle {
 
   /** Opens the condition of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`. */
   static open(name: string, options: CreateOptions = {}): Condition {
-    const segment = openPrimitive(KIND, name, Condition.BYTES, options)
+    const segment = openPrimitive(KIND, name, Condition.BYTES, checkGiven(options))
     return new Condition(checkBody(segment, Condition.BYTES), segment.body, true)
   }
 
@@ -72,11 +74,10 @@ export class Condition extends Handle {
     const mutex = checkGuard(guard)
     const timeout = timeoutOf(limits)
     const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-    const entry = this.#table.enter()
+    const entry = this.#enter()
     mutex.suspend(guard)
     try {
-      while (!this.#table.isCalled(entry)) {
-        this.checkOpen()
+      for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
         const left = end - performance.now()
         if (left <= 0) break
         this.segment.memory.wait(entry.word, entry.ticket, left === Number.POSITIVE_INFINITY ? -1 : left, -1)
@@ -96,12 +97,11 @@ export class Condition extends Handle {
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-      const entry = this.#table.enter()
+      const entry = this.#enter()
       mutex.suspend(guard)
       let left = true
       try {
-        while (!this.#table.isCalled(entry)) {
-          this.checkOpen()
+        for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
           const rest = end - performance.now()
           if (rest <= 0) break
           const limit = rest === Number.POSITIVE_INFINITY ? -1 : rest
@@ -111,7 +111,7 @@ export class Condition extends Handle {
         return this.#leave(entry)
       } catch (error) {
         // Called in the moment of the abort: somebody else must have the call.
-        if (left && !this.closed && this.#leave(entry)) this.#table.call(1)
+        if (left && this.#leave(entry)) this.#table.call(1)
         throw error
       } finally {
         await mutex.resumeAsync()
@@ -130,8 +130,20 @@ export class Condition extends Handle {
     return this.notify(0x7fffffff)
   }
 
+  #enter(): Entry {
+    const entry = this.#table.enter()
+    this.#entries.add(entry)
+    return entry
+  }
+
+  /** @internal Its own waiters look again, and find it closed. */
+  protected override releaseHeld(): void {
+    for (const { word } of this.#entries) this.segment.memory.wake(word, 0x7fffffff)
+  }
+
   #leave(entry: Entry): boolean {
-    return this.closed ? false : this.#table.leave(entry)
+    this.#entries.delete(entry)
+    return this.segment.memory.closed ? false : this.#table.leave(entry)
   }
 }
 

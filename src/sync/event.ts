@@ -12,6 +12,7 @@ import {
   type AsyncLimits,
   asyncWait,
   checkFits,
+  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -59,7 +60,7 @@ export class Event extends Handle {
    * @throws MemlaneError `ERR_MISMATCH` when it resets another way; `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`.
    */
   static open(name: string, options: EventOptions = {}): Event {
-    const { reset = 'manual' } = options
+    const { reset = 'manual' } = checkGiven(options)
     if (reset !== 'auto' && reset !== 'manual') throw outOfRange('reset', "'auto' or 'manual'", reset)
     const wanted = reset === 'auto' ? AUTO : MANUAL
     const segment = openPrimitive(KIND, name, Event.BYTES, options, [

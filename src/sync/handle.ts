@@ -67,6 +67,12 @@ export class Handle {
   }
 }
 
+/** @throws MemlaneError `ERR_TYPE`. */
+export function checkGiven<T>(options: T): T {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  return options
+}
+
 /**
  * Opens the segment of a primitive, or makes it.
  *
@@ -80,7 +86,6 @@ export function openPrimitive(
   options: CreateOptions,
   parameter?: readonly [what: string, value: number, given: boolean],
 ): Segment {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
   const parameters = new Uint8Array(4)
   new DataView(parameters.buffer).setUint32(0, parameter?.[1] ?? 0, true)
   const segment = Segment.createOrOpen(name, {

@@ -6,6 +6,7 @@ import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
+  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -59,7 +60,7 @@ export class Mutex extends Handle {
    * @throws MemlaneError `ERR_NAME`, `ERR_KIND` (the name is something else), `ERR_PARTICIPANTS`, and what opening a segment can give.
    */
   static open(name: string, options: CreateOptions = {}): Mutex {
-    const segment = openPrimitive(KIND, name, Mutex.BYTES, options)
+    const segment = openPrimitive(KIND, name, Mutex.BYTES, checkGiven(options))
     return new Mutex(segment, segment.body, true)
   }
 
@@ -181,6 +182,7 @@ export class Mutex extends Handle {
 
   /** @internal */
   protected override releaseHeld(): void {
+    this.#lock.shut()
     if (this.#held) this.endHold()
   }
 }

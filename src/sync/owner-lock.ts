@@ -38,6 +38,7 @@ export class OwnerLock {
   readonly #memory: Memory
   readonly #word: number
   readonly #me: number
+  #shut = false
 
   /** @param offset byte offset of the word in the segment's memory, a multiple of 4. */
   constructor(segment: Segment, offset: number) {
@@ -116,7 +117,7 @@ export class OwnerLock {
     const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
     let flag = 0
     for (;;) {
-      if (this.#memory.closed)
+      if (this.#shut || this.#memory.closed)
         throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} was closed while waiting`)
       const got = this.#attempt(this.#memory.load(this.#word), flag)
       if (got !== BUSY) return got
@@ -140,6 +141,13 @@ export class OwnerLock {
       }
       flag = WAITERS
     }
+  }
+
+  /** Its handle is closed: asynchronous waits through it end with `ERR_CLOSED`. */
+  shut(): void {
+    this.#shut = true
+    // Who sleeps looks again.
+    if ((this.#memory.load(this.#word) & WAITERS) !== 0) this.#memory.wake(this.#word, 0x7fffffff)
   }
 
   /** Frees it and wakes one waiter. The caller holds it. */

@@ -22,6 +22,7 @@ import {
   type AsyncLimits,
   asyncWait,
   checkBody,
+  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -80,7 +81,7 @@ export class RwLock extends Handle {
 
   /** Opens the lock of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`, `ERR_PARTICIPANTS`. */
   static open(name: string, options: CreateOptions = {}): RwLock {
-    const slots = options.participants ?? 256
+    const slots = checkGiven(options).participants ?? 256
     const segment = openPrimitive(KIND, name, RwLock.bytes(slots), options)
     return new RwLock(checkBody(segment, RwLock.bytes(segment.slots)), segment.body, true)
   }
@@ -314,6 +315,7 @@ export class RwLock extends Handle {
 
   /** @internal */
   protected override releaseHeld(): void {
+    this.#writer.shut()
     if (this.#writing) this.#leaveWrite()
     if (this.#reads > 0) {
       this.#reads = 1

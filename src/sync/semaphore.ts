@@ -15,6 +15,7 @@ import {
   type AsyncLimits,
   asyncWait,
   checkFits,
+  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -68,7 +69,7 @@ export class Semaphore extends Handle {
    * @throws MemlaneError `ERR_MISMATCH` when it has another number of permits; `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`.
    */
   static open(name: string, options: SemaphoreOptions = {}): Semaphore {
-    const permits = parseInteger(options.permits ?? 1, 'permits', 1, PERMITS_MAX)
+    const permits = parseInteger(checkGiven(options).permits ?? 1, 'permits', 1, PERMITS_MAX)
     const segment = openPrimitive(KIND, name, Semaphore.bytes(permits), options, [
       'permits',
       permits,

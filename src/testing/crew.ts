@@ -11,6 +11,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { unlinkObject } from '../memory/index.js'
 import { namespaceOf, objectName } from '../segment/index.js'
+import { mulberry } from './random.js'
 import { runtimeArgs, runtimeLabel } from './runtime.js'
 
 /** Nothing in a test takes so long; what does is a hang, and the test says where. Milliseconds. */
@@ -201,13 +202,6 @@ export async function refuses(code: string, work: () => unknown, message: RegExp
 export function seeded(what: string): { seed: number; random: () => number; below: (n: number) => number } {
   const seed = Number(process.env.MEMLANE_SEED ?? Math.floor(Math.random() * 2 ** 31))
   console.log(`${what}: seed ${seed} (MEMLANE_SEED=${seed} repeats it)`)
-  let state = seed >>> 0
-  // mulberry32
-  const random = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
+  const random = mulberry(seed)
   return { seed, random, below: (n) => Math.floor(random() * n) }
 }

@@ -1,5 +1,310 @@
 // testing: scenarios for the tests of sync/.
 
-import type { Scenario } from './ground-main.js'
+import { ShmObject, waiting } from '../../memory/index.js'
+import { namespaceOf, objectName, Segment } from '../../segment/index.js'
+import { Barrier, Condition, Event, type Guard, Mutex, RwLock, Semaphore } from '../../sync/index.js'
+import { mulberry } from '../random.js'
+import type { Peer, Scenario } from './ground-main.js'
 
-export const syncScenarios: Readonly<Record<string, Scenario>> = {}
+export type Side = 'mutex' | 'read' | 'write' | 'permit'
+
+/** One way to hold something, whatever it is. */
+export interface Holdable {
+  tryHold(): Guard | undefined
+  hold(limits?: { timeout?: number }): Guard
+  holdAsync(limits?: { timeout?: number; signal?: AbortSignal }): Promise<Guard>
+  close(): void
+}
+
+export function openSide(side: Side, name: string): Holdable {
+  if (side === 'mutex') {
+    const mutex = Mutex.open(name)
+    return {
+      tryHold: () => mutex.tryAcquire(),
+      hold: (l) => mutex.acquire(l),
+      holdAsync: (l) => mutex.acquireAsync(l),
+      close: () => mutex.close(),
+    }
+  }
+  if (side === 'permit') {
+    const semaphore = Semaphore.open(name)
+    return {
+      tryHold: () => semaphore.tryAcquire(),
+      hold: (l) => semaphore.acquire(l),
+      holdAsync: (l) => semaphore.acquireAsync(l),
+      close: () => semaphore.close(),
+    }
+  }
+  const lock = RwLock.open(name)
+  if (side === 'read')
+    return {
+      tryHold: () => lock.tryRead(),
+      hold: (l) => lock.read(l),
+      holdAsync: (l) => lock.readAsync(l),
+      close: () => lock.close(),
+    }
+  return {
+    tryHold: () => lock.tryWrite(),
+    hold: (l) => lock.write(l),
+    holdAsync: (l) => lock.writeAsync(l),
+    close: () => lock.close(),
+  }
+}
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6
+
+export const syncScenarios: Readonly<Record<string, Scenario>> = {
+  async hold(peer: Peer, side: Side, name: string) {
+    const guard = openSide(side, name).hold()
+    peer.say({ recovered: guard.recovered })
+    await peer.hear()
+    guard.release()
+    peer.say('released')
+    await peer.hear()
+  },
+
+  /** Each time it is told to: waits through every handle, says when each got it, and gives it back. */
+  async 'take-turns'(peer: Peer, side: Side, name: string, handles: number, blocking: boolean) {
+    const all = Array.from({ length: handles }, () => openSide(side, name))
+    for (;;) {
+      peer.say('ready')
+      await peer.hear()
+      const take = async (one: Holdable): Promise<void> => {
+        const wait = blocking ? undefined : one.holdAsync()
+        peer.say('waiting')
+        using guard = wait === undefined ? one.hold() : await wait
+        peer.say({ recovered: guard.recovered, at: now() })
+      }
+      await Promise.all(all.map(take))
+    }
+  },
+
+  /** Queues and is killed while it waits. */
+  async queue(peer: Peer, side: Side, name: string, blocking: boolean) {
+    const one = openSide(side, name)
+    peer.say('waiting')
+    using guard = blocking ? one.hold() : await one.holdAsync()
+    peer.say({ recovered: guard.recovered })
+  },
+
+  /**
+   * Takes the mutex so often, and each time adds one to a number in steps that only exclusion makes right. Parks, or
+   * holds on, at random moments.
+   */
+  async 'hand-over'(peer: Peer, name: string, times: number, seed: number, howOften: number) {
+    const random = mulberry(seed)
+    const mutex = Mutex.open(name)
+    const { memory, body } = mutex.segment
+    const counter = body / 4 + 64
+    let recovered = 0
+    peer.say('ready')
+    await peer.hear()
+    for (let i = 0; i < times; i++) {
+      const asynchronous = random() < 0.02
+      const guard = asynchronous ? await mutex.acquireAsync() : mutex.acquire()
+      if (guard.recovered) recovered++
+      // Plain accesses, and time between them: two inside at once would lose counts.
+      const seen = memory.i32[counter]!
+      if (random() < howOften) for (let spin = 0; spin < 200; spin++) void memory.load(counter + 1)
+      memory.i32[counter] = seen + 1
+      guard.release()
+      if (random() < howOften / 4) await new Promise((resolve) => setTimeout(resolve, random() * 2))
+    }
+    peer.say({ recovered })
+  },
+
+  /** Writers change two words far apart; readers must never see half of it. */
+  async 'read-write-pairs'(peer: Peer, name: string, times: number, writer: boolean, seed: number) {
+    const random = mulberry(seed)
+    const lock = RwLock.open(name)
+    const { memory, bodySize, body } = lock.segment
+    const [a, b] = [(body + bodySize) / 4 - 8, (body + bodySize) / 4 - 1]
+    let torn = 0
+    let last = 0
+    let backwards = 0
+    peer.say('ready')
+    await peer.hear()
+    for (let i = 0; i < times; i++) {
+      const asynchronous = random() < 0.05
+      if (writer) {
+        using guard = asynchronous ? await lock.writeAsync() : lock.write()
+        void guard
+        const seen = memory.i32[a]!
+        if (seen !== memory.i32[b]) torn++
+        memory.i32[a] = seen + 1
+        for (let spin = 0; spin < 50; spin++) void memory.load(0)
+        memory.i32[b] = seen + 1
+      } else {
+        using guard = asynchronous ? await lock.readAsync() : lock.read()
+        void guard
+        const seen = memory.i32[a]!
+        for (let spin = 0; spin < 20; spin++) void memory.load(0)
+        if (seen !== memory.i32[b]) torn++
+        if (seen < last) backwards++
+        last = seen
+      }
+      if (random() < 0.01) await new Promise((resolve) => setTimeout(resolve, random()))
+    }
+    peer.say({ torn, backwards, last: writer ? times : last })
+  },
+
+  /** Reads and reads, never pausing between, so that a writer that is not waited for would starve. */
+  async 'read-for-ever'(peer: Peer, name: string) {
+    const lock = RwLock.open(name)
+    peer.say('reading')
+    for (;;) {
+      const until = performance.now() + 20
+      while (performance.now() < until) {
+        const guard = lock.read()
+        for (let spin = 0; spin < 1000; spin++) void lock.segment.memory.load(0)
+        guard.release()
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  },
+
+  /** Uses permits and says whenever more than allowed were in use. */
+  async 'use-permits'(peer: Peer, name: string, permits: number, times: number, seed: number) {
+    const random = mulberry(seed)
+    const semaphore = Semaphore.open(name)
+    const { memory, body, bodySize } = semaphore.segment
+    const inside = (body + bodySize) / 4 - 1
+    let tooMany = 0
+    peer.say('ready')
+    await peer.hear()
+    for (let i = 0; i < times; i++) {
+      const guard = random() < 0.2 ? await semaphore.acquireAsync() : semaphore.acquire()
+      if (memory.add(inside, 1) + 1 > permits) tooMany++
+      if (random() < 0.1) await new Promise((resolve) => setTimeout(resolve, random()))
+      memory.add(inside, -1)
+      guard.release()
+    }
+    peer.say({ tooMany })
+  },
+
+  async 'wait-event'(peer: Peer, name: string, reset: 'auto' | 'manual', blocking: boolean) {
+    const event = Event.open(name, { reset })
+    peer.say('waiting')
+    peer.say(blocking ? event.wait() : await event.waitAsync())
+  },
+
+  /** Sends a number of pings through a pair of auto-reset events and counts the answers. */
+  async 'ping-pong'(peer: Peer, here: string, there: string, times: number, seed: number) {
+    const random = mulberry(seed)
+    const [mine, theirs] = [Event.open(here, { reset: 'auto' }), Event.open(there, { reset: 'auto' })]
+    peer.say('ready')
+    await peer.hear()
+    for (let i = 0; i < times; i++) {
+      const heard = random() < 0.3 ? await mine.waitAsync({ timeout: 30_000 }) : mine.wait({ timeout: 30_000 })
+      if (!heard) throw new Error(`ping ${i} was lost`)
+      if (random() < 0.02) await new Promise((resolve) => setTimeout(resolve, random()))
+      theirs.set()
+    }
+    peer.say(times)
+  },
+
+  /** Waits for a condition under a mutex; says what happened. */
+  async 'wait-condition'(peer: Peer, mutexName: string, conditionName: string, blocking: boolean) {
+    const mutex = Mutex.open(mutexName)
+    const condition = Condition.open(conditionName)
+    const guard = mutex.acquire()
+    peer.say('holding')
+    await peer.hear()
+    const wait = blocking ? undefined : condition.waitAsync(guard)
+    peer.say('waiting')
+    const called = wait === undefined ? condition.wait(guard) : await wait
+    guard.release()
+    peer.say({ called })
+    await peer.hear()
+  },
+
+  /** A worker of a queue that a condition guards: takes jobs until it is told that there are no more. */
+  async 'take-jobs'(peer: Peer, mutexName: string, conditionName: string) {
+    const mutex = Mutex.open(mutexName)
+    const condition = Condition.open(conditionName)
+    const { memory, body } = mutex.segment
+    const jobs = body / 4 + 64
+    let done = 0
+    peer.say('ready')
+    for (;;) {
+      using guard = mutex.acquire()
+      while (memory.i32[jobs] === 0) {
+        if (done % 2 === 0) condition.wait(guard)
+        else await condition.waitAsync(guard)
+      }
+      if (memory.i32[jobs]! < 0) {
+        peer.say(done)
+        return
+      }
+      memory.i32[jobs]!--
+      memory.i32[jobs + 1]!++
+      done++
+    }
+  },
+
+  async meet(peer: Peer, name: string, times: number, blocking: boolean) {
+    const barrier = Barrier.open(name)
+    const { memory, body, bodySize } = barrier.segment
+    const mine = (body + bodySize) / 4 - 1 - barrier.segment.participant.slot
+    let early = 0
+    peer.say('ready')
+    await peer.hear()
+    for (let i = 1; i <= times; i++) {
+      memory.store(mine, i)
+      if (blocking || i % 3 === 0) barrier.wait()
+      else await barrier.waitAsync()
+      // Nobody may be behind this round once the barrier has opened.
+      for (const { slot, alive } of barrier.segment.participants()) {
+        const there = memory.load((body + bodySize) / 4 - 1 - slot)
+        if (alive && there !== 0 && there < i) early++
+      }
+    }
+    peer.say({ early })
+  },
+
+  /** Waits at a barrier once. */
+  async arrive(peer: Peer, name: string, blocking: boolean) {
+    const barrier = Barrier.open(name)
+    peer.say('waiting')
+    peer.say(blocking ? barrier.wait() : await barrier.waitAsync())
+  },
+
+  /** Has a wait that nobody awaits; ends all the same. */
+  'forget-acquire'(peer: Peer, name: string) {
+    const mutex = Mutex.open(name)
+    void mutex.acquireAsync()
+    mutex.acquireAsync({ timeout: 60_000 }).catch(() => {})
+    peer.say('nothing else to do')
+  },
+
+  /** Dies by its own hand before the n-th step of opening a barrier as the last to arrive. */
+  async 'arrive-and-die'(peer: Peer, name: string, n: number) {
+    const { numberSteps } = await import('./ground-segment.js')
+    const barrier = Barrier.open(name)
+    let steps = 0
+    numberSteps(() => {
+      if (++steps === n) process.kill(process.pid, 'SIGKILL')
+    })
+    barrier.wait({ timeout: 0 })
+    peer.say(steps)
+  },
+
+  /** Holds a lock while its segment's object is cut by somebody else. */
+  async 'hold-cut'(peer: Peer, name: string) {
+    const mutex = Mutex.open(name)
+    const guard = mutex.acquire()
+    peer.say('held')
+    await peer.hear()
+    using object = ShmObject.open(objectName(name, namespaceOf(undefined)))
+    object.resize(0)
+    guard.release()
+    peer.say('cut')
+  },
+
+  /** Two handles of a local segment in one process, for a look at promises that nobody awaits. */
+  'forget-local'(peer: Peer) {
+    const segment = Segment.local({ kind: 'x', size: 4096 })
+    void waiting(segment.memory.waitAsync(segment.body / 4, 0))
+    peer.say('nothing else to do')
+  },
+}

@@ -1,0 +1,266 @@
+// sync: holders and waiters that are killed or stopped. Exactly one is told; nobody is robbed; nobody waits in vain.
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { openSide, type Side } from '../testing/children/ground-sync.js'
+import { type Actor, Crew, until, watched } from '../testing/crew.js'
+import { Barrier, Condition, Mutex, RwLock, Semaphore } from './index.js'
+
+interface Turn {
+  readonly recovered: boolean
+  readonly at: number
+}
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6
+const inPidNamespace = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
+const noPidNamespaces =
+  spawnSync(inPidNamespace[0]!, [...inPidNamespace.slice(1), 'true']).status === 0
+    ? false
+    : 'pid namespaces are not permitted here'
+
+/** The next thing said that is not `word`. */
+async function hearTurn(actor: Actor): Promise<Turn> {
+  for (;;) {
+    const said = await actor.hear<Turn | string>()
+    if (typeof said !== 'string') return said
+  }
+}
+
+async function stopped(actor: Actor): Promise<void> {
+  actor.kill('SIGSTOP')
+  await until(() => readFileSync(`/proc/${actor.pid}/stat`, 'latin1').includes(') T '), 'it is stopped')
+}
+
+/** Kills a holder while so many wait, several times. @returns milliseconds from each kill to the next holder. */
+export async function takeOvers(
+  crew: Crew,
+  side: Side,
+  processes: number,
+  handles: number,
+  blocking: boolean,
+  rounds: number,
+): Promise<number[]> {
+  const name = crew.name()
+  const holding: Side = side === 'read' ? 'write' : side
+  const waiters = crew.startMany(processes, 'take-turns', [side, name, handles, blocking])
+  await Promise.all(waiters.map((waiter) => waiter.hear('ready')))
+  const times: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const holder = crew.start('hold', [holding, name])
+    await holder.hear({ recovered: false })
+    for (const waiter of waiters) waiter.tell('go')
+    // A blocking waiter cannot say more than one is about to wait.
+    for (const waiter of waiters) for (let i = 0; i < (blocking ? 1 : handles); i++) await waiter.hear('waiting')
+    const killed = now()
+    await holder.end()
+    const turns = (
+      await Promise.all(
+        waiters.map(async (waiter) => {
+          const mine: Turn[] = []
+          while (mine.length < handles) mine.push(await hearTurn(waiter))
+          await waiter.hear('ready')
+          return mine
+        }),
+      )
+    ).flat()
+    assert.equal(turns.filter(({ recovered }) => recovered).length, 1, JSON.stringify(turns))
+    const first = turns.reduce((a, b) => (a.at < b.at ? a : b))
+    if (side !== 'read') assert.equal(first.recovered, true)
+    times.push(first.at - killed)
+  }
+  await Promise.all(waiters.map((waiter) => waiter.end()))
+  return times.sort((a, b) => a - b)
+}
+
+export function report(what: string, times: number[]): void {
+  console.log(
+    `${what}: median ${times[times.length >> 1]?.toFixed(2)} ms, longest ${times.at(-1)?.toFixed(2)} ms, ${times.length} kills`,
+  )
+}
+
+for (const [side, processes, handles, blocking, rounds] of [
+  ['mutex', 1, 1, true, 7],
+  ['mutex', 1, 1, false, 7],
+  ['mutex', 10, 1, true, 4],
+  ['mutex', 10, 10, false, 3],
+  ['permit', 4, 1, true, 4],
+  ['write', 4, 1, true, 4],
+  ['read', 4, 1, false, 4],
+] as [Side, number, number, boolean, number][]) {
+  const how = `${processes * handles} ${blocking ? 'blocking' : 'awaiting'} waiter(s) in ${processes} process(es)`
+  test(`a killed holder's ${side} goes to one of ${how}, which alone is told`, async () => {
+    await using crew = new Crew()
+    report(`take-over of a ${side} by ${how}`, await takeOvers(crew, side, processes, handles, blocking, rounds))
+  })
+}
+
+for (const side of ['mutex', 'write', 'read', 'permit'] as const) {
+  test(`a stopped holder of a ${side} is never robbed`, async () => {
+    await using crew = new Crew()
+    const name = crew.name()
+    const holder = crew.start('hold', [side, name])
+    await holder.hear({ recovered: false })
+    await stopped(holder)
+    const other = openSide(side === 'read' ? 'write' : side, name)
+    await assert.rejects(other.holdAsync({ timeout: 150 }), { code: 'ERR_TIMEOUT' })
+    assert.throws(() => other.hold({ timeout: 150 }), { code: 'ERR_TIMEOUT' })
+    assert.equal(other.tryHold(), undefined)
+    holder.kill('SIGCONT')
+    holder.tell('release')
+    await holder.hear('released')
+    using guard = other.hold({ timeout: 30_000 })
+    assert.equal(guard.recovered, false)
+    guard.release()
+    other.close()
+  })
+}
+
+test('waiters that are killed while they queue cost nobody anything', async () => {
+  await using crew = new Crew()
+  for (const side of ['mutex', 'permit', 'write'] as const) {
+    const name = crew.name()
+    const mine = openSide(side, name)
+    const guard = mine.hold()
+    const doomed = [true, false, true].map((blocking) => crew.start('queue', [side, name, blocking]))
+    const survivor = crew.start('queue', [side, name, true])
+    for (const actor of [...doomed, survivor]) await actor.hear('waiting')
+    await Promise.all(doomed.map((actor) => actor.end()))
+    guard.release()
+    await survivor.hear({ recovered: false })
+    await survivor.succeed()
+    using again = mine.hold({ timeout: 30_000 })
+    assert.equal(again.recovered, false)
+    again.release()
+    mine.close()
+  }
+})
+
+test('a holder in another pid namespace is waited for while it lives, and followed when it is killed', {
+  skip: noPidNamespaces,
+}, async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  const holder = crew.start('hold', ['mutex', name], { prefix: inPidNamespace })
+  const waiter = crew.start('queue', ['mutex', name, true], { prefix: inPidNamespace })
+  await holder.hear({ recovered: false })
+  await waiter.hear('waiting')
+  using mutex = Mutex.open(name)
+  await assert.rejects(mutex.acquireAsync({ timeout: 50 }), { code: 'ERR_TIMEOUT' })
+  await holder.end()
+  await waiter.hear({ recovered: true })
+  await waiter.succeed()
+  mutex.acquire({ timeout: 30_000 }).release()
+})
+
+test('dead readers keep no writer out, whoever has their slots by now', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using lock = RwLock.open(name)
+  const readers = crew.startMany(3, 'hold', ['read', name])
+  for (const reader of readers) await reader.hear({ recovered: false })
+  assert.equal(lock.readers, 3)
+  await Promise.all(readers.map((reader) => reader.end()))
+  using guard = lock.write({ timeout: 30_000 })
+  // Readers that died leave nothing half done.
+  assert.equal(guard.recovered, false)
+  assert.equal(lock.readers, 0)
+})
+
+test('every permit of the killed comes back', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using semaphore = Semaphore.open(name, { permits: 3 })
+  const holders = crew.startMany(3, 'hold', ['permit', name])
+  for (const holder of holders) await holder.hear({ recovered: false })
+  assert.equal(semaphore.tryAcquire(), undefined)
+  await Promise.all(holders.map((holder) => holder.end()))
+  const guards = [1, 2, 3].map(() => semaphore.acquire({ timeout: 30_000 }))
+  assert.deepEqual(
+    guards.map(({ recovered }) => recovered),
+    [true, true, true],
+  )
+  assert.equal(semaphore.tryAcquire(), undefined)
+  for (const guard of guards) guard.release()
+  assert.equal(semaphore.available, 3)
+})
+
+test('notify(n) lets n living waiters go; the dead do not count', async () => {
+  await using crew = new Crew()
+  const [mutexName, conditionName] = [crew.name('m'), crew.name('c')]
+  using mutex = Mutex.open(mutexName)
+  using condition = Condition.open(conditionName)
+  const waiters: Actor[] = []
+  for (let i = 0; i < 5; i++) {
+    const waiter = crew.start('wait-condition', [mutexName, conditionName, i % 2 === 0])
+    await waiter.hear('holding')
+    waiter.tell('wait')
+    await waiter.hear('waiting')
+    waiters.push(waiter)
+  }
+  // The mutex is free once the last of them waits.
+  mutex.acquire({ timeout: 30_000 }).release()
+  await Promise.all([waiters[0]!.end(), waiters[2]!.end()])
+  assert.equal(condition.notify(2), 2)
+  await waiters[1]!.hear({ called: true })
+  await waiters[3]!.hear({ called: true })
+  assert.equal(waiters[4]!.hasSaid, false)
+  assert.equal(condition.notifyAll(), 1)
+  await waiters[4]!.hear({ called: true })
+  assert.equal(condition.notifyAll(), 0)
+})
+
+test('a mutex whose holder died during a wait for a condition comes back as recovered', async () => {
+  await using crew = new Crew()
+  const [mutexName, conditionName] = [crew.name('m'), crew.name('c')]
+  using mutex = Mutex.open(mutexName)
+  using condition = Condition.open(conditionName)
+  const guard = mutex.acquire()
+  const wait = condition.waitAsync(guard, { timeout: 30_000 })
+  const holder = crew.start('hold', ['mutex', mutexName])
+  await holder.hear({ recovered: false })
+  await holder.end()
+  condition.notify()
+  assert.equal(await wait, true)
+  assert.equal(guard.recovered, true)
+  guard.release()
+})
+
+test('a waiter that is killed at a barrier is not counted', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using barrier = Barrier.open(name, { parties: 3 })
+  const [doomed, other] = [crew.start('arrive', [name, true]), crew.start('arrive', [name, false])]
+  await Promise.all([doomed.hear('waiting'), other.hear('waiting')])
+  await until(() => barrier.waiting === 2, 'both wait')
+  await doomed.end()
+  await until(() => barrier.waiting === 1, 'one is gone')
+  assert.equal(await barrier.waitAsync({ timeout: 20 }), false)
+  const third = crew.start('arrive', [name, true])
+  assert.equal(await barrier.waitAsync({ timeout: 30_000 }), true)
+  await other.hear(true)
+  await third.hear('waiting')
+  await third.hear(true)
+})
+
+test('a barrier whose opener is killed at any step opens for those that are left, or waits for another', async () => {
+  await using crew = new Crew()
+  let deaths = 0
+  for (let n = 1; n < 40; n++) {
+    const name = crew.name()
+    using barrier = Barrier.open(name, { parties: 2 })
+    const first = crew.start('arrive', [name, n % 2 === 0])
+    await first.hear('waiting')
+    await until(() => barrier.waiting === 1, 'one waits')
+    const opener = crew.start('arrive-and-die', [name, n])
+    const { signal } = await watched(opener.ended, `the opener to die at step ${n}`)
+    if (signal === null) break
+    deaths++
+    if (!first.hasSaid) barrier.wait({ timeout: 300 })
+    await first.hear(true)
+    await until(() => barrier.waiting === 0, `nobody is left at the barrier after step ${n}`)
+    await first.end()
+  }
+  assert.ok(deaths >= 5, `${deaths} steps`)
+})

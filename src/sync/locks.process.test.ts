@@ -1,0 +1,146 @@
+// sync: several processes at once, none of them killed. Nothing is lost, nobody is inside together, nobody starves.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Actor, Crew, seeded, until, watched } from '../testing/crew.js'
+import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from './index.js'
+
+const LONG = 250_000
+
+/** Starts them all at one moment, and hears each out. */
+export async function together<T>(actors: Actor[], limit: number = LONG): Promise<T[]> {
+  for (const actor of actors) await actor.hear('ready')
+  for (const actor of actors) actor.tell('go')
+  return await watched(Promise.all(actors.map((actor) => actor.hear<T>())), 'all to finish', limit)
+}
+
+test('hand-overs of a mutex between four processes with random parks lose no count', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  const { seed } = seeded('hand-overs')
+  using mutex = Mutex.open(name)
+  const counter = mutex.segment.body / 4 + 64
+  const actors = [0, 1, 2, 3].map((i) => crew.start('hand-over', [name, 10_000, seed + i, 0.01]))
+  const results = await together<{ recovered: number }>(actors)
+  assert.equal(mutex.segment.memory.load(counter), 40_000)
+  assert.ok(results.every(({ recovered }) => recovered === 0))
+  assert.equal(mutex.isLocked, false)
+})
+
+test('readers never see half of what a writer writes, nor an older state than before', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  const { seed } = seeded('pairs')
+  using _lock = RwLock.open(name)
+  const actors = [true, true, false, false].map((writer, i) =>
+    crew.start('read-write-pairs', [name, 2000, writer, seed + i]),
+  )
+  for (const { torn, backwards } of await together<{ torn: number; backwards: number }>(actors)) {
+    assert.deepEqual([torn, backwards], [0, 0])
+  }
+})
+
+test('a writer comes in although readers never stop', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using lock = RwLock.open(name)
+  const readers = crew.startMany(2, 'read-for-ever', [name])
+  for (const reader of readers) await reader.hear('reading')
+  for (let i = 0; i < 20; i++) {
+    using _guard = i % 2 === 0 ? lock.write({ timeout: 30_000 }) : await lock.writeAsync({ timeout: 30_000 })
+  }
+})
+
+test('never more inside than permits', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  const { seed } = seeded('permits')
+  using semaphore = Semaphore.open(name, { permits: 2 })
+  const actors = [0, 1, 2, 3].map((i) => crew.start('use-permits', [name, 2, 400, seed + i]))
+  for (const { tooMany } of await together<{ tooMany: number }>(actors)) assert.equal(tooMany, 0)
+  assert.equal(semaphore.available, 2)
+})
+
+test('events between two processes answer each other and lose none', async () => {
+  await using crew = new Crew()
+  const [a, b] = [crew.name('a'), crew.name('b')]
+  const { seed } = seeded('ping-pong')
+  using first = Event.open(a, { reset: 'auto' })
+  const actors = [crew.start('ping-pong', [a, b, 2000, seed]), crew.start('ping-pong', [b, a, 2000, seed + 1])]
+  const playing = together<number>(actors)
+  first.set()
+  assert.deepEqual(await playing, [2000, 2000])
+})
+
+test('a manual event lets waiters of every process through', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using event = Event.open(name, { reset: 'manual' })
+  const actors = [true, false, true, false].map((blocking) => crew.start('wait-event', [name, 'manual', blocking]))
+  for (const actor of actors) await actor.hear('waiting')
+  event.set()
+  for (const actor of actors) await actor.hear(true)
+})
+
+test('a queue of jobs that a condition guards is worked off once each', async () => {
+  await using crew = new Crew()
+  const [mutexName, conditionName] = [crew.name('m'), crew.name('c')]
+  using mutex = Mutex.open(mutexName)
+  using condition = Condition.open(conditionName)
+  const { memory, body } = mutex.segment
+  const jobs = body / 4 + 64
+  const workers = crew.startMany(3, 'take-jobs', [mutexName, conditionName])
+  for (const worker of workers) await worker.hear('ready')
+  for (let batch = 0; batch < 100; batch++) {
+    await mutex.run(() => {
+      memory.i32[jobs]! += 5
+    })
+    condition.notify(2)
+    if (batch % 10 === 0) await until(() => memory.load(jobs) === 0, 'the jobs are done')
+  }
+  await until(() => memory.load(jobs) === 0, 'the last jobs are done')
+  await mutex.run(() => {
+    memory.i32[jobs] = -1
+  })
+  let done = 0
+  for (const worker of workers) {
+    condition.notifyAll()
+    done += await worker.hear<number>()
+  }
+  assert.equal(done, 500)
+  assert.equal(memory.load(jobs + 1), 500)
+})
+
+test('a barrier keeps four processes in step', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using _barrier = Barrier.open(name, { parties: 4 })
+  const actors = [0, 1, 2, 3].map((i) => crew.start('meet', [name, 200, i % 2 === 0]))
+  for (const { early } of await together<{ early: number }>(actors)) assert.equal(early, 0)
+})
+
+test('a process that has nothing to do but a forgotten wait for a mutex ends, and takes nothing with it', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using mutex = Mutex.open(name)
+  {
+    using _guard = mutex.acquire()
+    const child = crew.start('forget-acquire', [name])
+    await child.hear('nothing else to do')
+    await child.succeed()
+  }
+  mutex.acquire({ timeout: 30_000 }).release()
+  await crew.start('forget-local').succeed()
+})
+
+test('a process that awaits a mutex stays until it has it', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using mutex = Mutex.open(name)
+  const guard = mutex.acquire()
+  const child = crew.start('queue', ['mutex', name, false])
+  await child.hear('waiting')
+  guard.release()
+  await child.hear({ recovered: false })
+  await child.succeed()
+})
