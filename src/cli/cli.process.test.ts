@@ -262,7 +262,8 @@ test('doctor finds what a killed process left, frees its slot, and leaves the lo
 test('doctor tells a stopped holder from a dead one', async () => {
   const child = await holding()
   try {
-    child.kill('SIGSTOP')
+    // Deno's child.kill() knows only signals that end a process.
+    process.kill(child.pid!, 'SIGSTOP')
     let found = await json('doctor', 'mutex')
     while (found.code === 0) found = await json('doctor', 'mutex')
     assert.deepEqual(
@@ -271,7 +272,7 @@ test('doctor tells a stopped holder from a dead one', async () => {
     )
     assert.match(found.value.findings[0].cure, new RegExp(`kill -CONT ${child.pid}`))
   } finally {
-    child.kill('SIGCONT')
+    process.kill(child.pid!, 'SIGCONT')
     await kill(child)
     removeAll()
   }
