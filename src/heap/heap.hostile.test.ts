@@ -4,21 +4,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemlaneError } from '../errors.js'
+import { mulberry } from '../testing/random.js'
 import { H_LOCK } from './heap.layout.js'
 import { Heap, HeapList, HeapObject } from './index.js'
 
 const rounds = Number(process.env.MEMLANE_RUNS ?? 400)
 const LOCK_BYTES = 4096 * 4
 
-/** A small generator, so that a seed repeats a run (mulberry32, T. Ettinger). */
+/** Whole numbers below something, repeated by a seed. */
 function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
+  const random = mulberry(seed)
+  return (below) => Math.floor(random() * below)
 }
 
 function fill(heap: Heap): void {

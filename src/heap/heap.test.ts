@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Heap, type HeapList, HeapObject } from './index.js'
+import { churn } from './testing/churn.js'
 
 const open = (options: object = {}) => Heap.local({ maxSize: '8 MiB', participants: 4, ...options })
 
@@ -336,4 +337,64 @@ test('watchers are told of changes, nested ones too', () => {
   heap.verify()
   heap.remove('m')
   heap.verify()
+})
+
+test('a churn of mixed sizes ends with the bytes it began with, and its peak stays within 1.5 of the living', () => {
+  using heap = open({ maxSize: '64 MiB' })
+  const { worst, usedBefore, usedAfter } = churn(heap, 200_000, 3000, 7)
+  assert.equal(usedAfter, usedBefore)
+  assert.ok(worst <= 1.5, `peak ${worst}`)
+})
+
+test('clearing and removing large maps fits into one transaction', () => {
+  using heap = open({ maxSize: '64 MiB' })
+  const map = heap.map('m')
+  for (let i = 0; i < 100_000; i++) map.set(`key ${i}`, i)
+  for (let i = 0; i < 2000; i++) map.set(i, { a: `text number ${i}`, b: [i] })
+  map.clear()
+  heap.verify()
+  for (let i = 0; i < 50_000; i++) map.set(i, `${i} and a text that needs a block`)
+  heap.remove('m')
+  heap.verify()
+})
+
+test('values nest as deep as they may, and deeper ones are refused with a code', () => {
+  using heap = open()
+  const map = heap.map('m')
+  let deep: unknown = 1
+  for (let i = 0; i < 900; i++) deep = i % 2 === 0 ? [deep] : { deep }
+  map.set('deep', deep)
+  assert.deepEqual(map.snapshotOf('deep'), deep)
+  for (let i = 0; i < 5000; i++) deep = [deep]
+  assert.throws(() => map.set('too deep', deep), { code: 'ERR_RANGE' })
+  // Built step by step it may be deeper; freeing it needs no stack.
+  map.set('chain', {})
+  let at = map.get('chain') as HeapObject
+  for (let i = 0; i < 20_000; i++) {
+    at.set('next', {})
+    at = at.get('next') as HeapObject
+  }
+  assert.throws(() => map.snapshotOf('chain'), { code: 'ERR_RANGE' })
+  map.clear()
+  heap.verify()
+})
+
+test('iteration goes on over deletion of the very entry it stands on', () => {
+  using heap = open()
+  const map = heap.map('m')
+  for (let i = 0; i < 300; i++) map.set(i, i)
+  const cursor = map.cursor()
+  const seen: unknown[] = []
+  while (cursor.next()) {
+    seen.push(cursor.key)
+    map.delete(cursor.key)
+  }
+  assert.equal(seen.length, 300)
+  map.set('again', 1)
+  assert.equal(cursor.next(), false)
+  const other = map.cursor()
+  map.clear()
+  map.set('x', 1)
+  assert.equal(other.next(), true)
+  assert.equal(other.key, 'x')
 })

@@ -407,6 +407,15 @@ export function SIX(heap: Heap, round: number): void {
   })
 }
 
+/** An object of SIX is of one round. */
+export function checkObject(value: unknown): void {
+  if (value === undefined) return
+  const { round, list, more } = value as { round: number; list: [number, { round: number }]; more: string }
+  if (list[0] !== round || list[1].round !== round || more.length !== round % 300) {
+    throw new Error(`an object of more than one round: ${JSON.stringify(value).slice(0, 200)}`)
+  }
+}
+
 /** What SIX leaves. @returns the round. */
 export function checkSix(heap: Heap): number {
   const map = heap.map('six').snapshot()

@@ -159,8 +159,8 @@ export class Decoder {
   #block(pointer: number, kind: number, copy: Copy): unknown {
     const before = copy.made.get(pointer)
     if (before !== undefined) return before
-    if (++copy.depth > 2 * NESTING_MAX)
-      throw outOfRange('the nesting of a value to copy', `at most ${2 * NESTING_MAX} levels`, copy.depth)
+    if (++copy.depth > NESTING_MAX + 10)
+      throw outOfRange('the nesting of a value to copy', `at most ${NESTING_MAX} levels`, copy.depth)
     let result: unknown
     switch (kind) {
       case OBJECT:

@@ -1,0 +1,87 @@
+// heap: independent processes on one heap, some of which are killed.
+
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Heap, unlinkHeap } from './index.js'
+import { checkSix } from './testing/scenarios.js'
+
+const script = fileURLToPath(new URL('testing/work-child.js', import.meta.url))
+const seconds = Number(process.env.MEMLANE_SECONDS ?? 4)
+
+interface Worker {
+  child: ChildProcess
+  errors: string
+  ended: Promise<unknown[]>
+}
+
+async function start(name: string, role: string): Promise<Worker> {
+  const child = spawn(process.execPath, [script, name, role], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const worker: Worker = { child, errors: '', ended: once(child, 'close') }
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    worker.errors += text
+  })
+  await Promise.race([once(child.stdout!, 'data'), worker.ended])
+  child.stdout?.resume()
+  return worker
+}
+
+test('writers that are killed at any moment leave nothing half done, and readers never see it', async (t) => {
+  const name = `heap-kill-${process.pid}`
+  using heap = Heap.create(name, { maxSize: '16 MiB', participants: 16 })
+  const workers: Worker[] = []
+  try {
+    heap.map('six')
+    heap.list('rounds')
+    workers.push(await start(name, 'read'), await start(name, 'write'), await start(name, 'write'))
+    const end = performance.now() + seconds * 1000
+    let kills = 0
+    while (performance.now() < end) {
+      await sleep(Math.random() * 60)
+      const victim = workers[1 + (kills % 2)]!
+      victim.child.kill('SIGKILL')
+      await victim.ended
+      kills++
+      assert.equal(victim.errors, '')
+      if (kills % 4 === 0) {
+        heap.verify()
+        checkSix(heap)
+      }
+      workers[1 + ((kills - 1) % 2)] = await start(name, 'write')
+    }
+    assert.equal(workers[0]!.errors, '')
+    assert.equal(workers[0]!.child.exitCode, null, 'the reader is still at it')
+    t.diagnostic(
+      `${kills} writers killed, ${heap.core.arena.repairs} repairs by this process, ${heap.verify().blocks} blocks`,
+    )
+  } finally {
+    for (const { child, ended } of workers) {
+      child.kill('SIGKILL')
+      await ended
+    }
+    unlinkHeap(name)
+  }
+})
+
+test('a heap grows for everybody at once, and is opened without being changed', () => {
+  const name = `heap-grow-${process.pid}`
+  using first = Heap.create(name, { maxSize: '64 MiB', initialSize: '64 KiB' })
+  try {
+    using second = Heap.open(name)
+    const map = first.map('m')
+    const before = second.stats()
+    for (let i = 0; i < 2000; i++) map.set(i, `${i}`.repeat(500))
+    assert.ok(second.stats().committed > before.committed)
+    assert.equal(second.map('m').get(1999), '1999'.repeat(500))
+    assert.equal(second.map('m').size, 2000)
+    using third = Heap.createOrOpen(name, { maxSize: '1 MiB' })
+    assert.equal(third.map('m').size, 2000)
+    assert.equal(third.stats().capacity, 64 * 2 ** 20)
+    third.verify()
+  } finally {
+    unlinkHeap(name)
+  }
+})
