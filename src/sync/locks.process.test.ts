@@ -2,17 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Actor, Crew, seeded, until, watched } from '../testing/crew.js'
+import { Crew, seeded, until } from '../testing/crew.js'
+import { together } from '../testing/locks.js'
 import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from './index.js'
-
-const LONG = 250_000
-
-/** Starts them all at one moment, and hears each out. */
-export async function together<T>(actors: Actor[], limit: number = LONG): Promise<T[]> {
-  for (const actor of actors) await actor.hear('ready')
-  for (const actor of actors) actor.tell('go')
-  return await watched(Promise.all(actors.map((actor) => actor.hear<T>())), 'all to finish', limit)
-}
 
 test('hand-overs of a mutex between four processes with random parks lose no count', async () => {
   await using crew = new Crew()

@@ -2,6 +2,7 @@
 
 import { createInterface } from 'node:readline'
 import { collectionScenarios } from './collections.js'
+import { litmusScenarios } from './ground-litmus.js'
 import { memoryScenarios } from './ground-memory.js'
 import { segmentScenarios } from './ground-segment.js'
 import { syncScenarios } from './ground-sync.js'
@@ -31,6 +32,7 @@ const peer: Peer = {
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   ...collectionScenarios,
+  ...litmusScenarios,
   ...memoryScenarios,
   ...segmentScenarios,
   ...syncScenarios,

@@ -1,0 +1,61 @@
+// memory: what two processes may see of each other's accesses, with the very accesses that `Memory` offers. Run on every
+// runtime by `npm run test:litmus`; a JIT that merges, moves or forgets a plain access is found here.
+//
+// MEMLANE_LITMUS_SECONDS sets how long each shape runs (default 1).
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Shape, shapes } from '../testing/children/ground-litmus.js'
+import { Crew, watched } from '../testing/crew.js'
+import { runtimeLabel } from '../testing/runtime.js'
+import { FENCED, PLAIN_VERSIONS } from './ordering.js'
+import { ShmObject } from './shm.js'
+
+const SECONDS = Number(process.env.MEMLANE_LITMUS_SECONDS ?? 1)
+
+interface Outcome {
+  readonly rounds: number
+  readonly wrong: number
+  readonly seen: number
+}
+
+async function run(shape: Shape, seconds: number): Promise<Outcome[]> {
+  await using crew = new Crew()
+  const name = crew.object()
+  using object = ShmObject.open(name, { create: true, exclusive: true })
+  object.resize(65_536)
+  object.commit(0, 65_536)
+  const sides = [0, 1].map((side) => crew.start('litmus', [shape, name, side, seconds * 1000]))
+  for (const side of sides) await side.hear('ready')
+  for (const side of sides) side.tell('go')
+  return await watched(Promise.all(sides.map((side) => side.hear<Outcome>())), shape, 60_000 + seconds * 4000)
+}
+
+const text = (outcomes: Outcome[]): string =>
+  outcomes.map(({ rounds, wrong, seen }) => `${rounds} rounds, ${seen} changes seen, ${wrong} wrong`).join('; ')
+
+console.log(
+  `${runtimeLabel} on ${process.arch}: versions are ${PLAIN_VERSIONS ? 'plain' : 'atomic'}, ${FENCED ? 'with' : 'without'} fences`,
+)
+
+for (const [shape, { promise, broken }] of Object.entries(shapes)) {
+  if (broken) {
+    test(`self-check: ${promise} is caught`, async () => {
+      // Chance decides when it shows; it must show in a few longer looks.
+      for (let attempt = 0; attempt < 8; attempt++) {
+        const outcomes = await run(shape as Shape, SECONDS * (attempt + 1))
+        if (outcomes.some(({ wrong }) => wrong > 0)) return
+      }
+      assert.fail('the broken variant looked right: this suite would not find a real fault')
+    })
+  } else {
+    test(promise, async () => {
+      const outcomes = await run(shape as Shape, SECONDS)
+      console.log(`${shape}: ${text(outcomes)}`)
+      for (const { wrong, rounds, seen } of outcomes) {
+        assert.equal(wrong, 0, text(outcomes))
+        assert.ok(rounds >= 500 && seen >= 20, `too little was seen to say anything: ${text(outcomes)}`)
+      }
+    })
+  }
+}

@@ -1,0 +1,76 @@
+// testing: what several tests of locks do with their processes.
+
+import assert from 'node:assert/strict'
+import type { Side } from './children/ground-sync.js'
+import { type Actor, type Crew, watched } from './crew.js'
+
+interface Turn {
+  readonly recovered: boolean
+  readonly at: number
+}
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6
+
+/** The next thing said that is not `word`. */
+async function hearTurn(actor: Actor): Promise<Turn> {
+  for (;;) {
+    const said = await actor.hear<Turn | string>()
+    if (typeof said !== 'string') return said
+  }
+}
+
+/** Kills a holder while so many wait, several times. @returns milliseconds from each kill to the next holder. */
+export async function takeOvers(
+  crew: Crew,
+  side: Side,
+  processes: number,
+  handles: number,
+  blocking: boolean,
+  rounds: number,
+): Promise<number[]> {
+  const name = crew.name()
+  const holding: Side = side === 'read' ? 'write' : side
+  const waiters = crew.startMany(processes, 'take-turns', [side, name, handles, blocking])
+  await Promise.all(waiters.map((waiter) => waiter.hear('ready')))
+  const times: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const holder = crew.start('hold', [holding, name])
+    await holder.hear({ recovered: false })
+    for (const waiter of waiters) waiter.tell('go')
+    // A blocking waiter cannot say more than one is about to wait.
+    for (const waiter of waiters) for (let i = 0; i < (blocking ? 1 : handles); i++) await waiter.hear('waiting')
+    const killed = now()
+    await holder.end()
+    const turns = (
+      await Promise.all(
+        waiters.map(async (waiter) => {
+          const mine: Turn[] = []
+          while (mine.length < handles) mine.push(await hearTurn(waiter))
+          await waiter.hear('ready')
+          return mine
+        }),
+      )
+    ).flat()
+    assert.equal(turns.filter(({ recovered }) => recovered).length, 1, JSON.stringify(turns))
+    const first = turns.reduce((a, b) => (a.at < b.at ? a : b))
+    if (side !== 'read') assert.equal(first.recovered, true)
+    times.push(first.at - killed)
+  }
+  await Promise.all(waiters.map((waiter) => waiter.end()))
+  return times.sort((a, b) => a - b)
+}
+
+export function report(what: string, times: number[]): void {
+  console.log(
+    `${what}: median ${times[times.length >> 1]?.toFixed(2)} ms, longest ${times.at(-1)?.toFixed(2)} ms, ${times.length} kills`,
+  )
+}
+
+const LONG = 250_000
+
+/** Starts them all at one moment, and hears each out. */
+export async function together<T>(actors: Actor[], limit: number = LONG): Promise<T[]> {
+  for (const actor of actors) await actor.hear('ready')
+  for (const actor of actors) actor.tell('go')
+  return await watched(Promise.all(actors.map((actor) => actor.hear<T>())), 'all to finish', limit)
+}
