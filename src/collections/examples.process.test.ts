@@ -1,0 +1,111 @@
+// collections: the examples run as their READMEs say.
+
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Crew, until } from '../testing/crew.js'
+import { runtimeArgs, runtimeName } from '../testing/runtime.js'
+import { SharedHeap } from './heap/shared-heap.js'
+import { SharedMap } from './map/shared-map.js'
+
+const folder = fileURLToPath(new URL('../../examples/', import.meta.url))
+const skip = runtimeName === 'node' ? false : 'the examples resolve "memlane" by its own name, which is tested on Node'
+
+/** A program of an example, and the lines it prints. */
+class Program implements Disposable {
+  readonly process: ChildProcess
+  readonly lines: string[] = []
+  readonly ended: Promise<unknown>
+
+  constructor(file: string, ...args: string[]) {
+    this.process = spawn(process.execPath, [...runtimeArgs, `${folder}${file}`, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    createInterface({ input: this.process.stdout! }).on('line', (line) => this.lines.push(line))
+    this.ended = once(this.process, 'close')
+  }
+
+  async hear(pattern: RegExp): Promise<string> {
+    await until(() => this.lines.some((line) => pattern.test(line)), `${pattern} is printed`)
+    return this.lines.find((line) => pattern.test(line))!
+  }
+
+  async succeed(): Promise<void> {
+    await this.ended
+    assert.equal(this.process.exitCode, 0)
+  }
+
+  [Symbol.dispose](): void {
+    this.process.kill('SIGKILL')
+  }
+}
+
+test('game-state: players, a scoreboard, and a player who is killed', { skip }, async () => {
+  await using crew = new Crew()
+  const name = crew.name('game')
+  using heap = SharedHeap.open(name)
+  using board = new Program('game-state/scoreboard.mjs', name)
+  const ada = new Program('game-state/player.mjs', 'ada', '10', name)
+  using bo = new Program('game-state/player.mjs', 'bo', '10000', name)
+  await ada.succeed()
+  await until(() => heap.map<string, { score: number }>('players').get('bo')!.score > 50, 'bo has played')
+  bo.process.kill('SIGKILL')
+  await bo.ended
+  await board.hear(/set bo.*: .*ada \d+ at 10,0/)
+  const scores = [...heap.map<string, { score: number }>('players').snapshot().values()].map(({ score }) => score)
+  const made = scores.reduce((sum, score) => sum + score, 0)
+  // Killed between scoring and counting the round: those are two steps.
+  const rounds = heap.int('round').value * 10
+  assert.ok(made === rounds || made === rounds + 10, `${made} points, ${rounds} by the rounds`)
+  assert.match(heap.list<{ from: string; text: string }>('chat').at(-1)!.text, /points for/)
+  using total = new Program('game-state/total.mjs', name)
+  await total.hear(new RegExp(`^${made} points in`))
+})
+
+test('rate-limiter: all workers share one limit, and one that is killed changes nothing', { skip }, async () => {
+  await using crew = new Crew()
+  const name = crew.name('limits')
+  using server = new Program('rate-limiter/server.mjs', '0', '3', name)
+  const [, url = '', victim] = /(http:\S+) .* kill -9 (\d+)/.exec(await server.hear(/kill -9/))!
+  const ask = async (client: string): Promise<{ status: number; worker: string }> => {
+    const response = await fetch(`${url}/?client=${client}`)
+    await response.text()
+    return { status: response.status, worker: response.headers.get('x-worker') ?? '' }
+  }
+  // Tokens come back at one per second: of 60 requests at once 20 are let through, and one more per second that passes.
+  const start = performance.now()
+  const answers = await Promise.all(Array.from({ length: 60 }, () => ask('ada')))
+  const refilled = Math.ceil((performance.now() - start) / 1000)
+  const allowed = answers.filter(({ status }) => status === 200).length
+  assert.ok(allowed >= 20 && allowed <= 20 + refilled, `${allowed} of 60 let through`)
+  assert.ok(new Set(answers.map(({ worker }) => worker)).size > 1, 'more than one worker answered')
+  process.kill(Number(victim), 'SIGKILL')
+  await until(async () => (await ask('bo')).status === 200, 'the others answer')
+  using limits = SharedMap.open<string, { tokens: number }>(name)
+  assert.ok(limits.get('ada')!.tokens < 20)
+  server.process.kill('SIGTERM')
+  await server.succeed()
+})
+
+test('feature-flags: services hear of a change that another process made', { skip }, async () => {
+  await using crew = new Crew()
+  const name = crew.name('flags')
+  using one = new Program('feature-flags/service.mjs', name, '2')
+  using two = new Program('feature-flags/service.mjs', name, '2')
+  // Whoever comes second finds the flag; the first hears of nobody but itself.
+  for (const service of [one, two]) await service.hear(/^dark-mode for user 7: false/)
+  using map = SharedMap.open<string, { share: number }>(name)
+  // A line is printed before the watching begins: wait for both of them to watch, by changing something else.
+  await until(() => {
+    map.set('warm-up', { share: 0 })
+    return [one, two].every(({ lines }) => lines.some((line) => line.includes('warm-up')))
+  }, 'both watch')
+  await new Program('feature-flags/flip.mjs', 'dark-mode', '10', name).succeed()
+  assert.equal(map.get('dark-mode')!.share, 10)
+  map.get('dark-mode')!.share = 5
+  for (const service of [one, two]) await service.succeed()
+  for (const service of [one, two]) assert.ok(service.lines.some((line) => /set .*dark-mode for user 7/.test(line)))
+})
