@@ -27,7 +27,7 @@ const LEAF = floors.length
 
 /** Room of a path below src/, or undefined for what may import anything: tests and their helpers. */
 function roomOf(path) {
-  if (/\.(test|soak|litmus|fixture)\.ts$/.test(path) || path.startsWith('testing/')) return undefined
+  if (/\.(test|soak|litmus|fixture)\.ts$/.test(path) || /(^|\/)testing\//.test(path)) return undefined
   if (levels.has(path)) return path
   const parts = path.split('/')
   if (parts.length === 1) return 'leaf'

@@ -65,7 +65,9 @@ export class Segment {
     this.#object = object
     this.#participant = participant
     this.#siblings = siblingsOf(object, memory)
-    if (participant !== undefined) this.#siblings.add(participant.token)
+    if (participant === undefined) return
+    this.#siblings.add(participant.token)
+    if (object !== undefined) closeAtExit(this)
   }
 
   /**
@@ -233,6 +235,7 @@ export class Segment {
     if (this.memory.closed) return
     const participant = this.#participant
     this.#participant = undefined
+    stillOpen.delete(this)
     if (participant !== undefined) {
       this.#siblings.delete(participant.token)
       if (this.header.lifetime === 'lastClose' && this.#object !== undefined) {
@@ -251,6 +254,23 @@ export class Segment {
   #checkOpen(): void {
     if (this.memory.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
   }
+}
+
+/**
+ * What this thread has open. A program that ends in good order without closing leaves its slots as if it had closed, and
+ * the last one out of a `lastClose` segment unlinks it. What it still holds is recovered by others, as after a kill.
+ */
+const stillOpen = new Set<Segment>()
+let exitHooked = false
+
+function closeAtExit(segment: Segment): void {
+  if (!exitHooked) process.once('exit', closeAll)
+  exitHooked = true
+  stillOpen.add(segment)
+}
+
+function closeAll(): void {
+  for (const segment of stillOpen) segment.close()
 }
 
 /** Tokens of this thread's handles, per segment. An inode cannot be used again while a handle holds it open. */
