@@ -53,7 +53,7 @@ for (let index = 0, units = 0; index < CLASSES; index++) {
       least = waste
       best = pages
     }
-    if (waste < 0.04) break
+    if (waste < 0.07) break
   }
   const { count, words, first } = carve(bytes, best)
   CLASS_UNITS[index] = bytes / 8
