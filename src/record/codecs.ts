@@ -25,6 +25,8 @@ export abstract class Codec {
   /** @returns true when the value had to be cut. @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_MISMATCH`. */
   abstract write(bytes: Bytes, at: number, value: unknown, what: string): boolean
   abstract read(bytes: Bytes, at: number): unknown
+  /** True where `readInto` can use what the caller has. */
+  readonly refills: boolean = false
   /** Like `read`, but into what the caller has, where that is possible without making anything new. */
   readInto(bytes: Bytes, at: number, _target: unknown): unknown {
     return this.read(bytes, at)
@@ -170,6 +172,7 @@ class TextCodec extends Codec {
 }
 
 class BytesCodec extends Codec {
+  override readonly refills = true
   readonly size: number
   readonly align = 8
   readonly #limit: number
@@ -219,6 +222,7 @@ function copyOf(u8: Uint8Array, at: number, length: number): Uint8Array {
 }
 
 export class ArrayCodec extends Codec {
+  override readonly refills = true
   readonly size: number
   readonly align = 8
   readonly shape: readonly number[]
@@ -297,6 +301,7 @@ export class ArrayCodec extends Codec {
 }
 
 class OptionalCodec extends Codec {
+  override readonly refills = true
   readonly size: number
   readonly align: number
   readonly #of: Codec

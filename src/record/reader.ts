@@ -2,6 +2,7 @@
 
 import { OwnerLock } from '../sync/index.js'
 import { FieldValue, MODIFIED, TRUNCATED, UNWRITTEN } from './field-value.js'
+import { type GeneratedReading, generateReading } from './generated.js'
 import { LOCK, type PlacedField, SHARED_MARK } from './record.layout.js'
 import type { Store } from './store.js'
 
@@ -22,6 +23,7 @@ export interface RecordInfo {
 export class Reader {
   readonly #store: Store
   readonly #template: Record<string, unknown>
+  readonly #generated: GeneratedReading | undefined
   readonly #live: object
   readonly #info: RecordInfo
   #lock: OwnerLock | undefined
@@ -35,13 +37,15 @@ export class Reader {
   constructor(store: Store) {
     this.#store = store
     this.#template = Object.fromEntries(store.layout.fields.map(({ name }) => [name, undefined]))
-    this.#live = this.#makeLive()
+    this.#generated = generateReading(store)
+    this.#live = this.#generated?.live ?? this.#makeLive()
     this.#info = this.#makeInfo()
   }
 
   // ---- decoding one buffer
 
   snapshot(buffer: number, seen: number): Record<string, FieldValue> {
+    if (this.#generated !== undefined) return this.#generated.snapshot(buffer, seen)
     const store = this.#store
     const record = { ...this.#template } as Record<string, FieldValue>
     for (const field of store.layout.fields) {
@@ -57,27 +61,39 @@ export class Reader {
   }
 
   fill(target: Record<string, unknown>, buffer: number): void {
-    const { bytes, layout } = this.#store
-    for (const field of layout.fields) {
-      const before = target[field.name]
-      const value = field.codec.readInto(bytes, this.#store.place(field, buffer), before)
-      if (value !== before) target[field.name] = value
+    if (this.#generated !== undefined) return this.#generated.fill(target, buffer)
+    const store = this.#store
+    for (const field of store.layout.fields) {
+      const { codec, name } = field
+      const at = store.place(field, buffer)
+      if (codec.refills) {
+        const before = target[name]
+        const value = codec.readInto(store.bytes, at, before)
+        if (value !== before) target[name] = value
+      } else {
+        target[name] = codec.read(store.bytes, at)
+      }
     }
   }
 
   /** Shows a buffer in place. Views may be nested. */
   show<T>(buffer: number, sequence: number, seen: number, use: (record: never, info: RecordInfo) => T): T {
-    const [outer, outerSequence, outerSince] = [this.#buffer, this.#sequence, this.#since]
-    this.#buffer = buffer
-    this.#sequence = sequence
-    this.#since = seen
+    const outer = this.#buffer
+    const outerSequence = this.#sequence
+    const outerSince = this.#since
+    this.#look(buffer, sequence, seen)
     try {
       return use(this.#live as never, this.#info)
     } finally {
-      this.#buffer = outer
-      this.#sequence = outerSequence
-      this.#since = outerSince
+      this.#look(outer, outerSequence, outerSince)
     }
+  }
+
+  #look(buffer: number, sequence: number, since: number): void {
+    this.#buffer = buffer
+    this.#sequence = sequence
+    this.#since = since
+    this.#generated?.look(buffer)
   }
 
   // ---- the latest value
@@ -137,12 +153,21 @@ export class Reader {
       let result: T | undefined
       let failure: unknown
       let failed = false
-      try {
-        if (sequence !== 0) result = this.show(buffer, sequence, this.seen, use)
-      } catch (error) {
-        // What it saw may have been torn: then what it thought of it does not count.
-        failed = true
-        failure = error
+      if (sequence !== 0) {
+        const outer = this.#buffer
+        const outerSequence = this.#sequence
+        const outerSince = this.#since
+        this.#look(buffer, sequence, this.seen)
+        try {
+          result = use(this.#live as never, this.#info)
+        } catch (error) {
+          // What it saw may have been torn: then what it thought of it does not count.
+          failed = true
+          failure = error
+        }
+        // Inside another view: that one goes on where it was.
+        if (outer !== 0) this.#look(outer, outerSequence, outerSince)
+        else this.#buffer = 0
       }
       if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
       if (failed) throw failure
@@ -184,11 +209,8 @@ export class Reader {
     const live = {}
     const store = this.#store
     for (const field of store.layout.fields) {
-      const { codec, offset, plated, name } = field
-      const get = plated
-        ? () => codec.live(store.bytes, store.place(field, this.#buffer))
-        : () => codec.live(store.bytes, this.#buffer + offset)
-      Object.defineProperty(live, name, { enumerable: true, get })
+      const get = (): unknown => field.codec.live(store.bytes, store.place(field, this.#buffer))
+      Object.defineProperty(live, field.name, { enumerable: true, get })
     }
     return Object.freeze(live)
   }

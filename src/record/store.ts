@@ -40,6 +40,8 @@ export class Store {
   readonly #buffers: number
   readonly #modulus: number
   readonly #status: number
+  /** buffers - 1 where that masks a counter, which is much cheaper than dividing; else -1. */
+  readonly #mask: number
 
   constructor(segment: Segment, layout: RecordLayout, bytes: Bytes = bytesOf(segment.memory)) {
     this.segment = segment
@@ -56,6 +58,7 @@ export class Store {
     this.#buffers = layout.buffers
     this.#modulus = layout.modulus
     this.#status = statusOffset(layout.fields.length)
+    this.#mask = (layout.buffers & (layout.buffers - 1)) === 0 ? layout.buffers - 1 : -1
   }
 
   /** The word of an offset in the body. */
@@ -97,7 +100,8 @@ export class Store {
 
   /** Byte offset of a counter's buffer. Total: any counter leads to some buffer. */
   bufferAt(counter: number): number {
-    return this.#first + ((counter >>> 0) % this.#buffers) * this.#stride
+    const buffer = this.#mask >= 0 ? counter & this.#mask : (counter >>> 0) % this.#buffers
+    return this.#first + buffer * this.#stride
   }
 
   sequence(buffer: number): number {

@@ -92,7 +92,14 @@ export class Writer {
   write(values: object, hasRoom?: () => boolean): boolean {
     if (!this.begin(hasRoom)) return false
     try {
-      for (const name in values) this.#set(this.field(name), (values as Record<string, unknown>)[name])
+      const { fields } = this.#store.layout
+      let i = 0
+      for (const name in values) {
+        // Most writes give their fields in the schema's order: then there is nothing to look up.
+        const next = fields[i++]
+        const field = next !== undefined && next.name === name ? next : this.field(name)
+        this.#set(field, (values as Record<string, unknown>)[name])
+      }
       this.commit()
     } finally {
       this.end()

@@ -72,7 +72,8 @@ if (role === 'write-frames') {
   using reader = Item.open(name!)
   const first = reader.read({ timeout: 10_000 })
   say({ first: first?.n.value })
-  setInterval(() => {}, 1000)
+  // Open until it is killed.
+  await new Promise(() => setInterval(() => {}, 1000))
 } else if (role === 'echo-changes') {
   using reader = Item.open(name!)
   say('ready')
