@@ -19,7 +19,16 @@ export interface Outcome {
 
 export type Side = (memory: Memory, goOn: () => boolean) => Outcome
 
-export type Shape = 'mp' | 'mpStream' | 'sb' | 'seqlock' | 'version' | 'mpBroken' | 'sbBroken' | 'seqlockBroken'
+export type Shape =
+  | 'mp'
+  | 'mpStream'
+  | 'sb'
+  | 'seqlock'
+  | 'seqlockPair'
+  | 'version'
+  | 'mpBroken'
+  | 'sbBroken'
+  | 'seqlockBroken'
 
 export interface ShapeOf {
   readonly promise: string
@@ -27,8 +36,12 @@ export interface ShapeOf {
   readonly sides: readonly [Side, Side]
 }
 
-/** Once in a while, so that waiting for the other side does not outlive the test. */
-const isTime = (spins: number): boolean => spins % 65_536 === 0
+/** Once in a while, so that waiting for the other side does not outlive the test; gives it the processor if it has none. */
+function isLong(memory: Memory, spins: number): boolean {
+  if (spins % 16_384 !== 0) return false
+  memory.wait(DATA + 200, 0, 0.05, -1)
+  return true
+}
 
 /** Runs a piece of a loop until the time is over. */
 function batches(goOn: () => boolean, batch: (outcome: Outcome) => void): Outcome {
@@ -48,7 +61,7 @@ function mpWriter(memory: Memory, goOn: () => boolean): Outcome {
       for (let w = 0; w < WORDS; w++) memory.i32[DATA + w] = n
       memory.store(X, n)
       let spins = 0
-      while (memory.load(Y) !== n) if (isTime(++spins) && !goOn()) return
+      while (memory.load(Y) !== n) if (isLong(memory, ++spins) && !goOn()) return
       outcome.rounds++
       outcome.seen++
     }
@@ -133,7 +146,7 @@ function storeBuffering(side: 0 | 1, plain: boolean): Side {
         memory.store(mine, 0)
         memory.store(myRound, 2 * round)
         let spins = 0
-        while (memory.load(otherRound) < 2 * round) if (isTime(++spins) && !goOn()) return
+        while (memory.load(otherRound) < 2 * round) if (isLong(memory, ++spins) && !goOn()) return
         let saw: number
         if (plain) {
           memory.i32[mine] = round
@@ -144,7 +157,7 @@ function storeBuffering(side: 0 | 1, plain: boolean): Side {
         }
         memory.store(mySaw, saw)
         memory.store(myRound, 2 * round + 1)
-        while (memory.load(otherRound) < 2 * round + 1) if (isTime(++spins) && !goOn()) return
+        while (memory.load(otherRound) < 2 * round + 1) if (isLong(memory, ++spins) && !goOn()) return
         if (saw !== round && memory.load(otherSaw) !== round) outcome.wrong++
         if (saw === round) outcome.seen++
         outcome.rounds++
@@ -195,6 +208,25 @@ function seqlockReader(check: boolean): Side {
   }
 }
 
+/** Few words, kept in variables: nothing but the accesses themselves stands between the two looks at the version. */
+function seqlockPairReader(memory: Memory, goOn: () => boolean): Outcome {
+  let last = -1
+  return batches(goOn, (outcome) => {
+    for (let i = 0; i < 10_000; i++) {
+      const seen = memory.loadVersion(X)
+      if ((seen & 1) !== 0) continue
+      const first = memory.i32[DATA]!
+      const middle = memory.i32[DATA + 5]!
+      const end = memory.i32[DATA + WORDS - 1]!
+      if (!memory.checkVersion(X, seen)) continue
+      outcome.rounds++
+      if (seen !== last) outcome.seen++
+      last = seen
+      if (first !== middle || middle !== end) outcome.wrong++
+    }
+  })
+}
+
 /** Waits for a version to change with nothing but loadVersion: a load that is hoisted out of the loop never ends. */
 function versionWaiter(mine: number, other: number): Side {
   return (memory, goOn) => {
@@ -205,10 +237,11 @@ function versionWaiter(mine: number, other: number): Side {
         memory.closeVersion(mine, n)
         let spins = 0
         // So few that a load which is stuck is noticed, so many that the other's time slice passes.
-        while (memory.loadVersion(other) < n && spins < 200_000_000) spins++
+        while (memory.loadVersion(other) < n && spins < 2_000_000) spins++
         if (memory.loadVersion(other) < n) {
           // Either the other has stopped, or this load is stuck: an ordered look tells.
           if (memory.load(other) >= n) outcome.wrong++
+          memory.wait(DATA + 200, 0, 0.05, -1)
           if (!goOn()) return
           i--
           n -= 2
@@ -237,6 +270,11 @@ export const shapes: Readonly<Record<Shape, ShapeOf>> = {
     promise: 'seqlock: what a reader has checked is whole',
     broken: false,
     sides: [seqlockWriter, seqlockReader(true)],
+  },
+  seqlockPair: {
+    promise: 'seqlock: what a reader has checked is whole, with nothing between its loads',
+    broken: false,
+    sides: [seqlockWriter, seqlockPairReader],
   },
   version: {
     promise: 'a plain look at a version sees it change',
