@@ -56,9 +56,14 @@ export class Child {
     return JSON.parse(await this.line())
   }
 
-  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    this.process.kill(signal)
+  async kill(): Promise<void> {
+    this.signal('SIGKILL')
     await this.ended()
+  }
+
+  /** By way of its pid: some runtimes' ChildProcess.kill sends one signal in a child's life. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#ended && this.process.pid !== undefined) process.kill(this.process.pid, signal)
   }
 
   ended(): Promise<number | null> {

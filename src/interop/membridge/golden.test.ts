@@ -102,6 +102,18 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
   UnicodeEncodeError: ['ERR_TYPE'],
 }
 
+/**
+ * Some engines (JavaScriptCore) turn every NaN into the usual one as soon as it becomes a number, so the payload of the
+ * one NaN that has one is not compared where that is so.
+ */
+const odd = 'fff8000000000001'
+const keepsNaN = (() => {
+  const bytes = Buffer.from(odd, 'hex')
+  bytes.writeDoubleBE(bytes.readDoubleBE())
+  return bytes.toString('hex') === odd
+})()
+const nans = (hex: string): string => (keepsNaN ? hex : hex.replaceAll('010000000000f8ff', '000000000000f87f'))
+
 class Replay {
   readonly name = freshName('golden')
   readonly #memories: SharedMemory[] = []
@@ -157,7 +169,8 @@ class Replay {
 
   #poke(step: Step): void {
     const file = openSync(fileOf(this.name), 'r+')
-    writeSync(file, Buffer.from(step.hex as string, 'hex'), 0, undefined, step.at as number)
+    const bytes = Buffer.from(step.hex as string, 'hex')
+    writeSync(file, bytes, 0, bytes.length, step.at as number)
     closeSync(file)
   }
 
@@ -245,7 +258,7 @@ for (const vector of vectors) {
             throw new Error(`step ${i}: ${JSON.stringify(step)}`, { cause: error })
           }
         }
-        assert.equal(readFileSync(fileOf(replay.name)).toString('hex'), vector.bytes_hex)
+        assert.equal(nans(readFileSync(fileOf(replay.name)).toString('hex')), nans(vector.bytes_hex as string))
       } finally {
         replay.close()
       }

@@ -68,7 +68,7 @@ test('a stopped holder is never robbed; its waiter neither spins nor waits longe
   SharedMemory.create(name, 4096).close()
   const holder = startChild('membridge-hold-lock', name, 'write')
   assert.equal(await holder.line(), 'holding')
-  holder.process.kill('SIGSTOP')
+  holder.signal('SIGSTOP')
   const waiter = startChild('membridge-wait-lock', name)
   assert.equal(await waiter.line(), 'ready')
   waiter.say('500')
