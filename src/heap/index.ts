@@ -20,3 +20,9 @@ export type { Key } from './map/map-index.js'
 export { HeapObject } from './object/heap-object.js'
 export type { HeapStats } from './verify.js'
 export type { Change, Watcher } from './watch/watcher.js'
+
+// wanted by collections:
+// 1. HeapMap.get, HeapList.get, HeapCell.get: when the quick path finds a block it breaks off and looks everything up again
+//    in arena.read(); decoder.read(word) before the version check would save that (objects are the usual values).
+// 2. Reading a heap over a read-only segment: Arena makes its OwnerLock on first need, and a read that keeps failing says
+//    ERR_BUSY there. Then `memlane inspect` can name the structures of a heap without taking a slot.
