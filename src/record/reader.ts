@@ -85,7 +85,8 @@ export class Reader {
     try {
       return use(this.#live as never, this.#info)
     } finally {
-      this.#look(outer, outerSequence, outerSince)
+      if (outer !== 0) this.#look(outer, outerSequence, outerSince)
+      else this.#buffer = 0
     }
   }
 
