@@ -153,11 +153,25 @@ export class BigWord extends WordStore implements AddingStore<bigint> {
   }
 
   add(amount: bigint): bigint {
+    this.checkOpen()
+    const words = this.#words
     const { least, most } = this.#range
-    return this.change((old) => {
+    // As NumberWord.add does.
+    let old = words[0]!
+    for (;;) {
       const sum = old + amount
-      return sum >= least && sum <= most ? sum : this.#range.refuse(sum)
-    })
+      if (sum >= least && sum <= most) {
+        const seen = Atomics.compareExchange(words, 0, old, sum)
+        if (seen === old) break
+        old = seen
+      } else {
+        const seen = Atomics.load(words, 0)
+        if (seen === old) this.#range.refuse(sum)
+        old = seen
+      }
+    }
+    announce(this.memory, this.base)
+    return old
   }
 
   change(next: (old: bigint) => bigint): bigint {
