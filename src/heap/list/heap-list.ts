@@ -232,29 +232,67 @@ export class HeapList extends Handle {
 
   /** @returns the new length. */
   push(...values: unknown[]): number {
-    return this.#change(() => {
-      for (const value of values) {
-        const index = this.#length()
-        this.#makeRoom(index + 1)
-        this.#core.arena.put2(this.#word(index), CONST_UNDEFINED, TAG_CONST)
-        this.#core.arena.put((this.#list << 1) + A_LENGTH, index + 1)
-        this.#store(index, value)
-        this.#note(index)
-      }
-      return this.#length()
-    })
+    const { arena } = this.#core
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    let length = 0
+    try {
+      this.check('list')
+      arena.touch(this.#stripe)
+      for (let i = 0; i < values.length; i++) this.#pushOne(values[i])
+      length = this.#length()
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+    return length
+  }
+
+  #pushOne(value: unknown): void {
+    const { arena, encoder } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    encoder.encode(value, this.#root, this.#stripe)
+    const { low, high } = encoder
+    // A getter inside the value may have changed this very list.
+    if (typeof value === 'object') this.check('list')
+    const index = i32[a + A_LENGTH]!
+    if (i32[a + A_MODE] === CHUNKED || i32[a + A_FIRST]! + index >= i32[a + A_ROOM]!) this.#makeRoom(index + 1)
+    arena.put2(this.#word(index), low, high)
+    arena.put(a + A_LENGTH, index + 1)
+    this.#note(index)
   }
 
   /** The last element, detached. */
   pop(): unknown {
-    return this.#change(() => {
-      const length = this.#length()
-      if (length === 0) return undefined
-      const value = this.#core.decoder.snapshot(this.#word(length - 1))
-      this.#splice(length - 1, 1, [])
-      this.#note(length - 1, CHANGE_DELETE)
-      return value
-    })
+    const { arena, decoder } = this.#core
+    const { i32 } = arena
+    const mark = arena.begin()
+    const deferred = arena.deferred
+    let value: unknown
+    try {
+      this.check('list')
+      const a = this.#list << 1
+      const last = i32[a + A_LENGTH]! - 1
+      if (last >= 0) {
+        arena.touch(this.#stripe)
+        const word = this.#word(last)
+        value = decoder.snapshot(word)
+        const low = i32[word]!
+        const high = i32[word + 1]!
+        arena.put(a + A_LENGTH, last)
+        this.#release(low, high)
+        if (last === 0 || (i32[a + A_MODE] === CHUNKED && ((i32[a + A_FIRST]! + last) & (CHUNK_SLOTS - 1)) === 0))
+          this.#giveBack()
+        this.#note(last, CHANGE_DELETE)
+      }
+    } catch (error) {
+      arena.rollback(mark, deferred)
+      throw error
+    }
+    arena.commit()
+    return value
   }
 
   /** The first element, detached. */

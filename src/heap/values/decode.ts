@@ -101,7 +101,8 @@ export class Decoder {
 
   /** The value in a slot, detached, whatever it is. */
   snapshot(word: number): unknown {
-    return this.#slot(word, this.#copy())
+    // Only a block needs to be kept count of.
+    return this.#core.arena.i32[word + 1] === TAG_BLOCK ? this.#slot(word, this.#copy()) : this.read(word)
   }
 
   /** A copy of an object or array block. */
