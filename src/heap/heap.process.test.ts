@@ -66,6 +66,44 @@ test('writers that are killed at any moment leave nothing half done, and readers
   }
 })
 
+test('a stopped holder of the lock is never robbed: others wait, and read what it has not touched', async () => {
+  const name = `heap-stop-${process.pid}`
+  using heap = Heap.create(name, { maxSize: '4 MiB' })
+  const workers: Worker[] = []
+  try {
+    const map = heap.map('six')
+    map.set('held', 'before')
+    // A key of another stripe than the two that the child stores.
+    const stripe = (key: string): number => heap.core.index.hash(key) >>> 26
+    let other = 'other'
+    while ([stripe('held'), stripe('also')].includes(stripe(other))) other += '.'
+    map.set(other, 1)
+    for (const end of ['SIGCONT', 'SIGKILL'] as const) {
+      const worker = await start(name, 'stop')
+      workers.push(worker)
+      while ((heap.core.arena.i32[heap.core.arena.version]! & 1) === 0) await sleep(1)
+      await sleep(50)
+      assert.equal(map.get(other), 1)
+      // In another thread of control this would block for as long as the holder is stopped; here somebody ends that.
+      setTimeout(() => worker.child.kill(end), 0)
+      await worker.ended
+      const value = map.get('held')
+      assert.equal(value, end === 'SIGCONT' ? 'half' : 'before')
+      assert.equal(map.get('also'), end === 'SIGCONT' ? 'whole' : undefined)
+      heap.verify()
+      map.set('held', 'before')
+      map.delete('also')
+    }
+    assert.ok(heap.core.arena.repairs >= 1)
+  } finally {
+    for (const { child, ended } of workers) {
+      child.kill('SIGKILL')
+      await ended
+    }
+    unlinkHeap(name)
+  }
+})
+
 test('a heap grows for everybody at once, and is opened without being changed', () => {
   const name = `heap-grow-${process.pid}`
   using first = Heap.create(name, { maxSize: '64 MiB', initialSize: '64 KiB' })

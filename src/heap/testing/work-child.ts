@@ -1,5 +1,6 @@
-// heap/testing: a process that changes or reads one heap until it is killed. Arguments: heap's name, 'write' or 'read'.
-// A writer prints the last round it has committed, now and then; a reader checks that whatever it sees is whole.
+// heap/testing: a process that changes or reads one heap until it is killed. Arguments: heap's name, 'write', 'read' or 'stop'.
+// A writer goes through SIX, a reader checks that whatever it sees is whole; the third stops in the middle of a
+// transaction, as Ctrl+Z would, and ends it when it is continued.
 
 import { Heap } from '../index.js'
 import { checkObject, SIX } from './scenarios.js'
@@ -8,6 +9,15 @@ const [name, role] = process.argv.slice(2) as [string, string]
 const heap = Heap.open(name)
 const map = heap.map('six')
 process.stdout.write('ready\n')
+if (role === 'stop') {
+  heap.transaction(() => {
+    map.set('held', 'half')
+    process.kill(process.pid, 'SIGSTOP')
+    map.set('also', 'whole')
+  })
+  process.stdout.write('done\n')
+  process.exit()
+}
 const start = 1 + Math.floor(Math.random() * 1e6) * 1000
 
 for (let i = 0; ; i++) {
