@@ -1,0 +1,158 @@
+// The table "What can be stored" of docs/collections.md, row by row.
+
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { MemlaneError } from '../errors.js'
+import { isLive, snapshot } from './snapshot.js'
+import { BACKENDS } from './testing/backends.js'
+
+class Point {
+  x = 1
+  get double(): number {
+    return this.x * 2
+  }
+}
+
+for (const backend of BACKENDS) {
+  describe(`values over ${backend.name}`, () => {
+    const through = (value: unknown): { got: unknown; copy: unknown; end(): void } => {
+      const pair = backend.open()
+      pair.heap.map<string, unknown>('m').set('a', value)
+      const got = pair.other.map<string, unknown>('m').get('a')
+      return { got, copy: snapshot(got), end: () => pair[Symbol.dispose]() }
+    }
+    const same = (value: unknown): void => {
+      const { got, copy, end } = through(value)
+      assert.deepStrictEqual(got, value)
+      assert.deepStrictEqual(copy, value)
+      end()
+    }
+
+    test('primitives come back as they are', () => {
+      for (const value of [
+        0,
+        -0,
+        1.5,
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        2 ** 31,
+        -(2 ** 31),
+        2 ** 53,
+        true,
+        false,
+        null,
+        undefined,
+      ])
+        same(value)
+      for (const value of ['', 'short', 'a longer text', 'ünï', '漢字', '\ud800 alone', 'nul\0\0', 'x'.repeat(1 << 20)])
+        same(value)
+      for (const value of [0n, -1n, 2n ** 64n, -(3n ** 500n)]) same(value)
+    })
+
+    test('plain objects and arrays come back live, holes as holes', () => {
+      const holey = [1, 2, 3]
+      delete holey[1]
+      for (const value of [
+        { b: 1, a: { c: holey } },
+        [],
+        [[]],
+        {},
+        Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${i}`, i])),
+      ]) {
+        const { got, copy, end } = through(value)
+        assert.ok(isLive(got) && !isLive(copy))
+        assert.deepStrictEqual(got, value)
+        assert.deepStrictEqual(copy, value)
+        assert.deepEqual(Object.keys(got as object), Object.keys(value))
+        end()
+      }
+      const { got, end } = through(new Point())
+      assert.deepStrictEqual(got, { x: 1 }, 'an instance comes back without its class')
+      end()
+    })
+
+    test('dates, expressions, errors, maps, sets, bytes and boxes come back detached', () => {
+      for (const value of [
+        new Date(5),
+        /a(b)?/giu,
+        new Map<unknown, unknown>([
+          ['a', { b: 1 }],
+          [{ k: 1 }, new Set([1])],
+        ]),
+        new Set([1, 'a', [2]]),
+        new Uint8Array([1, 2, 3]).buffer,
+        new Float64Array([0.5, -0]),
+        new BigInt64Array([-1n]),
+        new DataView(new ArrayBuffer(8), 2, 4),
+        Object(true),
+        Object(1),
+        Object('s'),
+        Object(5n),
+      ]) {
+        same(value)
+        const { got, end } = through(value)
+        assert.ok(!isLive(got))
+        end()
+      }
+      // deepStrictEqual finds two invalid dates different.
+      const never = through(new Date(Number.NaN))
+      assert.ok(Number.isNaN((never.got as Date).getTime()))
+      never.end()
+      const { got: error, end } = through(new RangeError('far', { cause: { why: [1] } }))
+      assert.ok(error instanceof RangeError)
+      assert.deepEqual([error.message, error.cause], ['far', { why: [1] }])
+      end()
+      const buffer = through(Buffer.from('abc'))
+      assert.deepStrictEqual(buffer.got, new Uint8Array([97, 98, 99]))
+      buffer.end()
+      const shared = new ArrayBuffer(4)
+      const views = through([new Uint8Array(shared, 1, 2), new Uint16Array(shared)])
+      const [a, b] = views.copy as [Uint8Array, Uint16Array]
+      assert.equal(a.buffer, b.buffer)
+      views.end()
+    })
+
+    test('shared and cyclic references are kept inside one value', () => {
+      const inner = { n: 1 }
+      const value: Record<string, unknown> = { a: inner, b: inner, map: new Map([['i', inner]]) }
+      value.self = value
+      const { got, copy, end } = through(value)
+      const plain = copy as typeof value
+      assert.equal(plain.a, plain.b)
+      assert.equal(plain.self, plain)
+      assert.equal((plain.map as Map<string, unknown>).get('i'), plain.a)
+      ;((got as typeof value).a as { n: number }).n = 2
+      assert.equal(((got as typeof value).b as { n: number }).n, 2, 'live ones lead to one object')
+      end()
+    })
+
+    test('what cannot be stored is refused with its place', () => {
+      const pair = backend.open()
+      const map = pair.heap.map<string, unknown>('m')
+      const bad = [
+        () => 1,
+        Symbol('s'),
+        Promise.resolve(),
+        new WeakMap(),
+        new WeakSet(),
+        new WeakRef({}),
+        new Proxy(new Point(), {}),
+        new SharedArrayBuffer(8),
+        (function* () {})(),
+      ]
+      for (const value of bad) {
+        assert.throws(
+          () => map.set('a', { b: [{ c: value }] }),
+          (error: MemlaneError) => error.code === 'ERR_NOT_CLONEABLE' && /value\.b\[0\]\.c is/.test(error.message),
+          String((value as object).constructor?.name),
+        )
+      }
+      assert.throws(() => map.set('a', Object.assign([1], { extra: 1 })), { code: 'ERR_NOT_CLONEABLE' })
+      for (const key of [{}, [], Symbol('k'), () => 1])
+        assert.throws(() => map.set(key as never, 1), { code: 'ERR_TYPE' })
+      assert.equal(map.size, 0)
+      pair.heap.verify()
+      pair[Symbol.dispose]()
+    })
+  })
+}
