@@ -30,7 +30,8 @@ function run(
   })
   const ended = once(child, 'close').then(([code]) => {
     running.delete(child)
-    assert.equal(code, 0, output)
+    // Deno tells no exit code of a child that it sent a signal, though the child ended by itself.
+    if (!child.killed) assert.equal(code, 0, output)
     return output
   })
   return { child, firstWords: once(child.stdout!, 'data'), ended }
