@@ -33,6 +33,7 @@ typedef struct environment {
 typedef struct attachment {
   mapping *m;
   _Atomic bool released;
+  _Atomic int users; /* the finalizer, and f_map until it is done: an engine that refuses may call the finalizer at once */
 } attachment;
 
 typedef struct report {
@@ -202,11 +203,15 @@ static void release_once(attachment *a) {
   if (!atomic_exchange(&a->released, true)) mapping_release(a->m);
 }
 
+static void let_go(attachment *a) {
+  if (atomic_fetch_sub(&a->users, 1) == 1) free(a);
+}
+
 static void on_buffer_gone(napi_env env, void *data, void *hint) {
   (void)env;
   (void)data;
   release_once(hint);
-  free(hint);
+  let_go(hint);
 }
 
 static napi_value f_map(napi_env env, napi_callback_info info) {
@@ -227,10 +232,11 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
   }
   a->m = m;
   atomic_init(&a->released, false);
+  atomic_init(&a->users, 2);
   napi_value buffer;
   napi_status status = napi_create_external_arraybuffer(env, m->address, m->length, on_buffer_gone, a, &buffer);
   if (status != napi_ok) {
-    /* An engine that refuses may or may not run the finalizer: leave the small tie to it rather than free it twice. */
+    /* An engine that refuses may or may not run the finalizer: where it does not, the small tie stays. */
     bool pending = false;
     napi_is_exception_pending(env, &pending);
     if (pending) {
@@ -238,12 +244,14 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
       napi_get_and_clear_last_exception(env, &thrown);
     }
     release_once(a);
+    let_go(a);
     return integer(env, status == napi_no_external_buffers_allowed ? -ENOTSUP : -EFBIG);
   }
   h->m = m;
   h->attached = a;
   /* The engine may collect the buffer, and with it the tie, while the handle is still open. */
   mapping_retain(m);
+  let_go(a);
   return buffer;
 }
 

@@ -53,7 +53,10 @@ for (const [shape, { promise, broken }] of Object.entries(shapes)) {
       const outcomes = await run(shape as Shape, SECONDS)
       console.log(`${shape}: ${text(outcomes)}`)
       for (const { wrong } of outcomes) assert.equal(wrong, 0, text(outcomes))
-      const [rounds, seen] = [Math.min(...outcomes.map((one) => one.rounds)), Math.max(...outcomes.map((one) => one.seen))]
+      const [rounds, seen] = [
+        Math.min(...outcomes.map((one) => one.rounds)),
+        Math.max(...outcomes.map((one) => one.seen)),
+      ]
       assert.ok(rounds >= 200 && seen >= 20, `too little was seen to say anything: ${text(outcomes)}`)
     })
   }

@@ -130,7 +130,8 @@ test('opening and closing 20,000 times leaks no descriptor, no mapping and no me
   assert.equal(after.descriptors, before.descriptors)
   assert.equal(after.mappings, before.mappings)
   const grown = (after.rss - before.rss) / 2 ** 20
-  assert.ok(grown < 48, `memory grew by ${grown.toFixed(1)} MiB`)
+  // A sanitizer keeps what was freed for a while.
+  if (process.env.ASAN_OPTIONS === undefined) assert.ok(grown < 48, `memory grew by ${grown.toFixed(1)} MiB`)
 })
 
 test("another user's object is refused unless that user, or anybody, is trusted", { skip: root }, async () => {
@@ -171,7 +172,7 @@ test('a fault that is none of ours goes to the handler that was there before', {
     const name = crew.object()
     using _memory = make(name, 4096)
     const chained = crew.start('raise-bus', [name], {
-      env: { LD_PRELOAD: [library, process.env.LD_PRELOAD].filter(Boolean).join(':') },
+      env: { LD_PRELOAD: [process.env.LD_PRELOAD, library].filter(Boolean).join(':') },
     })
     await chained.hear({ read: 0, faults: 1 })
     assert.deepEqual(await chained.ended, { code: 42, signal: null })

@@ -37,6 +37,8 @@ export const GENERATION = 4
 const OPENING = 8
 export const ARRIVALS = 16
 const PARTIES_MAX = 1023
+/** Awaiting waiters look this often, in milliseconds, whether their handle has been closed. */
+const LOOK_AFRESH = 250
 
 export interface BarrierOptions extends CreateOptions {
   /** How many must arrive, 1 to 1023. Reopening with another number is `ERR_MISMATCH`. */
@@ -138,13 +140,15 @@ export class Barrier extends Handle {
       signal?.throwIfAborted()
       const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
       this.#mend(await this.#lock.acquireAsync())
+      if (this.closed && !this.segment.memory.closed) this.#lock.release()
+      this.checkOpen()
       const arrival = this.#arrive()
       if (arrival === undefined) return true
       try {
         for (;;) {
           this.checkOpen()
           const left = end - performance.now()
-          const limit = left === Number.POSITIVE_INFINITY ? -1 : Math.max(0, left)
+          const limit = Math.max(0, Math.min(left, LOOK_AFRESH))
           await this.segment.memory.waitAsync(this.#generation, arrival.generation, { timeout: limit, signal })
           this.checkOpen()
           if (this.#passed(arrival)) return true

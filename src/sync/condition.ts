@@ -20,6 +20,8 @@ import { mutexOf } from './mutex.js'
 import { type Entry, WaiterTable } from './waiter-table.js'
 
 const KIND = 'condition'
+/** Awaiting waiters look this often, in milliseconds, whether their handle has been closed. */
+const LOOK_AFRESH = 250
 
 /**
  * A condition variable: gives a mutex up while waiting, and has it back when the wait ends.
@@ -104,7 +106,7 @@ export class Condition extends Handle {
         for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
           const rest = end - performance.now()
           if (rest <= 0) break
-          const limit = rest === Number.POSITIVE_INFINITY ? -1 : rest
+          const limit = Math.min(rest, LOOK_AFRESH)
           await this.segment.memory.waitAsync(entry.word, entry.ticket, { timeout: limit, signal })
         }
         left = false

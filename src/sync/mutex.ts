@@ -132,6 +132,11 @@ export class Mutex extends Handle {
     this.#checkFree()
     const timeout = timeoutOf(limits)
     const got = await this.#lock.acquireAsync(timeout, signalOf(limits))
+    if (this.closed) {
+      // Closed between the lock's answer and this line.
+      if (got !== BUSY && !this.segment.memory.closed) this.#lock.release()
+      this.checkOpen()
+    }
     if (got === BUSY) throw timedOut(this.name, 'the mutex', timeout)
     return this.#guard(got)
   }

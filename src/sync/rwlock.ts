@@ -217,7 +217,7 @@ export class RwLock extends Handle {
         }
       } catch (error) {
         this.#writing = false
-        if (!this.closed) this.#abandonWrite(got)
+        if (!this.segment.memory.closed) this.#abandonWrite(got)
         throw error
       }
     })
