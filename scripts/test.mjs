@@ -4,7 +4,7 @@
 //   node scripts/test.mjs ring crash         only files whose path contains one of these words
 //   node scripts/test.mjs --grep 'half a'    only tests whose name matches
 //   node scripts/test.mjs --check            npm run check first (skipped when words or --grep choose some tests)
-//   node scripts/test.mjs --soak             the long runs, *.soak.js, instead
+//   node scripts/test.mjs --soak             the long runs, *.soak.js, instead; --minutes 10: each for so long
 //
 // Every run has its own namespace, and afterwards /dev/shm must hold nothing in it: a test that leaves memory behind
 // has either forgotten to clean up or found a leak, and both are failures.
@@ -19,6 +19,7 @@ const { values: options, positionals: words } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
     soak: { type: 'boolean', default: false },
+    minutes: { type: 'string' },
     grep: { type: 'string' },
     concurrency: { type: 'string', default: '2' },
   },
@@ -52,6 +53,7 @@ const args = [
 ]
 // A hung test must end the run, not the patience of whoever waits; nothing is measured against this.
 if (!options.soak) args.push('--test-timeout=300000')
+if (options.minutes !== undefined) process.env.MEMLANE_SOAK_MINUTES = options.minutes
 if (options.grep !== undefined) args.push(`--test-name-pattern=${options.grep}`)
 
 const { ok } = await run(process.execPath, [...args, ...files.map((path) => join(root, path))], {
