@@ -150,6 +150,22 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
     }
   },
 
+  'watch-and-stay'(peer, name: string, watchers: number) {
+    const map = SharedMap.open(name)
+    for (let i = 0; i < watchers; i++) map.watch()
+    peer.say('watching')
+    stay()
+  },
+
+  'add-and-delete'(peer, name: string) {
+    using map = SharedMap.open<string, number>(name)
+    peer.say('ready')
+    for (let i = 0; ; i++) {
+      map.set(`goes ${i}`, i)
+      map.delete(`goes ${i - 50}`)
+    }
+  },
+
   // ---- histories: each line of the file is one call or one return, written before and after the operation
 
   async 'write-history'(peer, name: string, kind: Kind, seed: number, times: number, path: string) {
