@@ -49,3 +49,10 @@ function slicer(node: Buffer, encoding: 'latin1' | 'utf16le'): (start: number, e
     ? (start, end) => own.latin1Slice!(start, end)
     : (start, end) => own.ucs2Slice!(start, end)
 }
+
+/** A copy in memory that was not cleared first: every byte is written at once. */
+export function copyOf(u8: Uint8Array, at: number, length: number): Uint8Array {
+  const copy = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer, 0, length)
+  copy.set(u8.subarray(at, at + length))
+  return copy
+}

@@ -45,7 +45,8 @@
 // writer that needs room clears it.
 
 import { roundUp } from '../sizes.js'
-import { type Codec, codecOf } from './codecs.js'
+import type { Codec } from './codec.js'
+import { codecOf } from './codecs.js'
 import type { Field, Fields } from './fields.js'
 
 const LINE = 64

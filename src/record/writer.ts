@@ -2,7 +2,7 @@
 
 import { MemlaneError, wrongType } from '../errors.js'
 import { OwnerLock } from '../sync/index.js'
-import type { ArrayCodec } from './codecs.js'
+import type { ArrayCodec } from './array-codec.js'
 import { LOCK, type PlacedField } from './record.layout.js'
 import type { Store } from './store.js'
 
