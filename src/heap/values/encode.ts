@@ -229,7 +229,8 @@ export class Encoder {
       types.isSharedArrayBuffer(value) ||
       types.isGeneratorObject(value) ||
       types.isProxy(value) ||
-      types.isExternal(value) ||
+      // Deno has no such values, and no such function.
+      types.isExternal?.(value) ||
       types.isModuleNamespaceObject(value) ||
       (typeof WeakRef === 'function' && value instanceof WeakRef)
     ) {
