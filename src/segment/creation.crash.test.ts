@@ -71,7 +71,7 @@ for (const options of [{}, { lifetime: 'lastClose' }, { participantBytes: 4096, 
 test('a creator killed while it remakes what another one left is no worse', async () => {
   await using crew = new Crew()
   const { below } = seeded('nested kills')
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 5; round++) {
     const name = crew.name()
     for (let depth = 0; depth < 3; depth++) {
       await watched(crew.start('create-and-die', [name, 4 + below(50), {}]).ended, 'the death of a creator')
