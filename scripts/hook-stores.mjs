@@ -13,7 +13,7 @@ import { pathToFileURL } from 'node:url'
 import { BREAKS } from './broken-orders.mjs'
 import { filesUnder, root } from './run.mjs'
 
-const assignment = String.raw`(?:this\.)?(?:arena\.)?(?:i32|u8|f64|u32)\[.*\] = `
+const assignment = String.raw`(?:this\.)?#?(?:arena\.)?(?:i32|u8|f64|u32)\[.*\] = `
 const bulk = String.raw`(?:this\.)?#?(?:i32|u8|f64|bytes)\.(?:set|fill|copyWithin|write)\(`
 const publish = String.raw`(?:this\.)?(?:memory\.(?:openVersion|closeVersion|store|add)|#lock\.release|got = this\.#lock\.acquire)\(|if \(memory\.compareExchange\(`
 const STORE = new RegExp(String.raw`^(\s*)((?:const got = |${assignment}|${bulk}|${publish}).*)$`)

@@ -2,21 +2,9 @@
 // A span whose last block is freed gives its pages back, to be carved for any class; one empty span may stay per class,
 // until pages run short. All calls need the lock.
 
-import { MemlaneError } from '../../errors.js'
-import { formatSize } from '../../sizes.js'
 import type { Arena, Pages } from '../arena/arena.js'
 import { corrupt } from '../corrupt.js'
-import {
-  bodyPlan,
-  DESCRIPTOR_WORDS,
-  H_BITMAP,
-  H_CLASS_HEADS,
-  H_PAGE_HINT,
-  H_PAGES_MAX,
-  HEAP_PAGE,
-  PAGE_SHIFT,
-  PAGE_UNITS,
-} from '../heap.layout.js'
+import { bodyPlan, DESCRIPTOR_WORDS, H_CLASS_HEADS, H_PAGES_MAX, PAGE_SHIFT, PAGE_UNITS } from '../heap.layout.js'
 import {
   CLASS_COUNT,
   CLASS_FIRST,
@@ -27,6 +15,7 @@ import {
   CLASSES,
   SMALL_MAX,
 } from './classes.js'
+import { PagePool } from './page-pool.js'
 import {
   D_BITS,
   D_CARVE,
@@ -42,13 +31,6 @@ import {
   STRIPE_SHIFT,
 } from './pages.layout.js'
 
-/**
- * Growth asks for an eighth of what there is, at least and at most so many pages at once: 256 KiB to 4 MiB. Committing
- * costs about 0.2 ms per MiB whatever the step; small steps keep small heaps small.
- */
-const STEP_PAGES = 16
-const STEP_PAGES_MAX = 256
-
 export class Allocator implements Pages {
   readonly arena: Arena
   readonly pagesMax: number
@@ -56,15 +38,9 @@ export class Allocator implements Pages {
   readonly table: number
   /** Unit index of page 0. */
   readonly origin: number
-  readonly #bitmap: number
   readonly #heads: number
-  readonly #hint: number
-  readonly #firstPageByte: number
-  /** Pages lent to the log, and pages given back, in the open transaction: neither may be taken before it ends. */
-  readonly #lent: number[] = []
-  readonly #given: number[] = []
-  /** Pages of empty spans that were given back to be carved anew; the log must not lie there, as undoing writes to them. */
-  readonly #emptied: number[] = []
+  readonly #pool: PagePool
+  readonly #reclaim: () => void = () => this.#giveEmptySpans()
 
   constructor(arena: Arena) {
     this.arena = arena
@@ -74,18 +50,29 @@ export class Allocator implements Pages {
     if (this.pagesMax < 1 || plan.total > segment.bodySize)
       throw corrupt(segment.name, `it names ${this.pagesMax} pages`)
     this.table = base + plan.table / 4
-    this.#firstPageByte = plan.pages
     this.origin = (segment.body + plan.pages) / 8
-    this.#bitmap = base + H_BITMAP
     this.#heads = base + H_CLASS_HEADS
-    this.#hint = base + H_PAGE_HINT
+    this.#pool = new PagePool(arena, this.pagesMax, plan.pages)
     arena.pages = this
   }
 
   /** Pages that have memory. */
   get committedPages(): number {
-    const bytes = this.arena.segment.committed - this.#firstPageByte
-    return Math.max(0, Math.min(this.pagesMax, Math.floor(bytes / HEAP_PAGE)))
+    return this.#pool.committedPages
+  }
+
+  isTaken(page: number): boolean {
+    return this.#pool.isTaken(page)
+  }
+
+  /** @internal See Pages. */
+  lend(count: number): number {
+    return this.#pool.lend(count)
+  }
+
+  /** @internal See Pages. */
+  settle(): void {
+    this.#pool.settle()
   }
 
   descriptor(page: number): number {
@@ -101,10 +88,6 @@ export class Allocator implements Pages {
   carveWord(pointer: number): number {
     const page = (pointer - this.origin) >> PAGE_SHIFT
     return page >= 0 && page < this.pagesMax ? this.table + page * DESCRIPTOR_WORDS : this.table
-  }
-
-  isTaken(page: number): boolean {
-    return ((this.arena.i32[this.#bitmap + (page >> 5)]! >>> (page & 31)) & 1) === 1
   }
 
   /** Units a block of at least `units` gets. */
@@ -214,7 +197,7 @@ export class Allocator implements Pages {
     }
     const kind = i32[d + D_KIND]!
     if (kind === LARGE) {
-      this.#givePages(head, i32[d + D_EXTENT]!)
+      this.#pool.give(head, i32[d + D_EXTENT]!)
       return from + 1
     }
     const size = kind >> 8
@@ -248,7 +231,7 @@ export class Allocator implements Pages {
     i32[d + D_HINT] = word
     if (used === 0 && !(i32[d + D_NEXT] === 0 && i32[d + D_PREV] === 0)) {
       this.#unlink(d, size)
-      this.#givePages(head, CLASS_PAGES[size]!)
+      this.#pool.give(head, CLASS_PAGES[size]!)
     }
     return next
   }
@@ -273,48 +256,13 @@ export class Allocator implements Pages {
     arena.put2(d + D_NEXT, 0, 0)
   }
 
-  // ---- pages
-
-  /** @internal See Pages. */
-  lend(count: number): number {
-    let page = this.#findPages(count, 0, true)
-    while (page < 0) {
-      if (this.committedPages >= this.pagesMax) return -1
-      try {
-        this.#grow(count)
-      } catch (error) {
-        if (error instanceof MemlaneError && error.code === 'ERR_NO_SPACE') return -1
-        throw error
-      }
-      page = this.#findPages(count, 0, true)
-    }
-    this.#lent.push(page, count)
-    this.arena.unsettled = true
-    return page
-  }
-
-  /** @internal See Pages. */
-  settle(): void {
-    this.#lent.length = 0
-    this.#given.length = 0
-    this.#emptied.length = 0
-    this.arena.unsettled = false
-  }
-
-  /** The end of the last lent or given run that these pages meet; 0: none. */
-  #busyUntil(page: number, count: number, forLog: boolean): number {
-    let until = 0
-    if (this.#lent.length !== 0) until = meets(this.#lent, page, count)
-    if (this.#given.length !== 0) until = Math.max(until, meets(this.#given, page, count))
-    if (forLog && this.#emptied.length !== 0) until = Math.max(until, meets(this.#emptied, page, count))
-    return until
-  }
+  // ---- carving
 
   #carveSpan(size: number): number {
     const { arena } = this
     const { i32 } = arena
     const pages = CLASS_PAGES[size]!
-    const page = this.#takePages(pages)
+    const page = this.#pool.take(pages, this.#reclaim)
     const d = this.descriptor(page)
     const words = CLASS_WORDS[size]!
     const bitmap = words === 1 ? d + D_BITS : (this.origin + page * PAGE_UNITS) << 1
@@ -334,7 +282,7 @@ export class Allocator implements Pages {
   #takeLarge(units: number, kind: number, stripe: number): number {
     const { i32 } = this.arena
     const pages = Math.ceil(units / PAGE_UNITS)
-    const page = this.#takePages(pages)
+    const page = this.#pool.take(pages, this.#reclaim)
     this.#describe(page, pages, LARGE)
     const pointer = this.origin + page * PAGE_UNITS
     const header = pointer << 1
@@ -358,84 +306,6 @@ export class Allocator implements Pages {
     }
   }
 
-  #takePages(count: number): number {
-    let page = this.#findPages(count, this.arena.i32[this.#hint]!)
-    if (page < 0) page = this.#findPages(count, 0)
-    if (page < 0) {
-      this.#giveEmptySpans()
-      page = this.#findPages(count, 0)
-    }
-    while (page < 0) {
-      this.#grow(count)
-      page = this.#findPages(count, 0)
-    }
-    this.#setBits(page, count, true)
-    if (count === 1) {
-      this.arena.i32[this.#hint] = page
-    }
-    return page
-  }
-
-  /** First run of free pages with memory, at or after `from`; -1 when there is none. */
-  #findPages(count: number, from: number, forLog: boolean = false): number {
-    const { i32 } = this.arena
-    const end = this.committedPages
-    let run = 0
-    for (let page = from >= 0 && from < end ? from : 0; page < end; page++) {
-      if ((page & 31) === 0) {
-        const bits = i32[this.#bitmap + (page >> 5)]!
-        if (bits === -1) {
-          run = 0
-          page += 31
-          continue
-        }
-        if (bits === 0 && page + 32 <= end && run + 32 < count) {
-          run += 32
-          page += 31
-          continue
-        }
-      }
-      if (this.isTaken(page)) {
-        run = 0
-        continue
-      }
-      if (++run === count) {
-        const first = page - count + 1
-        const beyond = this.#busyUntil(first, count, forLog)
-        if (beyond === 0) return first
-        run = 0
-        page = beyond - 1
-      }
-    }
-    return -1
-  }
-
-  #setBits(page: number, count: number, taken: boolean): void {
-    const { arena } = this
-    for (let at = page; at < page + count; ) {
-      const word = this.#bitmap + (at >> 5)
-      const length = Math.min(32 - (at & 31), page + count - at)
-      const mask = (length === 32 ? -1 : (1 << length) - 1) << (at & 31)
-      const bits = arena.i32[word]!
-      if ((bits & mask) !== (taken ? 0 : mask))
-        throw corrupt(arena.segment.name, `pages at ${at} are ${taken ? 'taken' : 'freed'} twice`)
-      arena.put(word, taken ? bits | mask : bits & ~mask)
-      at += length
-    }
-  }
-
-  #givePages(page: number, count: number): void {
-    if (count < 1 || page + count > this.pagesMax)
-      throw corrupt(this.arena.segment.name, `a run of ${count} pages at ${page}`)
-    this.#setBits(page, count, false)
-    this.#given.push(page, count)
-    this.arena.unsettled = true
-    const { i32 } = this.arena
-    if (page < i32[this.#hint]!) {
-      i32[this.#hint] = page
-    }
-  }
-
   /** Each class may keep one empty span, to spare the carving; here they go back. */
   #giveEmptySpans(): void {
     const { i32 } = this.arena
@@ -447,9 +317,7 @@ export class Allocator implements Pages {
         if (i32[d + D_USED] === 0) {
           this.#unlink(d, size)
           this.#keepForUndo(page, size)
-          this.#setBits(page, CLASS_PAGES[size]!, false)
-          this.#emptied.push(page, CLASS_PAGES[size]!)
-          this.arena.unsettled = true
+          this.#pool.giveEmptied(page, CLASS_PAGES[size]!)
         }
         page = next
       }
@@ -468,40 +336,4 @@ export class Allocator implements Pages {
       for (let i = D_KIND; i <= D_BITS; i++) arena.put(d + i, i32[d + i]!)
     }
   }
-
-  /** Growth is not undone by a roll back: memory that is there harms nobody. */
-  #grow(count: number): void {
-    const { segment } = this.arena
-    const pages = this.committedPages
-    const step = Math.max(count, Math.min(STEP_PAGES_MAX, Math.max(STEP_PAGES, pages >> 3)))
-    const wanted = Math.min(this.pagesMax, pages + step)
-    // A free run at the end of what is committed is continued by the new pages.
-    const least = Math.min(this.pagesMax, pages + count)
-    if (pages + 1 > this.pagesMax) throw this.#noSpace(count, undefined)
-    try {
-      segment.grow(this.#firstPageByte + wanted * HEAP_PAGE)
-    } catch (error) {
-      if (!(error instanceof MemlaneError) || error.code !== 'ERR_NO_SPACE' || least >= wanted) throw error
-      segment.grow(this.#firstPageByte + least * HEAP_PAGE)
-    }
-  }
-
-  #noSpace(count: number, cause: unknown): MemlaneError {
-    const { segment } = this.arena
-    return new MemlaneError(
-      'ERR_NO_SPACE',
-      `${JSON.stringify(segment.name)} is full: ${formatSize(count * HEAP_PAGE)} more are needed, and it has reached its maxSize of ${formatSize(this.pagesMax * HEAP_PAGE)}`,
-      cause === undefined ? {} : { cause },
-    )
-  }
-}
-
-/** The end of the last of the runs (page, count, page, count, …) that meets these pages; 0: none does. */
-function meets(runs: readonly number[], page: number, count: number): number {
-  let until = 0
-  for (let i = 0; i < runs.length; i += 2) {
-    const end = runs[i]! + runs[i + 1]!
-    if (page < end && page + count > runs[i]! && end > until) until = end
-  }
-  return until
 }

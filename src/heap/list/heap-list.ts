@@ -1,14 +1,10 @@
 // heap/list: a live array, under a name of its own or inside a value.
 
 import { outOfRange } from '../../errors.js'
-import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
 import { Handle } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
-import { CHUNK_UNITS } from '../object/object.layout.js'
 import {
-  CHUNK,
-  CHUNKS,
   CONST_HOLE,
   CONST_UNDEFINED,
   FIRST_TAG,
@@ -19,22 +15,8 @@ import {
 } from '../values/values.layout.js'
 import { CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
-import {
-  A_FIRST,
-  A_LENGTH,
-  A_MODE,
-  A_ROOM,
-  A_ROOT,
-  A_STORE,
-  A_WATCH,
-  C_FIRST,
-  CHUNK_FULL,
-  CHUNK_SHIFT,
-  CHUNK_SLOTS,
-  CHUNKED,
-  FLAT,
-  LENGTH_MAX,
-} from './list.layout.js'
+import { A_FIRST, A_LENGTH, A_MODE, A_ROOM, A_ROOT, A_WATCH, CHUNK_SLOTS, CHUNKED, LENGTH_MAX } from './list.layout.js'
+import { ListStore } from './store.js'
 
 /** Moving more elements than this inside the list costs more log than laying out a fresh store. */
 const MOVES = 512
@@ -43,6 +25,7 @@ export class HeapList extends Handle {
   readonly #core: Core
   readonly #list: number
   readonly #stripe: number
+  readonly #store: ListStore
 
   /** @internal */
   constructor(core: Core, pointer: number) {
@@ -50,6 +33,7 @@ export class HeapList extends Handle {
     this.#core = core
     this.#list = pointer
     this.#stripe = Handle.stripeOf(core, pointer)
+    this.#store = new ListStore(core, pointer, this.#stripe)
   }
 
   get length(): number {
@@ -65,28 +49,14 @@ export class HeapList extends Handle {
     if (!Number.isInteger(length) || length < 0 || length > LENGTH_MAX)
       throw outOfRange('length', `a whole number from 0 to ${LENGTH_MAX}`, length)
     this.#change(() => {
-      const before = this.#length()
+      const before = this.#store.length()
       if (length < before) this.#splice(length, before - length, [])
       else if (length > before) this.#extend(length)
       if (length !== before) this.#note(undefined)
     })
   }
 
-  // ---- reading. `#word` is total: whatever the bytes, it gives a word that can be read.
-
-  #length(): number {
-    return this.#core.arena.i32[(this.#list << 1) + A_LENGTH]!
-  }
-
-  #word(index: number): number {
-    const { i32 } = this.#core.arena
-    const a = this.#list << 1
-    const at = i32[a + A_FIRST]! + index
-    const store = i32[a + A_STORE]!
-    if (i32[a + A_MODE] === FLAT) return (store + CHUNK_UNITS + at) << 1
-    const chunk = i32[(store << 1) + C_FIRST + (at >> CHUNK_SHIFT)] ?? 0
-    return (chunk + CHUNK_UNITS + (at & (CHUNK_SLOTS - 1))) << 1
-  }
+  // ---- reading
 
   /** @returns `undefined` beyond the end and for a hole. */
   get(index: number): unknown {
@@ -95,10 +65,10 @@ export class HeapList extends Handle {
     const version = arena.stripes + this.#stripe * STRIPE_STEP
     const seen = memory.loadVersion(version)
     if (arena.depth === 0 && (seen & 1) === 0 && this.isFresh) {
-      if (!(index >= 0 && index < this.#length() && Number.isInteger(index))) {
+      if (!(index >= 0 && index < this.#store.length() && Number.isInteger(index))) {
         if (memory.checkVersion(version, seen)) return undefined
       } else {
-        const word = this.#word(index)
+        const word = this.#store.word(index)
         const high = i32[word + 1]!
         if (high >= 0 || high < FIRST_TAG) {
           const value = f64[word >> 1]
@@ -111,8 +81,8 @@ export class HeapList extends Handle {
     }
     return arena.read(version, () => {
       this.check('list')
-      if (!(index >= 0 && index < this.#length() && Number.isInteger(index))) return undefined
-      return decoder.read(this.#word(index))
+      if (!(index >= 0 && index < this.#store.length() && Number.isInteger(index))) return undefined
+      return decoder.read(this.#store.word(index))
     })
   }
 
@@ -121,7 +91,12 @@ export class HeapList extends Handle {
     const { arena, decoder } = this.#core
     return arena.read(arena.stripeWord(this.#stripe), () => {
       this.check('list')
-      return index >= 0 && index < this.#length() && Number.isInteger(index) && !decoder.isHole(this.#word(index))
+      return (
+        index >= 0 &&
+        index < this.#store.length() &&
+        Number.isInteger(index) &&
+        !decoder.isHole(this.#store.word(index))
+      )
     })
   }
 
@@ -129,7 +104,7 @@ export class HeapList extends Handle {
     const { arena, decoder } = this.#core
     return arena.read(arena.stripeWord(this.#stripe), () => {
       this.check('list')
-      return index >= 0 && index < this.#length() ? decoder.snapshot(this.#word(index)) : undefined
+      return index >= 0 && index < this.#store.length() ? decoder.snapshot(this.#store.word(index)) : undefined
     })
   }
 
@@ -175,7 +150,7 @@ export class HeapList extends Handle {
   }
 
   /** Stores a value into a slot whose old value is freed. */
-  #store(index: number, value: unknown): void {
+  #put(index: number, value: unknown): void {
     const { encoder, arena } = this.#core
     encoder.encode(value, this.#root, this.#stripe)
     const { low, high } = encoder
@@ -183,7 +158,7 @@ export class HeapList extends Handle {
       this.check('list')
       arena.touch(this.#stripe)
     }
-    this.#replace(this.#word(index), low, high)
+    this.#replace(this.#store.word(index), low, high)
   }
 
   #replace(word: number, low: number, high: number): void {
@@ -214,8 +189,8 @@ export class HeapList extends Handle {
     if (!Number.isInteger(index) || index < 0 || index >= LENGTH_MAX)
       throw outOfRange('index', `a whole number from 0 to ${LENGTH_MAX - 1}`, index)
     this.#change(() => {
-      if (index >= this.#length()) this.#extend(index + 1)
-      this.#store(index, value)
+      if (index >= this.#store.length()) this.#extend(index + 1)
+      this.#put(index, value)
       this.#note(index)
     })
   }
@@ -223,8 +198,9 @@ export class HeapList extends Handle {
   /** Makes a hole. @returns true when there was an element. */
   delete(index: number): boolean {
     return this.#change(() => {
-      if (!(index >= 0 && index < this.#length()) || this.#core.decoder.isHole(this.#word(index))) return false
-      this.#replace(this.#word(index), CONST_HOLE, TAG_CONST)
+      if (!(index >= 0 && index < this.#store.length()) || this.#core.decoder.isHole(this.#store.word(index)))
+        return false
+      this.#replace(this.#store.word(index), CONST_HOLE, TAG_CONST)
       this.#note(index, CHANGE_DELETE)
       return true
     })
@@ -240,7 +216,7 @@ export class HeapList extends Handle {
       this.check('list')
       arena.touch(this.#stripe)
       for (let i = 0; i < values.length; i++) this.#pushOne(values[i])
-      length = this.#length()
+      length = this.#store.length()
     } catch (error) {
       arena.rollback(mark, deferred)
       throw error
@@ -258,8 +234,8 @@ export class HeapList extends Handle {
     // A getter inside the value may have changed this very list.
     if (typeof value === 'object') this.check('list')
     const index = i32[a + A_LENGTH]!
-    if (i32[a + A_MODE] === CHUNKED || i32[a + A_FIRST]! + index >= i32[a + A_ROOM]!) this.#makeRoom(index + 1)
-    arena.put2(this.#word(index), low, high)
+    if (i32[a + A_MODE] === CHUNKED || i32[a + A_FIRST]! + index >= i32[a + A_ROOM]!) this.#store.makeRoom(index + 1)
+    arena.put2(this.#store.word(index), low, high)
     arena.put(a + A_LENGTH, index + 1)
     this.#note(index)
   }
@@ -277,14 +253,14 @@ export class HeapList extends Handle {
       const last = i32[a + A_LENGTH]! - 1
       if (last >= 0) {
         arena.touch(this.#stripe)
-        const word = this.#word(last)
+        const word = this.#store.word(last)
         value = decoder.snapshot(word)
         const low = i32[word]!
         const high = i32[word + 1]!
         arena.put(a + A_LENGTH, last)
         this.#release(low, high)
         if (last === 0 || (i32[a + A_MODE] === CHUNKED && ((i32[a + A_FIRST]! + last) & (CHUNK_SLOTS - 1)) === 0))
-          this.#giveBack()
+          this.#store.giveBack()
         this.#note(last, CHANGE_DELETE)
       }
     } catch (error) {
@@ -298,8 +274,8 @@ export class HeapList extends Handle {
   /** The first element, detached. */
   shift(): unknown {
     return this.#change(() => {
-      if (this.#length() === 0) return undefined
-      const value = this.#core.decoder.snapshot(this.#word(0))
+      if (this.#store.length() === 0) return undefined
+      const value = this.#core.decoder.snapshot(this.#store.word(0))
       this.#splice(0, 1, [])
       this.#note(0, CHANGE_DELETE)
       return value
@@ -312,20 +288,20 @@ export class HeapList extends Handle {
         this.#splice(0, 0, values)
         this.#note(undefined)
       }
-      return this.#length()
+      return this.#store.length()
     })
   }
 
   /** As an array's, with numbers that are within the list. @returns what was removed, detached. */
   splice(start: number, deleteCount: number, ...values: unknown[]): unknown[] {
     return this.#change(() => {
-      const length = this.#length()
+      const length = this.#store.length()
       const from = Math.min(length, Math.max(0, Math.trunc(start) || 0))
       const count = Math.min(length - from, Math.max(0, Math.trunc(deleteCount) || 0))
       const copy = this.#core.decoder.copier()
       const removed: unknown[] = new Array(count)
       for (let i = 0; i < count; i++) {
-        const word = this.#word(from + i)
+        const word = this.#store.word(from + i)
         if (!this.#core.decoder.isHole(word)) removed[i] = copy(word)
       }
       this.#splice(from, count, values)
@@ -338,113 +314,25 @@ export class HeapList extends Handle {
   assign(values: readonly unknown[]): void {
     this.#change(() => {
       // Values may be live ones from this very list: they are copied before the old ones go.
-      this.#rebuild(this.#length(), 0, values)
+      this.#rebuild(this.#store.length(), 0, values)
       this.#note(undefined)
     })
   }
 
-  // ---- the store
-
-  /** Room for places up to `length` behind `first`. */
-  #makeRoom(length: number): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
-    const a = this.#list << 1
-    const first = i32[a + A_FIRST]!
-    const room = i32[a + A_ROOM]!
-    if (length > LENGTH_MAX) throw outOfRange('length', `at most ${LENGTH_MAX}`, length)
-    if (i32[a + A_MODE] === CHUNKED) {
-      if (first + length > room) this.#moreChunks(first + length)
-      const start = i32[a + A_FIRST]!
-      this.#fillChunks(start + this.#length(), start + length)
-      return
-    }
-    if (first + length <= room) return
-    if (length <= CHUNK_SLOTS) {
-      const units = Math.min(
-        CHUNK_FULL,
-        Allocator.fit(CHUNK_UNITS + Math.min(CHUNK_SLOTS, Math.max(length, 4, length + (length >> 1)))),
-      )
-      const chunk = blocks.take(units, CHUNK, this.#stripe)
-      this.#copyFlat(chunk, 0)
-      arena.put2(a + A_STORE, chunk, 0)
-      arena.put2(a + A_ROOM, units - CHUNK_UNITS, FLAT)
-      return
-    }
-    // From one chunk to many.
-    const pointers = (Allocator.fit(1 + ((((length + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) + 8) >> 1)) - 1) << 1
-    const store = blocks.take(1 + (pointers >> 1), CHUNKS, this.#stripe)
-    i32.fill(0, (store << 1) + C_FIRST, (store << 1) + C_FIRST + pointers)
-    if (i32[a + A_STORE] !== 0) {
-      const chunk = blocks.take(CHUNK_FULL, CHUNK, this.#stripe)
-      this.#copyFlat(chunk, 0)
-      i32[(store << 1) + C_FIRST] = chunk
-    }
-    arena.put2(a + A_STORE, store, 0)
-    arena.put2(a + A_ROOM, pointers << CHUNK_SHIFT, CHUNKED)
-    this.#fillChunks(0, length)
-  }
-
-  /** The elements of a flat store into a fresh chunk, from its place `to` on; the old chunk is freed. */
-  #copyFlat(chunk: number, to: number): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
-    const a = this.#list << 1
-    const store = i32[a + A_STORE]!
-    if (store === 0) return
-    const from = (store + CHUNK_UNITS + i32[a + A_FIRST]!) << 1
-    i32.copyWithin((chunk + CHUNK_UNITS + to) << 1, from, from + 2 * this.#length())
-    blocks.drop(store)
-  }
-
-  /** Chunks for the places `from` to `to`. */
-  #fillChunks(from: number, to: number): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
-    const c = (i32[(this.#list << 1) + A_STORE]! << 1) + C_FIRST
-    for (let i = from >> CHUNK_SHIFT; i <= (to - 1) >> CHUNK_SHIFT; i++) {
-      if (i32[c + i] === 0) arena.put(c + i, blocks.take(CHUNK_FULL, CHUNK, this.#stripe))
-    }
-  }
-
-  /** A fresh CHUNKS block, with the pointers in use at its start, and room for more. */
-  #moreChunks(places: number, spare: number = 0): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
-    const a = this.#list << 1
-    const old = i32[a + A_STORE]!
-    const first = i32[a + A_FIRST]!
-    const skipped = first >> CHUNK_SHIFT
-    const used = ((first + this.#length() + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) - skipped
-    const wanted = ((places + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) - skipped
-    const pointers = (Allocator.fit(1 + ((spare + wanted + (wanted >> 1) + 3) >> 1)) - 1) << 1
-    const store = blocks.take(1 + (pointers >> 1), CHUNKS, this.#stripe)
-    i32.fill(0, (store << 1) + C_FIRST, (store << 1) + C_FIRST + pointers)
-    for (let i = 0; i < used; i++) {
-      i32[(store << 1) + C_FIRST + spare + i] = i32[(old << 1) + C_FIRST + skipped + i]!
-    }
-    // Chunks before or behind those in use are kept by nobody now.
-    for (let i = 0; i < i32[a + A_ROOM]! >> CHUNK_SHIFT; i++) {
-      const chunk = i32[(old << 1) + C_FIRST + i]!
-      if (chunk !== 0 && (i < skipped || i >= skipped + used)) blocks.drop(chunk)
-    }
-    blocks.drop(old)
-    arena.put2(a + A_STORE, store, (spare << CHUNK_SHIFT) | (first & (CHUNK_SLOTS - 1)))
-    arena.put2(a + A_ROOM, pointers << CHUNK_SHIFT, CHUNKED)
-  }
+  // ---- moving elements
 
   /** Holes up to a new length. */
   #extend(length: number): void {
     const { arena } = this.#core
-    const before = this.#length()
+    const before = this.#store.length()
     if (length - before > MOVES) {
       const holes: unknown[] = []
       holes.length = length - before
       this.#rebuild(before, before, holes)
       return
     }
-    this.#makeRoom(length)
-    for (let i = before; i < length; i++) arena.put2(this.#word(i), CONST_HOLE, TAG_CONST)
+    this.#store.makeRoom(length)
+    for (let i = before; i < length; i++) arena.put2(this.#store.word(i), CONST_HOLE, TAG_CONST)
     arena.put((this.#list << 1) + A_LENGTH, length)
   }
 
@@ -453,7 +341,7 @@ export class HeapList extends Handle {
     const { arena } = this.#core
     const { i32 } = arena
     const a = this.#list << 1
-    const length = this.#length()
+    const length = this.#store.length()
     const delta = values.length - count
     const tail = length - from - count
     const atFront = from < tail && from <= MOVES && delta !== 0
@@ -461,118 +349,40 @@ export class HeapList extends Handle {
       this.#rebuild(from + count, from, values)
       return
     }
-    if (atFront && delta > 0) this.#roomInFront(delta)
-    else if (delta > 0) this.#makeRoom(length + delta)
+    if (atFront && delta > 0) this.#store.roomInFront(delta)
+    else if (delta > 0) this.#store.makeRoom(length + delta)
     const gone: number[] = []
     for (let i = 0; i < count; i++) {
-      const word = this.#word(from + i)
+      const word = this.#store.word(from + i)
       gone.push(i32[word]!, i32[word + 1]!)
     }
     if (atFront) {
       const first = i32[a + A_FIRST]! - delta
       if (delta > 0) {
         arena.put(a + A_FIRST, first)
-        for (let i = 0; i < from; i++) this.#move(i + delta, i)
+        for (let i = 0; i < from; i++) this.#store.move(i + delta, i)
       } else {
-        for (let i = from - 1; i >= 0; i--) this.#move(i, i - delta)
+        for (let i = from - 1; i >= 0; i--) this.#store.move(i, i - delta)
         arena.put(a + A_FIRST, first)
       }
     } else if (delta > 0) {
-      for (let i = length - 1; i >= from + count; i--) this.#move(i, i + delta)
+      for (let i = length - 1; i >= from + count; i--) this.#store.move(i, i + delta)
     } else if (delta < 0) {
-      for (let i = from + count; i < length; i++) this.#move(i, i + delta)
+      for (let i = from + count; i < length; i++) this.#store.move(i, i + delta)
     }
     arena.put(a + A_LENGTH, length + delta)
-    for (let i = 0; i < values.length; i++) arena.put2(this.#word(from + i), CONST_UNDEFINED, TAG_CONST)
+    for (let i = 0; i < values.length; i++) arena.put2(this.#store.word(from + i), CONST_UNDEFINED, TAG_CONST)
     this.#releaseAll(gone)
     for (let i = 0; i < values.length; i++) {
-      if (i in values) this.#store(from + i, values[i])
-      else arena.put2(this.#word(from + i), CONST_HOLE, TAG_CONST)
+      if (i in values) this.#put(from + i, values[i])
+      else arena.put2(this.#store.word(from + i), CONST_HOLE, TAG_CONST)
     }
-    if (delta < 0) this.#giveBack()
-  }
-
-  #move(from: number, to: number): void {
-    const { arena } = this.#core
-    const word = this.#word(from)
-    arena.put2(this.#word(to), arena.i32[word]!, arena.i32[word + 1]!)
-  }
-
-  /** Free places in front of the first element. */
-  #roomInFront(count: number): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
-    const a = this.#list << 1
-    const length = this.#length()
-    if (i32[a + A_FIRST]! < count) {
-      if (i32[a + A_MODE] === FLAT && length + count <= CHUNK_SLOTS) {
-        const units = Math.min(
-          CHUNK_FULL,
-          Allocator.fit(CHUNK_UNITS + Math.min(CHUNK_SLOTS, length + 2 * count + (length >> 1))),
-        )
-        const room = units - CHUNK_UNITS
-        const spare = room - length
-        const chunk = blocks.take(units, CHUNK, this.#stripe)
-        this.#copyFlat(chunk, spare)
-        arena.put2(a + A_STORE, chunk, spare)
-        arena.put2(a + A_ROOM, room, FLAT)
-        return
-      }
-      if (i32[a + A_MODE] === FLAT) this.#makeRoom(CHUNK_SLOTS + 1)
-      const chunks = (i32[a + A_ROOM]! >> (CHUNK_SHIFT + 1)) + ((count + CHUNK_SLOTS - 1) >> CHUNK_SHIFT) + 1
-      this.#moreChunks(i32[a + A_FIRST]! + length, chunks)
-    }
-    if (i32[a + A_MODE] === CHUNKED) this.#fillChunks(i32[a + A_FIRST]! - count, i32[a + A_FIRST]!)
-  }
-
-  /** After the list became shorter: frees chunks beyond its ends, but for one at each. */
-  #giveBack(): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
-    const a = this.#list << 1
-    const length = this.#length()
-    if (length === 0) {
-      this.#dropStore()
-      arena.put2(a + A_STORE, 0, 0)
-      arena.put2(a + A_ROOM, 0, FLAT)
-      return
-    }
-    if (i32[a + A_MODE] === FLAT) return
-    const c = (i32[a + A_STORE]! << 1) + C_FIRST
-    const first = i32[a + A_FIRST]!
-    const last = i32[a + A_ROOM]! >> CHUNK_SHIFT
-    for (let i = (first >> CHUNK_SHIFT) - 2; i >= 0 && i32[c + i] !== 0; i--) {
-      blocks.drop(i32[c + i]!)
-      arena.put(c + i, 0)
-    }
-    for (let i = ((first + length - 1) >> CHUNK_SHIFT) + 2; i < last && i32[c + i] !== 0; i++) {
-      blocks.drop(i32[c + i]!)
-      arena.put(c + i, 0)
-    }
-  }
-
-  #dropStore(): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
-    const a = this.#list << 1
-    const store = i32[a + A_STORE]!
-    if (store === 0) return
-    if (i32[a + A_MODE] === CHUNKED) {
-      for (let i = 0; i < i32[a + A_ROOM]! >> CHUNK_SHIFT; i++) {
-        const chunk = i32[(store << 1) + C_FIRST + i]!
-        if (chunk !== 0) blocks.drop(chunk)
-      }
-    }
-    blocks.drop(store)
+    if (delta < 0) this.#store.giveBack()
   }
 
   /** A fresh store: elements before `keep`, the values, elements from `resume` on. What is left out is freed. */
   #rebuild(resume: number, keep: number, values: readonly unknown[]): void {
-    const { arena, encoder } = this.#core
-    const { i32 } = arena
-    const a = this.#list << 1
-    const length = this.#length()
-    const count = keep + values.length + (length - resume)
+    const { encoder } = this.#core
     const slots = new Int32Array(2 * values.length)
     for (let i = 0; i < values.length; i++) {
       if (i in values) {
@@ -585,34 +395,7 @@ export class HeapList extends Handle {
       }
     }
     this.check('list')
-    const store = encoder.layOut(count)
-    const { room, mode } = encoder
-    const place = (i: number): number =>
-      mode === FLAT
-        ? (store + CHUNK_UNITS + i) << 1
-        : (i32[(store << 1) + C_FIRST + (i >> CHUNK_SHIFT)]! + CHUNK_UNITS + (i & (CHUNK_SLOTS - 1))) << 1
-    const gone: number[] = []
-    for (let i = keep; i < resume; i++) {
-      const word = this.#word(i)
-      gone.push(i32[word]!, i32[word + 1]!)
-    }
-    for (let i = 0; i < count; i++) {
-      const to = place(i)
-      if (i >= keep && i < keep + values.length) {
-        const at = 2 * (i - keep)
-        i32[to] = slots[at]!
-        i32[to + 1] = slots[at + 1]!
-      } else {
-        const from = this.#word(i < keep ? i : i - keep - values.length + resume)
-        i32[to] = i32[from]!
-        i32[to + 1] = i32[from + 1]!
-      }
-    }
-    this.#dropStore()
-    arena.put2(a + A_STORE, store, 0)
-    arena.put2(a + A_ROOM, room, mode)
-    arena.put(a + A_LENGTH, count)
-    this.#releaseAll(gone)
+    this.#releaseAll(this.#store.replace(keep, resume, slots))
   }
 
   /** @throws MemlaneError `ERR_LIMIT` when 32 watch this list already. */
