@@ -23,6 +23,8 @@ export type ReaderMode = 'each' | 'share'
 
 const TOKEN_MASK = SHARES - 1
 const EVERYBODY = 0x7fffffff
+/** So many failures in a row, and a reader takes the writers' lock once: whoever reads, finishes. */
+const PATIENCE = 100
 
 /** The cursor of one handle. */
 export class Cursor {
@@ -66,15 +68,22 @@ export class Cursor {
         `${JSON.stringify(segment.name)} lets no record go unread, so its readers must be able to say what they have read`,
       )
     }
-    const lock = new OwnerLock(segment, this.#store.body + LOCK)
-    lock.acquire()
-    try {
+    this.#locked(() => {
       this.#next = this.#oldest()
       memory.store(this.#entry + READER_CURSOR / 4, this.#next)
       memory.add(this.#store.word(REGISTRATIONS), 1)
       // SYNC: "a reader's cursor is there before its token"
       memory.store(this.#entry + READER_TOKEN / 4, segment.participant.token | (this.#mode === 'share' ? SHARES : 0))
       this.#registered = true
+    })
+  }
+
+  /** While no writer is at work. */
+  #locked<T>(work: () => T): T {
+    const lock = new OwnerLock(this.#store.segment, this.#store.body + LOCK)
+    lock.acquire()
+    try {
+      return work()
     } finally {
       lock.release()
     }
@@ -102,7 +111,8 @@ export class Cursor {
   take<T>(latest: boolean, decode: (buffer: number, sequence: number) => T): T | undefined {
     this.register()
     const store = this.#store
-    for (let margin = 0; ; ) {
+    for (let margin = 0, tries = 0; ; tries++) {
+      if (tries === PATIENCE && !this.#store.segment.readOnly) return this.#locked(() => this.take(latest, decode))
       const published = store.published()
       const end = store.next(published)
       const from = this.#mode === 'share' ? store.memory.load(store.word(SHARE_CURSOR)) : this.#next

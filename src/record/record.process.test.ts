@@ -98,6 +98,28 @@ test('a writer killed with SIGKILL at any moment leaves a whole record, at once;
   assert.equal(reader.read()!.last.value, before + 1)
 })
 
+for (const slots of [1, 8]) {
+  test(`beside a writer that never pauses, a FIFO of ${slots} gives whole records in order, and counts those it could not`, async () => {
+    const name = fresh()
+    using reader = Frame.create(name, { slots })
+    const writer = start('push-frames', name)
+    await writer.said()
+    let [expected, read] = [0, 0]
+    const end = performance.now() + 800
+    while (performance.now() < end) {
+      const n = reader.view((v) => numberOf(v.first, v.data, v.last))
+      if (n === undefined) continue
+      assert.notEqual(n, -1, `torn after ${read} reads`)
+      assert.equal(n, expected + reader.lost, `${reader.lost} lost after ${expected - 1}`)
+      expected = n + 1
+      read++
+    }
+    assert.equal(reader.totalLost, expected - read)
+    assert.ok(read > 10, `${read} read`)
+    await writer.kill()
+  })
+}
+
 test('a FIFO that rejects loses nothing and repeats nothing, read here and read there', async () => {
   const name = fresh()
   const count = 5000

@@ -636,6 +636,26 @@ describe('FIFO', () => {
 })
 
 describe('the schema', () => {
+  test('says what the values are', () => {
+    // That this compiles is the test.
+    const plain: Sensor = {
+      temperature: 1,
+      count: 1n,
+      on: true,
+      status: 'ok',
+      raw: new Uint8Array(4),
+      image: { data: new Uint8Array(1200), shape: [40, 30], stride: [30, 1], offset: 0 },
+      small: { data: new Float32Array(3), shape: [3], stride: [1], offset: 0 },
+    }
+    const out = create(Sensor)
+    out.write(plain)
+    assert.equal(out.read()!.count.value satisfies bigint, 1n)
+    // @ts-expect-error a number is no text
+    assert.throws(() => out.write({ status: 5 }), { code: 'ERR_TYPE' })
+    // @ts-expect-error there is no such field
+    assert.throws(() => out.write({ nobody: 5 }), { code: 'ERR_TYPE' })
+  })
+
   test('another schema is refused with a line for every field that differs', () => {
     const out = create(Sensor)
     const Other = record({ temperature: f32(), count: i64(), on: bool(), status: str(9), extra: u8() })

@@ -52,6 +52,11 @@ if (role === 'write-frames') {
       })
     }
   }
+} else if (role === 'push-frames') {
+  using out = Frame.open(name!)
+  say('ready')
+  const data = new Int32Array(20_000)
+  for (let n = 0; ; n++) out.push({ first: n, data: data.fill(n), last: n })
 } else if (role === 'push-items') {
   using out = Item.open(name!)
   say('ready')
