@@ -14,7 +14,7 @@ import { BREAKS } from './broken-orders.mjs'
 import { filesUnder, root } from './run.mjs'
 
 const assignment = String.raw`(?:this\.)?#?(?:arena\.)?(?:i32|u8|f64|u32)\[.*\] = `
-const bulk = String.raw`(?:this\.)?#?(?:i32|u8|f64|bytes)\.(?:set|fill|copyWithin|write)\(`
+const bulk = String.raw`(?:this\.)?#?(?:i32|u8|f64|bytes)\.(?:set|fill|copyWithin|latin1Write|ucs2Write)\(`
 const publish = String.raw`(?:this\.)?(?:memory\.(?:openVersion|closeVersion|store|add)|#lock\.release|got = this\.#lock\.acquire)\(|if \(memory\.compareExchange\(`
 const STORE = new RegExp(String.raw`^(\s*)((?:const got = |${assignment}|${bulk}|${publish}).*)$`)
 const HIDDEN = [

@@ -238,12 +238,21 @@ export class Allocator implements Pages {
 
   // ---- lists of spans with room
 
+  /** Behind the first span of the list: that one is filled up first, while this one may gather more free blocks. */
   #link(d: number, page: number, size: number): void {
     const { arena } = this
-    const first = arena.i32[this.#heads + size]!
-    arena.put2(d + D_NEXT, first, 0)
-    if (first > 0 && first <= this.pagesMax) arena.put(this.descriptor(first - 1) + D_PREV, page + 1)
-    arena.put(this.#heads + size, page + 1)
+    const head = this.#heads + size
+    const first = arena.i32[head]!
+    if (first <= 0 || first > this.pagesMax) {
+      arena.put2(d + D_NEXT, 0, 0)
+      arena.put(head, page + 1)
+      return
+    }
+    const f = this.descriptor(first - 1)
+    const next = arena.i32[f + D_NEXT]!
+    arena.put2(d + D_NEXT, next, first)
+    if (next > 0 && next <= this.pagesMax) arena.put(this.descriptor(next - 1) + D_PREV, page + 1)
+    arena.put(f + D_NEXT, page + 1)
   }
 
   #unlink(d: number, size: number): void {

@@ -1,11 +1,11 @@
 // heap/values: strings to bytes and back. Latin1 where every character fits, else UTF-16: fixed width, so that reading
 // them is total on any bytes, and lone surrogates stay what they are.
 //
-// Short ones go through a loop, long ones through Buffer's natives; 16 and 10 characters are where the natives win.
+// Short ones go through a loop, long ones through Buffer's natives; 24 and 10 characters are where the natives win.
 
 import { Buffer } from 'node:buffer'
 
-const ENCODE_LOOP = 16
+const ENCODE_LOOP = 24
 const DECODE_LOOP = 10
 
 /** Longest string a JavaScript engine makes, so that a garbage length cannot ask for more. */
@@ -31,13 +31,13 @@ export class TextBytes {
   write(byte: number, text: string, wide: boolean): void {
     const u8 = this.#u8
     if (wide) {
-      this.#bytes.write(text, byte, text.length * 2, 'utf16le')
+      this.#bytes.ucs2Write(text, byte, text.length * 2)
     } else if (text.length <= ENCODE_LOOP) {
       for (let i = 0; i < text.length; i++) {
         u8[byte + i] = text.charCodeAt(i)
       }
     } else {
-      this.#bytes.write(text, byte, text.length, 'latin1')
+      this.#bytes.latin1Write(text, byte, text.length)
     }
   }
 
@@ -46,7 +46,7 @@ export class TextBytes {
     if (wide) {
       const chars = length > CHARS_MAX ? CHARS_MAX : length
       if (!(byte >= 0 && byte < this.#u8.length && chars > 0)) return ''
-      return this.#bytes.toString('utf16le', byte, byte + chars * 2)
+      return this.#bytes.ucs2Slice(byte, byte + chars * 2)
     }
     if (length <= DECODE_LOOP) {
       const u8 = this.#u8
@@ -117,8 +117,12 @@ export class TextBytes {
   }
 }
 
+// What Buffer.write and toString end in, without the reading of arguments; all runtimes have them, no types name them.
 declare module 'node:buffer' {
   interface Buffer {
-    latin1Slice(start?: number, end?: number): string
+    latin1Slice(start: number, end: number): string
+    ucs2Slice(start: number, end: number): string
+    latin1Write(text: string, offset: number, length: number): number
+    ucs2Write(text: string, offset: number, length: number): number
   }
 }
