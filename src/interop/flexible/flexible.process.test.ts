@@ -2,7 +2,7 @@
 // MEMLANE_FSM names the folder that holds it; and Memlane itself.
 
 import assert from 'node:assert/strict'
-import { after, describe, test } from 'node:test'
+import { after, afterEach, describe, test } from 'node:test'
 import { type Annotations, FlexiblePeer, peerKinds, schemaOf } from '../../testing/flexible-peers.js'
 import { peerReads, peerWrites } from '../../testing/flexible-storm.js'
 import { FlexibleMemory } from './index.js'
@@ -41,9 +41,15 @@ function fresh(): string {
   return name
 }
 
+function unlinkAll(): void {
+  for (const name of names.splice(0)) FlexibleMemory.unlink(name)
+}
+
+// Not every runtime runs the hooks of a file whose tests failed: each test cleans up behind it as well.
+afterEach(unlinkAll)
 after(() => {
+  unlinkAll()
   FlexiblePeer.killAll()
-  for (const name of names) FlexibleMemory.unlink(name)
 })
 
 for (const kind of peerKinds) {
