@@ -4,6 +4,7 @@
 import { MemlaneError } from '../errors.js'
 import { STRIPE_SHIFT } from './blocks/pages.layout.js'
 import type { Core } from './core.js'
+import { H_HASH_SEED } from './heap.layout.js'
 
 export class Handle {
   /** @internal */
@@ -61,8 +62,16 @@ export class Handle {
       other.#pointer === this.#pointer &&
       other.#generation === this.#generation &&
       other.#carve === this.#carve &&
-      other.#core.arena.segment.name === this.#core.arena.segment.name &&
-      (other.#core === this.#core || other.#core.arena.segment.namespace === this.#core.arena.segment.namespace)
+      (other.#core === this.#core || isSameHeap(other.#core, this.#core))
     )
   }
+}
+
+/** Two handles on one heap: its name, and the random number it was made with. */
+function isSameHeap(a: Core, b: Core): boolean {
+  return (
+    a.name === b.name &&
+    a.arena.segment.namespace === b.arena.segment.namespace &&
+    a.arena.i32[a.arena.base + H_HASH_SEED] === b.arena.i32[b.arena.base + H_HASH_SEED]
+  )
 }

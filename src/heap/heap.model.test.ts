@@ -65,8 +65,12 @@ const command: fc.Arbitrary<MapCommand> = fc.oneof(
 
 test('a map does what Map does', () => {
   fc.assert(
-    fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
+    fc.property(fc.array(command, { maxLength: 60 }), fc.constantFrom(-1, 0xe0000003, 0x0000ffff), (commands, mask) => {
       using heap = Heap.local({ maxSize: '16 MiB', participants: 2 })
+      // With most of its bits gone, hashes collide: chains of buckets, splits that part nothing.
+      const { index } = heap.core
+      const hash = index.hash.bind(index)
+      index.hash = (key) => hash(key) & mask
       const map = heap.map('m')
       const model = new Map<Key, unknown>()
       const act = (one: MapCommand, mapModel: Map<Key, unknown>): void => {

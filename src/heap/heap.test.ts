@@ -398,3 +398,32 @@ test('iteration goes on over deletion of the very entry it stands on', () => {
   assert.equal(other.next(), true)
   assert.equal(other.key, 'x')
 })
+
+test('handles are the same when they stand for one object of one heap', () => {
+  using heap = open()
+  using other = open()
+  for (const one of [heap, other]) one.map('m').set('k', { a: 1 })
+  using again = Heap.attachLocal(heap.segment.memory.buffer as SharedArrayBuffer)
+  const value = heap.map('m').get('k') as HeapObject
+  assert.equal(value.same(heap.map('m').get('k')), true)
+  assert.equal(value.same(again.map('m').get('k')), true)
+  assert.equal(value.same(other.map('m').get('k')), false)
+  heap.map('m').set('k', { a: 1 })
+  assert.equal(value.same(heap.map('m').get('k')), false)
+})
+
+test('identical hashes share a bucket chain, slow but right', () => {
+  using heap = open()
+  // Every key hashes alike: what an attacker who knew the seed would do.
+  heap.core.index.hash = () => 0x12345678
+  const map = heap.map('m')
+  for (let i = 0; i < 1000; i++) map.set(`key ${i}`, i)
+  for (let i = 0; i < 1000; i++) assert.equal(map.get(`key ${i}`), i)
+  heap.verify()
+  for (let i = 0; i < 1000; i += 2) assert.equal(map.delete(`key ${i}`), true)
+  for (let i = 0; i < 1000; i++) assert.equal(map.get(`key ${i}`), i % 2 === 0 ? undefined : i)
+  heap.verify()
+  for (let i = 1; i < 1000; i += 2) map.delete(`key ${i}`)
+  heap.verify()
+  assert.equal(map.size, 0)
+})

@@ -47,6 +47,15 @@ const listOf = (count: number) => (heap: Heap) => {
   for (let i = 0; i < count; i++) list.push(`element ${i}`)
 }
 
+/** Keys whose hashes share their top three bits: so few entries in all that splitting stops, and chains begin. */
+const alike = (heap: Heap, count: number): string[] => {
+  const found: string[] = []
+  for (let i = 0; found.length < count; i++) {
+    if (heap.core.index.hash(`alike ${i}`) >>> 29 === 5) found.push(`alike ${i}`)
+  }
+  return found
+}
+
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'set a number', keys: KEYS, prepare: some, act: (heap) => heap.map('m').set('a', 7) },
   { name: 'set a double over a text', keys: KEYS, prepare: some, act: (heap) => heap.map('m').set('text', 0.5) },
@@ -110,6 +119,28 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (heap) =>
       heap.transaction(() => {
         for (let i = 2; i < 12; i++) heap.map('m').delete(`key${i}`)
+      }),
+  },
+  {
+    name: 'chain a bucket',
+    options: ROOMY,
+    prepare: (heap) => {
+      for (const key of alike(heap, 50)) heap.map('m').set(key, 1)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        for (const key of alike(heap, 58)) heap.map('m').set(key, 2)
+      }),
+  },
+  {
+    name: 'drop a chained bucket',
+    options: ROOMY,
+    prepare: (heap) => {
+      for (const key of alike(heap, 58)) heap.map('m').set(key, 1)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        for (const key of alike(heap, 58)) heap.map('m').delete(key)
       }),
   },
   {

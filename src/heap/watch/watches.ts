@@ -9,6 +9,7 @@ import { E_HASH, E_MAP, M_ROOT, M_WATCH } from '../map/map.layout.js'
 import type { Key } from '../map/map-index.js'
 import { ARRAY, CELL, CELL_WATCH, ENTRY, MAP, TAG_CONST, WATCH } from '../values/values.layout.js'
 import {
+  CHANGE_CLEAR,
   CHANGE_SET,
   RECORD_WORDS,
   RING,
@@ -85,7 +86,7 @@ export class Watches {
     for (let i = 0; i < WATCHERS; i++) {
       const t = w + W_WATCHERS + i * WATCHER_WORDS
       if (i32[t + T_TOKEN] === 0 || i32[t + T_KEYED] === 0) continue
-      if (i32[t + T_HASH] !== hash && type <= CHANGE_SET + 1) continue
+      if (i32[t + T_HASH] !== hash && type !== CHANGE_CLEAR) continue
       arena.put2(t + T_COUNT, (i32[t + T_COUNT]! + 1) | 0, type)
     }
     if ((changes & (LOOK_EVERY - 1)) === LOOK_EVERY - 1) this.#dropDead(watchWord, w)
