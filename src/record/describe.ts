@@ -1,6 +1,8 @@
 // record: what tools show. A record says itself what it holds; no schema is needed to look at it.
 
+import { setTimeout as later } from 'node:timers/promises'
 import { type NameOptions, type OpenOptions, Segment } from '../segment/index.js'
+import type { FieldValue } from './field-value.js'
 import type { Fields } from './fields.js'
 import type { NdArray } from './ndarray.js'
 import { Reader } from './reader.js'
@@ -8,6 +10,9 @@ import { PUBLISHED, REJECT } from './record.layout.js'
 import { fieldText, schemaHash } from './schema.js'
 import { KIND, readShape } from './shape.js'
 import { Store } from './store.js'
+
+/** How often a watcher looks, in milliseconds. */
+const LOOK_AGAIN_MS = 20
 
 export interface RecordDescription {
   readonly name: string
@@ -51,21 +56,66 @@ export function inspectRecord(
   options: OpenOptions = {},
 ): { description: RecordDescription; fields: FieldDescription[] } {
   return lookAt(name, options, (store, fields, text) => {
-    const reader = new Reader(store)
-    const newest = reader.newest()
-    const described = Object.entries(fields).map(([field, schema]): FieldDescription => {
-      const value = newest?.[field]
-      return {
-        name: field,
-        type: fieldText(schema),
-        text: value === undefined || value.unwritten ? '' : summarize(value.value),
-        valid: value?.valid ?? false,
-        truncated: value?.truncated ?? false,
-        unwritten: value?.unwritten ?? true,
-        modified: value?.modified ?? false,
+    const newest = new Reader(store).newest()
+    return { description: descriptionOf(store, fields, text), fields: fieldsOf(fields, newest?.record) }
+  })
+}
+
+/** A record that a watcher saw. */
+export interface RecordChange {
+  /** How many records were ever published, this one included. */
+  readonly sequence: number
+  /** Records that came and went since the last one shown. */
+  readonly missed: number
+  /** Every field; `modified` are those that changed since the last one shown. */
+  readonly fields: FieldDescription[]
+}
+
+export interface WatchOptions extends OpenOptions {
+  /** Ends the watching with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/**
+ * The newest record each time there is a newer one, for tools. Disturbs nobody and takes nothing out of a FIFO; looks
+ * every 20 ms, because who may not write cannot ask to be woken. The first one is the record that is there already.
+ *
+ * @throws MemlaneError as {@link describeRecord}; the signal's reason.
+ */
+export async function* watchRecord(name: string, options: WatchOptions = {}): AsyncGenerator<RecordChange, never> {
+  const { signal, ...open } = options
+  const segment = Segment.open(name, { ...open, kind: KIND, readOnly: true })
+  try {
+    const { layout, fields } = readShape(segment)
+    const reader = new Reader(new Store(segment, layout))
+    for (let last = 0; ; ) {
+      const newest = reader.newest(last === 0 ? undefined : last)
+      if (newest !== undefined && newest.sequence > last) {
+        const missed = last === 0 ? 0 : newest.sequence - last - 1
+        last = newest.sequence
+        yield { sequence: last, missed, fields: fieldsOf(fields, newest.record) }
       }
-    })
-    return { description: descriptionOf(store, fields, text), fields: described }
+      await later(LOOK_AGAIN_MS, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+        throw signal?.aborted ? signal.reason : error
+      })
+    }
+  } finally {
+    segment.close()
+  }
+}
+
+function fieldsOf(fields: Fields, newest: Record<string, FieldValue> | undefined): FieldDescription[] {
+  return Object.entries(fields).map(([name, schema]): FieldDescription => {
+    const value = newest?.[name]
+    return {
+      name,
+      type: fieldText(schema),
+      text: value === undefined || value.unwritten ? '' : summarize(value.value),
+      valid: value?.valid ?? false,
+      truncated: value?.truncated ?? false,
+      unwritten: value?.unwritten ?? true,
+      modified: value?.modified ?? false,
+    }
   })
 }
 

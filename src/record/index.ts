@@ -1,7 +1,16 @@
 // record: the room's door.
 
 export { MemlaneError } from '../errors.js'
-export { describeRecord, type FieldDescription, inspectRecord, type RecordDescription, summarize } from './describe.js'
+export {
+  describeRecord,
+  type FieldDescription,
+  inspectRecord,
+  type RecordChange,
+  type RecordDescription,
+  summarize,
+  type WatchOptions,
+  watchRecord,
+} from './describe.js'
 export type { AnyTypedArray, ArraysByDtype, Dtype } from './dtypes.js'
 export { FieldValue } from './field-value.js'
 export {

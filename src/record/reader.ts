@@ -117,15 +117,19 @@ export class Reader {
     }
   }
 
-  /** The newest record, for tools: nobody's cursor moves. `modified` says: given in that record. */
-  newest(): Record<string, FieldValue> | undefined {
+  /**
+   * The newest record, for tools: nobody's cursor moves.
+   *
+   * @param since fields that changed after this sequence are modified; left out: those given in that very record.
+   */
+  newest(since?: number): { sequence: number; record: Record<string, FieldValue> } | undefined {
     const store = this.#store
     for (;;) {
       const counter = store.published()
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
-      const record = sequence === 0 ? undefined : this.snapshot(buffer, sequence - 1)
-      if (store.sequence(buffer) === sequence && store.isWhole(counter)) return record
+      const record = sequence === 0 ? undefined : this.snapshot(buffer, since ?? sequence - 1)
+      if (store.sequence(buffer) === sequence && store.isWhole(counter)) return record && { sequence, record }
     }
   }
 

@@ -28,6 +28,7 @@ import {
   u16,
   u32,
   u64,
+  watchRecord,
 } from './index.js'
 
 const Sensor = record({
@@ -718,6 +719,41 @@ describe('the schema', () => {
     )
     assert.ok(fields[2]!.truncated && fields[3]!.unwritten)
     assert.equal(out.read()!.n.value, 1)
+  })
+
+  test('a tool may watch: the newest record each time there is a newer one', async () => {
+    const out = create(record({ n: i32(), label: str(4) }))
+    out.write({ n: 1, label: 'a' })
+    const seen: unknown[] = []
+    const stop = new AbortController()
+    const watching = (async () => {
+      for await (const { sequence, missed, fields } of watchRecord(out.name, { signal: stop.signal })) {
+        seen.push([sequence, missed, fields.map((field) => [field.text, field.modified])])
+        if (seen.length === 1) {
+          out.write({ n: 2 })
+          out.write({ n: 3 })
+        } else stop.abort(new Error('seen enough'))
+      }
+    })()
+    await assert.rejects(watching, /seen enough/)
+    assert.deepEqual(seen, [
+      [
+        1,
+        0,
+        [
+          ['1', true],
+          ['"a"', true],
+        ],
+      ],
+      [
+        3,
+        1,
+        [
+          ['3', true],
+          ['"a"', false],
+        ],
+      ],
+    ])
   })
 
   test('every part of the schema language survives its text', () => {
