@@ -117,6 +117,12 @@ const int: History<SharedInt> = {
   },
 }
 
+/**
+ * The name of the counter that times a history: runtimes' clocks begin when their process does, and a counter that all of
+ * them raise before and after each operation says as well what was over before what began.
+ */
+export const clockBeside = (name: string): string => `${name}-clock`
+
 /** The name of the integer beside a heap. */
 export const wordBeside = (name: string): string => `${name}-word`
 

@@ -8,7 +8,7 @@
 // An operation whose process was killed has a call and no return: it may have happened, at any time since, or not.
 
 export interface Operation<I, O> {
-  /** Nanoseconds of the machine's monotonic clock, the same for all processes. */
+  /** By a clock that is the same for all processes: see clockBeside in histories.ts. */
   readonly called: number
   /** `undefined`: the process was killed in it. */
   readonly returned: number | undefined
@@ -88,7 +88,7 @@ function linked<I, O>(history: readonly Operation<I, O>[]): { next: Entry<I, O> 
     call.match = { ...bare, isCall: false }
     entries.push({ time: operation.returned, entry: call.match })
   })
-  // Calls before returns of the same nanosecond: that allows more orders, never fewer.
+  // Calls before returns of the same time: that allows more orders, never fewer.
   entries.sort((a, b) => a.time - b.time || Number(b.entry.isCall) - Number(a.entry.isCall))
   const head = { next: undefined } as { next: Entry<I, O> | undefined }
   let before = head as unknown as Entry<I, O>

@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Crew } from '../../testing/crew.js'
-import { HISTORIES, type Input, type Kind, wordBeside } from '../../testing/histories.js'
+import { clockBeside, HISTORIES, type Input, type Kind, wordBeside } from '../../testing/histories.js'
 import { isLinearizable, type Operation } from '../../testing/linearizability.js'
+import { SharedInt } from '../cells/shared-int.js'
 import { SharedHeap } from '../heap/shared-heap.js'
 import { unlinking } from './names.js'
 
@@ -39,13 +40,13 @@ export async function checkRun(crew: Crew, { kind, processes, times, kills, seed
   const name = crew.name(`lin-${kind}`)
   const folder = mkdtempSync(join(tmpdir(), 'memlane-history-'))
   try {
-    using _ = unlinking([wordBeside(name)])
+    using _ = unlinking([wordBeside(name), clockBeside(name)])
     using heap = SharedHeap.open(name, { maxSize: '8 MiB' })
+    using clock = SharedInt.open(clockBeside(name))
     const paths = Array.from({ length: processes }, (_, i) => join(folder, String(i)))
     const actors = paths.map((path, i) => crew.start('write-history', [name, kind, seed * 97 + i, times, path]))
     for (const actor of actors) await actor.hear('ready')
-    const start = Number(process.hrtime.bigint()) + 3e6
-    for (const actor of actors) actor.tell(start)
+    clock.value = 1
     for (const victim of actors.slice(0, kills)) {
       await new Promise((resolve) => setTimeout(resolve, 1 + ((seed * 7) % 10)))
       await victim.end()

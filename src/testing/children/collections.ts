@@ -13,7 +13,7 @@ import {
   snapshot,
 } from '../../collections/index.js'
 import { Mutex } from '../../sync/index.js'
-import { HISTORIES, type Kind } from '../histories.js'
+import { clockBeside, HISTORIES, type Kind } from '../histories.js'
 import { SIZES, sealed, unsealed } from '../sealed.js'
 import type { Scenario } from './ground-main.js'
 
@@ -168,9 +168,10 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
 
   // ---- histories: each line of the file is one call or one return, written before and after the operation
 
-  async 'write-history'(peer, name: string, kind: Kind, seed: number, times: number, path: string) {
+  'write-history'(peer, name: string, kind: Kind, seed: number, times: number, path: string) {
     const file = openSync(path, 'a')
     using heap = SharedHeap.open(name)
+    using clock = SharedInt.open(clockBeside(name))
     const { choose, apply } = HISTORIES[kind]
     const structure = HISTORIES[kind].open(heap)
     let state = seed
@@ -180,13 +181,12 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
     }
     peer.say('ready')
     // All begin in the same moment.
-    const start = (await peer.hear()) as number
-    while (Number(process.hrtime.bigint()) < start);
+    while (clock.value === 0);
     for (let i = 0; i < times; i++) {
       const input = choose(below)
-      writeSync(file, `${JSON.stringify({ i, called: Number(process.hrtime.bigint()), input })}\n`)
+      writeSync(file, `${JSON.stringify({ i, called: clock.add(1), input })}\n`)
       const output = apply(structure as never, input as never)
-      const returned = Number(process.hrtime.bigint())
+      const returned = clock.add(1)
       writeSync(file, `${JSON.stringify({ i, returned, output: snapshot(output) ?? null })}\n`)
     }
     peer.say('done')
