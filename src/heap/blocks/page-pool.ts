@@ -8,7 +8,7 @@ import { corrupt } from '../corrupt.js'
 import { H_BITMAP, H_PAGE_HINT, HEAP_PAGE } from '../heap.layout.js'
 
 /**
- * Growth asks for an eighth of what there is, at least and at most so many pages at once: 256 KiB to 4 MiB. Committing
+ * Growth asks for a sixteenth of what there is, at least and at most so many pages at once: 256 KiB to 4 MiB. Committing
  * costs about 0.2 ms per MiB whatever the step; small steps keep small heaps small.
  */
 const STEP_PAGES = 16
@@ -177,7 +177,7 @@ export class PagePool {
   #grow(count: number): void {
     const { segment } = this.#arena
     const pages = this.committedPages
-    const step = Math.max(count, Math.min(STEP_PAGES_MAX, Math.max(STEP_PAGES, pages >> 3)))
+    const step = Math.max(count, Math.min(STEP_PAGES_MAX, Math.max(STEP_PAGES, pages >> 4)))
     const wanted = Math.min(this.pagesMax, pages + step)
     // A free run at the end of what is committed is continued by the new pages.
     const least = Math.min(this.pagesMax, pages + count)
