@@ -68,9 +68,11 @@ async function run(): Promise<number> {
       `workers ${workers.map(({ pid }) => pid).join(', ')}; screen ${screen.pid}; memlane get ${name} words.the`,
     )
     const killed = killHalfWay(plan, workers[0]!, total)
+    // Whoever is listened to late may have ended before.
+    const shown = end(screen)
     const ends = await Promise.all(workers.map(end))
     const seconds = (performance.now() - began) / 1000
-    await end(screen)
+    await shown
     console.log(`worker ${workers[0]!.pid} ended by ${ends[0]} half-way; ${await killed} of its files were taken over`)
     const others = ends.slice(1)
     if (others.some((how) => how !== 0)) throw new Error(`workers ended with ${others.join(', ')}`)
