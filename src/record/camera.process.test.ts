@@ -11,11 +11,12 @@ import { fileURLToPath } from 'node:url'
 import { FlexibleMemory } from '../interop/flexible/index.js'
 import { findPython } from '../testing/python.js'
 import { runtimeArgs } from '../testing/runtime.js'
-import { RecordType } from './index.js'
+import { f64, RecordType, record, str } from './index.js'
 
 const folder = resolve(fileURLToPath(new URL('../../examples/camera', import.meta.url)))
 const frames = mkdtempSync(join(tmpdir(), 'memlane-camera-'))
 const name = `camera-${process.pid}`
+const Gauge = record({ level: f64(), label: str(8) })
 const running = new Set<ChildProcess>()
 
 function run(
@@ -62,4 +63,24 @@ test('a camera at 60 Hz, a reader that checks every frame, one that writes PNGs,
   for (const file of files) assert.equal(readFileSync(join(frames, file)).toString('latin1', 1, 4), 'PNG')
   writer.child.kill('SIGINT')
   assert.match(await writer.ended, /stopped/)
+})
+
+test('memlane watch shows a record as it changes, and one field of it', async () => {
+  const out = Gauge.createOrOpen(name)
+  out.write({ level: 0.5, label: 'start' })
+  const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url))
+  const watching = [[], ['level', '--json']].map((more) =>
+    run(process.execPath, [...runtimeArgs, cli, 'watch', name, ...more, '--count', '2']),
+  )
+  const writing = setInterval(() => out.write({ level: Math.random() }), 20)
+  try {
+    const [all, level] = await Promise.all(watching.map(({ ended }) => ended))
+    assert.match(all!, /^#\d+ .*level=[\d.]+/)
+    assert.equal(all!.trim().split('\n').length, 2)
+    assert.equal((JSON.parse(level!.split('\n')[0]!) as { fields: { name: string }[] }).fields[0]!.name, 'level')
+  } finally {
+    clearInterval(writing)
+    out.close()
+    Gauge.unlink(name)
+  }
 })

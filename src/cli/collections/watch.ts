@@ -1,13 +1,15 @@
-// cli: memlane watch. Prints changes of a collection as they come. Sleeps between them.
+// cli: memlane watch. Prints changes of a collection or a record as they come. Sleeps between them.
 
 import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
 import { type Command, NAMESPACE } from '../command.js'
 import { FINE, UsageError } from '../failure.js'
+import { findTarget } from '../look.js'
 import { paint, print } from '../terminal.js'
 import { openNamed } from './open.js'
 import { findKey, findPlace, parsePath, valueAt } from './path.js'
 import { asJson, asText, detached } from './render.js'
+import { printRecords } from './watch-record.js'
 
 interface Event {
   type: string
@@ -18,7 +20,7 @@ interface Event {
 
 export const watch: Command = {
   name: 'watch',
-  about: 'print the changes of a collection as they come',
+  about: 'print the changes of a collection or a record as they come',
   operands: 'NAME [PATH]',
   least: 1,
   most: 2,
@@ -32,6 +34,7 @@ export const watch: Command = {
     ['memlane watch game_state ada', 'of one key'],
     ['memlane watch game round', 'of the integer "round" of a heap'],
     ['memlane watch hits --count 1', 'waits for one change'],
+    ['memlane watch cam0', 'every newer record; "memlane watch cam0 status": one field of it'],
   ],
   notes: [
     'A fast writer makes fewer, coalesced events: "+3" after an event says that it stands for three further changes.',
@@ -45,6 +48,11 @@ export const watch: Command = {
     const [name = '', path = ''] = call.operands
     const most = Number(call.text('count') ?? Number.POSITIVE_INFINITY)
     if (!(most >= 1)) throw new UsageError(`--count takes a number from 1, got ${call.text('count')}`)
+    const target = findTarget(name, call.namespace)
+    if (target.type !== 'foreign' && target.info.header?.kind === 'record') {
+      await printRecords(target.info.name, target.info.namespace, path, most, call.on('json'))
+      return FINE
+    }
     using open = openNamed(name, call.namespace)
     let left = most
     for await (const event of eventsOf(open.value, parsePath(path))) {
