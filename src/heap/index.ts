@@ -22,7 +22,6 @@ export type { HeapStats } from './verify.js'
 export type { Change, Watcher } from './watch/watcher.js'
 
 // wanted by collections:
-// 1. HeapMap.get, HeapList.get, HeapCell.get: when the quick path finds a block it breaks off and looks everything up again
-//    in arena.read(); decoder.read(word) before the version check would save that (objects are the usual values).
+// 1. HeapList.get and HeapCell.get: a live value on the quick path too, as in HeapMap.get.
 // 2. Reading a heap over a read-only segment: Arena makes its OwnerLock on first need, and a read that keeps failing says
 //    ERR_BUSY there. Then `memlane inspect` can name the structures of a heap without taking a slot.

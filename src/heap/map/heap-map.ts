@@ -6,7 +6,7 @@ import type { Core } from '../core.js'
 import { Handle } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
 import { setNumber, slot } from '../values/slots.js'
-import { FIRST_TAG, TAG_BLOCK, TAG_INT, TAG_STRING } from '../values/values.layout.js'
+import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_STRING } from '../values/values.layout.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
 import { MapCursor } from './cursor.js'
@@ -69,6 +69,11 @@ export class HeapMap extends Handle {
         } else if (high === TAG_STRING) {
           const value = decoder.quickString(i32[word]!)
           if (value !== undefined && memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_BLOCK) {
+          const kind = i32[(i32[word]! << 1) + 1]! & 0xff
+          if (kind !== OBJECT && kind !== ARRAY) break
+          const value = this.#core.live(i32[word]!, kind)
+          if (memory.checkVersion(version, seen)) return value
         } else break
       }
     }
