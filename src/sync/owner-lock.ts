@@ -57,6 +57,12 @@ export class OwnerLock {
     return this.owner === this.#me
   }
 
+  /** Takes it if it is free. */
+  takeFree(): boolean {
+    // SYNC: "what the last holder wrote is visible to the next"
+    return this.#memory.compareExchange(this.#word, 0, this.#me) === 0
+  }
+
   /** Takes it if it is free, or if its holder is dead. @returns BUSY, TAKEN or RECOVERED. */
   tryAcquire(): number {
     // SYNC: "what the last holder wrote is visible to the next"
