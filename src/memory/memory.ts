@@ -97,8 +97,9 @@ export abstract class Memory {
 
   // ---- seqlock versions
   // Writer: openVersion (odd), plain stores of the data, closeVersion (even). Reader: loadVersion, plain loads,
-  // checkVersion. On x64 loads stay in order with loads and stores with stores, so plain accesses are enough as long
-  // as the compiler keeps them; the litmus suite proves that for each runtime. Elsewhere both sides are fenced.
+  // checkVersion. On x64 loads stay in order with loads and stores with stores, so plain accesses are enough where the
+  // compiler keeps them (ordering.ts says where it does not); the litmus suite proves it for each runtime. Elsewhere both
+  // sides are fenced.
 
   /** Before reading the data. Odd: a writer is at work. */
   loadVersion(word: number): number {
@@ -108,7 +109,8 @@ export abstract class Memory {
   /** After reading the data: true when the version is still `seen`, so what was read is whole. */
   checkVersion(word: number, seen: number): boolean {
     if (FENCED) this.fence()
-    return (PLAIN_VERSIONS ? this.i32[word]! : Atomics.load(this.i32, word)) === seen
+    // Never plain: a compiler may take a second plain load of one word for the first, see ordering.ts.
+    return Atomics.load(this.i32, word) === seen
   }
 
   /** Marks the data as being written. `version` is odd. */

@@ -4,10 +4,13 @@
 export const FENCED: boolean = process.arch !== 'x64' && process.arch !== 'ia32'
 
 /**
- * True where a plain load or store of a version word is kept by the compiler, in program order. Proved per runtime by
+ * True where the version may be looked at first, and written, with plain accesses. Proved per runtime by
  * `npm run test:litmus`; a runtime that fails there is named here and pays for an Atomics access.
  *
- * JavaScriptCore (Bun) fails: it takes a second plain load of a word for the first one when it sees no store between
- * them, and lifts plain loads out of loops. Half-written records came through.
+ * The second look, after the data, is an Atomics access everywhere: with nothing but plain loads between, V8 (seen on
+ * Node 24 and Deno 2.9) takes the second plain load of a word for the first one, and half-written records came through.
+ * An Atomics call in between also keeps the loads of one round from being taken for those of the next.
+ *
+ * JavaScriptCore (Bun) merges the first look too: it lifts plain loads out of loops.
  */
 export const PLAIN_VERSIONS: boolean = !FENCED && process.versions.bun === undefined
