@@ -214,7 +214,8 @@ export class Store {
   }
 
   #checkWait(ended: number): void {
-    if (ended === Wait.closed)
+    // Closed during the wait, or after it and before this line.
+    if (ended === Wait.closed || this.memory.closed)
       throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.segment.name)} was closed while waiting`)
   }
 }

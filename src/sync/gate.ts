@@ -10,7 +10,7 @@
 // The order of the first two matters: an opening that takes the flag down again has moved the sequence on since.
 // Opening wakes everybody: a waiter that is killed in that moment takes nobody's wake with it.
 
-import { type Memory, Wait, type WaitOptions } from '../memory/index.js'
+import type { Memory, WaitOptions } from '../memory/index.js'
 
 const ALL = 0x7fffffff
 
@@ -85,8 +85,10 @@ export async function waitAtAsync<T>(
     if (found !== undefined) return found
     const left = end - performance.now()
     if (left <= 0) return undefined
-    // Closed meanwhile: there is nothing left to announce to; `look` says so.
-    if ((await gate.sleepAsync(sequence, { timeout: limit(left, slice), signal })) === Wait.closed) look()
+    await gate.sleepAsync(sequence, { timeout: limit(left, slice), signal })
+    // Closed during the sleep, or after it and before this line: there is nothing left to announce to; `look` says so.
+    const early = look()
+    if (early !== undefined) return early
   }
 }
 
