@@ -192,7 +192,6 @@ export class SharedRecord<F extends Fields = Fields> {
     const end = endOf(options.timeout)
     for (;;) {
       options.signal?.throwIfAborted()
-      this.#fifo('pushAsync()')
       const space = this.#announce()
       if (this.#writing().write(values, this.#hasRoom)) return
       const left = end - performance.now()
