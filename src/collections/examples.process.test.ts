@@ -57,11 +57,12 @@ test('game-state: players, a scoreboard, and a player who is killed', { skip }, 
   const ada = new Program('game-state/player.mjs', 'ada', '10', name)
   using bo = new Program('game-state/player.mjs', 'bo', '10000', name)
   await ada.succeed()
-  await until(() => heap.map<string, { score: number }>('players').get('bo')!.score > 50, 'bo has played')
+  const players = heap.map<string, { score: number }>('players')
+  await until(() => (players.snapshot('bo')?.score ?? 0) > 50, 'bo has played')
   bo.process.kill('SIGKILL')
   await bo.ended
   await board.hear(/set bo.*: .*ada \d+ at 10,0/)
-  const scores = [...heap.map<string, { score: number }>('players').snapshot().values()].map(({ score }) => score)
+  const scores = [...players.snapshot().values()].map(({ score }) => score)
   const made = scores.reduce((sum, score) => sum + score, 0)
   // Killed between scoring and counting the round: those are two steps.
   const rounds = heap.int('round').value * 10

@@ -231,6 +231,7 @@ function seqlockPairReader(memory: Memory, goOn: () => boolean): Outcome {
 function versionWaiter(mine: number, other: number): Side {
   return (memory, goOn) => {
     let n = 0
+    let late = 0
     return batches(goOn, (outcome) => {
       for (let i = 0; i < 500; i++) {
         n += 2
@@ -239,14 +240,16 @@ function versionWaiter(mine: number, other: number): Side {
         // So few that a load which is stuck is noticed, so many that the other's time slice passes.
         while (memory.loadVersion(other) < n && spins < 2_000_000) spins++
         if (memory.loadVersion(other) < n) {
-          // Either the other has stopped, or this load is stuck: an ordered look tells.
-          if (memory.load(other) >= n) outcome.wrong++
+          // Either the other has stopped, or this load is stuck: an ordered look tells. Once it may have gone on in this
+          // very moment; a load that is stuck is so again and again.
+          if (memory.load(other) >= n && ++late >= 3) outcome.wrong++
           memory.wait(DATA + 200, 0, 0.05, -1)
           if (!goOn()) return
           i--
           n -= 2
           continue
         }
+        if (spins > 0) late = 0
         outcome.rounds++
         outcome.seen++
       }
