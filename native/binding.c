@@ -305,29 +305,20 @@ static napi_value f_close(napi_env env, napi_callback_info info) {
 
 /* ---- liveness */
 
-static napi_value f_lock_byte(napi_env env, napi_callback_info info) {
+/* (handle, byte) to what `work` says of it. */
+static napi_value on_byte(napi_env env, napi_callback_info info, int (*work)(int fd, uint64_t byte)) {
   ARGUMENTS(2);
   handle *h = get_handle(env, e, argv[0]);
   uint64_t byte;
   if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, -EINVAL);
-  return integer(env, byte_lock(h->fd, byte));
+  return integer(env, work(h->fd, byte));
 }
 
-static napi_value f_unlock_byte(napi_env env, napi_callback_info info) {
-  ARGUMENTS(2);
-  handle *h = get_handle(env, e, argv[0]);
-  uint64_t byte;
-  if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, -EINVAL);
-  return integer(env, byte_unlock(h->fd, byte));
-}
+static napi_value f_lock_byte(napi_env env, napi_callback_info info) { return on_byte(env, info, byte_lock); }
 
-static napi_value f_byte_held(napi_env env, napi_callback_info info) {
-  ARGUMENTS(2);
-  handle *h = get_handle(env, e, argv[0]);
-  uint64_t byte;
-  if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, -EINVAL);
-  return integer(env, byte_held(h->fd, byte));
-}
+static napi_value f_unlock_byte(napi_env env, napi_callback_info info) { return on_byte(env, info, byte_unlock); }
+
+static napi_value f_byte_held(napi_env env, napi_callback_info info) { return on_byte(env, info, byte_held); }
 
 /* ---- waiting */
 
