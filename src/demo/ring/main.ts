@@ -6,14 +6,14 @@
 // a single process; the exit code says whether they did. The bytes are those of the Python package membridge, so
 // either side could be a Python program.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SharedMemory } from '../../interop/membridge/index.js'
 import { formatSize } from '../../sizes.js'
+import { end, filesOf, start } from '../folder.js'
 import { Screen } from './screen.js'
-import { countAll, textFiles } from './text.js'
+import { countAll } from './text.js'
 import { RING_SIZE, readTotals, VIEW_SIZE } from './wire.js'
 
 /** Bytes of text at most: some seconds. */
@@ -24,34 +24,16 @@ const FRAME = 20
 const here = dirname(fileURLToPath(import.meta.url))
 const folder = resolve(process.argv[2] ?? join(here, '..', '..', '..', 'node_modules'))
 
-function start(program: string, ...args: (string | number)[]): ChildProcess {
-  return spawn(process.execPath, [join(here, program), ...args.map(String)], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-}
-
-/** Resolves with how a child ended. */
-function end(child: ChildProcess): Promise<number | NodeJS.Signals | null> {
-  return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
-}
-
 async function run(): Promise<number> {
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    console.error(`demo: ${folder} is no folder. Usage: npm run demo -- <folder with text files>`)
-    return 2
-  }
-  const files = textFiles(folder, MOST)
-  const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
-  if (total === 0) {
-    console.error(`demo: there is no text below ${folder}`)
-    return 2
-  }
+  const found = filesOf(folder, MOST)
+  if (found === undefined) return 2
+  const { files, total } = found
   const unique = `${process.pid}-${Date.now().toString(36)}`
   const ringName = `/memlane-demo-${process.env.MEMLANE_NAMESPACE ?? ''}-${unique}-ring`
   const viewName = `/memlane-demo-${process.env.MEMLANE_NAMESPACE ?? ''}-${unique}-view`
   const children = new Set<ChildProcess>()
   const child = (program: string, ...args: (string | number)[]): ChildProcess => {
-    const started = start(program, ...args)
+    const started = start(join(here, program), ...args)
     children.add(started)
     started.once('exit', () => children.delete(started))
     return started

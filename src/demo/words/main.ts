@@ -8,13 +8,13 @@
 // Half-way one worker is killed with SIGKILL, and the others take its files over. At the end the map must equal a count in
 // a single process, word for word; the exit code says whether it does.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SharedHeap } from '../../collections/index.js'
 import { formatSize } from '../../sizes.js'
-import { type TextFile, textFiles } from '../ring/text.js'
+import { end, filesOf, start } from '../folder.js'
+import type { TextFile } from '../ring/text.js'
 import { countFile } from './count.js'
 import { fill, openPlan, type Plan, takeOver } from './plan.js'
 
@@ -25,27 +25,10 @@ const MOST = 60_000_000
 const here = dirname(fileURLToPath(import.meta.url))
 const folder = resolve(process.argv[2] ?? join(here, '..', '..', '..', 'node_modules'))
 
-function start(program: string, ...args: (string | number)[]): ChildProcess {
-  return spawn(process.execPath, [join(here, program), ...args.map(String)], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-}
-
-function end(child: ChildProcess): Promise<number | NodeJS.Signals | null> {
-  return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
-}
-
 async function run(): Promise<number> {
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
-    console.error(`demo: ${folder} is no folder. Usage: npm run demo -- <folder with text files>`)
-    return 2
-  }
-  const files = textFiles(folder, MOST)
-  const total = files.reduce((sum, { bytes }) => sum + bytes, 0)
-  if (total === 0) {
-    console.error(`demo: there is no text below ${folder}`)
-    return 2
-  }
+  const found = filesOf(folder, MOST)
+  if (found === undefined) return 2
+  const { files, total } = found
   const name = `words-${process.pid}-${Date.now().toString(36)}`
   const plan = openPlan(name)
   fill(plan, files)
@@ -61,8 +44,8 @@ async function run(): Promise<number> {
   })
   try {
     const began = performance.now()
-    const workers = Array.from({ length: WORKERS }, (_, i) => start('worker.js', name, i))
-    const screen = start('screen.js', name, files.length, total)
+    const workers = Array.from({ length: WORKERS }, (_, i) => start(join(here, 'worker.js'), name, i))
+    const screen = start(join(here, 'screen.js'), name, files.length, total)
     children.push(...workers, screen)
     console.log(
       `workers ${workers.map(({ pid }) => pid).join(', ')}; screen ${screen.pid}; memlane get ${name} words.the`,
