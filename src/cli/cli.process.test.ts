@@ -22,6 +22,7 @@ import {
 import { SharedMemory } from '../interop/membridge/index.js'
 import { holderWord } from '../interop/membridge/view.layout.js'
 import { f64, record, str } from '../record/index.js'
+import { killed, letGo } from '../testing/crew.js'
 import { fileOf, freshName } from '../testing/membridge-names.js'
 import { runtimeArgs } from '../testing/runtime.js'
 
@@ -80,12 +81,6 @@ async function holding(): Promise<ChildProcess> {
   const child = spawn(process.execPath, [...runtimeArgs, holder], { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(child.stdout!, 'data')
   return child
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const exit = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exit
 }
 
 const KINDS = { Mutex, Semaphore, RwLock, Event, Condition, Barrier }
@@ -206,7 +201,7 @@ test('list and inspect tell what lives, who holds it and since when', async () =
     assert.match((await memlane('inspect', 'mutex')).stdout, new RegExp(`the mutex +0 +${child.pid} +alive`))
     assert.equal((await memlane('doctor', 'mutex')).code, 0)
   } finally {
-    await kill(child)
+    await killed(child)
     removeAll()
   }
 })
@@ -222,14 +217,14 @@ test('looking changes no byte and claims no slot', async () => {
     for (const args of [['list'], ['inspect', 'rwlock'], ['doctor', 'rwlock', '--verify']]) await memlane(...args)
     assert.equal(digest(), before)
   } finally {
-    await kill(child)
+    await killed(child)
     removeAll()
   }
 })
 
 test('doctor finds what a killed process left, frees its slot, and leaves the lock to the next who must be told', async () => {
   const child = await holding()
-  await kill(child)
+  await killed(child)
   const found = await json('doctor', 'mutex')
   assert.equal(found.code, 1)
   assert.deepEqual(
@@ -273,7 +268,7 @@ test('doctor tells a stopped holder from a dead one', async () => {
     assert.match(found.value.findings[0].cure, new RegExp(`kill -CONT ${child.pid}`))
   } finally {
     process.kill(child.pid!, 'SIGCONT')
-    await kill(child)
+    await killed(child)
     removeAll()
   }
 })
@@ -346,7 +341,7 @@ test('rm refuses what live processes use, removes the others, and everything wit
     assert.equal((await memlane('rm', '--force', 'mutex')).code, 0)
     assert.equal(existsSync(objectOf('mutex')), false)
   } finally {
-    await kill(child)
+    await killed(child)
     removeAll()
   }
 })
@@ -518,6 +513,7 @@ test('single values are shown as what they are', async () => {
 test('doctor undoes what a process left that was killed in the middle of a transaction', async () => {
   const child = spawn(process.execPath, [...runtimeArgs, dying, 'bank'], { stdio: 'ignore' })
   const [, signal] = await once(child, 'exit')
+  await letGo(child.pid)
   assert.equal(signal, 'SIGKILL')
   const found = await json('doctor', 'bank')
   assert.equal(found.code, 1)

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Frame, Item, numberOf } from '../testing/children/record-peer.js'
+import { killed } from '../testing/crew.js'
 import { runtimeArgs } from '../testing/runtime.js'
 
 const peer = fileURLToPath(new URL('../testing/children/record-peer.js', import.meta.url))
@@ -26,7 +26,7 @@ function start(role: string, name: string, count = 0): Peer {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   running.add(child)
-  const ended = once(child, 'exit').then(() => running.delete(child))
+  child.once('exit', () => running.delete(child))
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
   return {
     child,
@@ -36,8 +36,7 @@ function start(role: string, name: string, count = 0): Peer {
       return JSON.parse(value as string)
     },
     async kill() {
-      child.kill('SIGKILL')
-      await ended
+      await killed(child)
     },
   }
 }
