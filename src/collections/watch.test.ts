@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { MemlaneError } from '../errors.js'
+import type { Changes } from './changes.js'
 import { BACKENDS } from './testing/backends.js'
 
 const code =
@@ -97,7 +98,7 @@ for (const backend of BACKENDS) {
       for (const changes of [set, list, int, block]) changes.close()
     })
 
-    test('leaving the loop stops the watching; a place is free again', async () => {
+    test('leaving the loop stops the watching, and its place is free again', async () => {
       using pair = backend.open()
       const map = pair.heap.map<string, number>('m')
       for (let round = 0; round < 40; round++) {
@@ -108,10 +109,51 @@ for (const backend of BACKENDS) {
           break
         }
       }
-      const held = Array.from({ length: 32 }, () => map.watch())
-      assert.throws(() => map.watch(), code('ERR_LIMIT'))
-      for (const one of held) one.close()
-      map.watch().close()
+    })
+
+    test('whatever lies in a heap has room for 32 who watch or wait; the next is told, and harms nobody', async () => {
+      using pair = backend.open()
+      const { heap, other } = pair
+      const full = /has 32 watchers already; close one/
+      const string = other.string('string')
+      const things: [string, () => Changes<unknown>, () => void][] = [
+        ['map', () => other.map('map').watch(), () => heap.map('map').set('a', 1)],
+        ['key of a map', () => other.map('keys').watch('a'), () => heap.map('keys').set('a', 1)],
+        ['set', () => other.set('set').watch(), () => heap.set('set').add('a')],
+        ['list', () => other.list('list').watch(), () => heap.list('list').push('a')],
+        ['string', () => string.watch(), () => heap.string('string').set('a')],
+        ['block', () => other.block('block').watch(), () => heap.block('block').set(['a'])],
+      ]
+      for (const [what, watch, change] of things) {
+        const held = Array.from({ length: 32 }, watch)
+        assert.throws(watch, (error: MemlaneError) => error.code === 'ERR_LIMIT' && full.test(error.message), what)
+        heap.verify()
+        change()
+        for (const one of held) assert.equal((await one.next()).done, false)
+        held[0]!.close()
+        watch().close()
+        if (what !== 'string') continue
+        // Who waits takes a place too.
+        const waiting = string.waitAsync('b')
+        await assert.rejects(string.waitAsync('b'), code('ERR_LIMIT'))
+        assert.throws(() => string.wait('b'), code('ERR_LIMIT'))
+        heap.string('string').value = 'b'
+        assert.equal(await waiting, true)
+      }
+    })
+
+    test('who is more than 256 changes behind gets the last 256, and the number of those before', async () => {
+      using pair = backend.open()
+      using changes = pair.heap.map<number, number>('m').watch()
+      const map = pair.other.map<number, number>('m')
+      for (let i = 0; i < 300; i++) map.set(i, i)
+      const seen = []
+      for (let i = 0; i < 256; i++) seen.push((await changes.next()).value!)
+      assert.deepEqual([seen[0]!.key, seen[0]!.coalesced], [44, 44])
+      assert.deepEqual(
+        seen.slice(1).map(({ key, coalesced }) => [key, coalesced]),
+        Array.from({ length: 255 }, (_, i) => [45 + i, 0]),
+      )
     })
 
     test('a signal ends it with its reason; closing the heap ends it', async () => {

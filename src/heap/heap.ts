@@ -151,25 +151,23 @@ export class Heap {
 
   /** @throws MemlaneError `ERR_KIND` when the name stands for something else, `ERR_NOT_FOUND` with `create: false`. */
   map(name: string, options: StructureOptions = {}): HeapMap {
-    return new HeapMap(this.core, this.#structure(name, 'map', options))
+    return this.#structure(name, 'map', options, (pointer) => new HeapMap(this.core, pointer))
   }
 
   list(name: string, options: StructureOptions = {}): HeapList {
-    return new HeapList(this.core, this.#structure(name, 'list', options))
+    return this.#structure(name, 'list', options, (pointer) => new HeapList(this.core, pointer))
   }
 
   /** @param options.initial stored when the cell is made. */
   cell(name: string, options: StructureOptions & { initial?: unknown } = {}): HeapCell {
-    const before = this.#find(name)
-    if (before === 0 && options.create !== false && options.initial !== undefined) {
-      return this.transaction(() => {
-        const isNew = this.#find(name) === 0
-        const cell = new HeapCell(this.core, this.#structure(name, 'cell', options))
-        if (isNew) cell.set(options.initial)
-        return cell
-      })
-    }
-    return new HeapCell(this.core, this.#structure(name, 'cell', options))
+    const handle = (): HeapCell => this.#structure(name, 'cell', options, (pointer) => new HeapCell(this.core, pointer))
+    if (options.create === false || options.initial === undefined || this.#has(name)) return handle()
+    return this.transaction(() => {
+      const isNew = !this.#has(name)
+      const cell = handle()
+      if (isNew) cell.set(options.initial)
+      return cell
+    })
   }
 
   /** Structures by name, in the order they were made. */
@@ -209,39 +207,48 @@ export class Heap {
     if (this.segment.closed) throw new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.name)} is closed`)
   }
 
-  /** Pointer of a structure; 0: there is none. */
-  #find(name: string): number {
+  /**
+   * Looks at the pointer of a structure, 0 if there is none, under the version that guards its entry: whoever opens what
+   * exists waits only for those who make or remove something.
+   */
+  #find<T>(name: string, look: (pointer: number) => T): T {
     this.#open()
     const { arena, index } = this.core
     const hash = index.hash(name)
-    return arena.read(arena.version, () => {
+    return arena.read(arena.stripeWord(hash >>> 26), () => {
       const entry = index.find(this.#roots, hash, name)
-      return entry === 0 ? 0 : arena.i32[(entry << 1) + E_VALUE]!
+      return look(entry === 0 ? 0 : arena.i32[(entry << 1) + E_VALUE]!)
     })
   }
 
-  #structure(name: string, kind: StructureKind, options: StructureOptions): number {
+  #has(name: string): boolean {
+    return this.#find(name, (pointer) => pointer !== 0)
+  }
+
+  /** @param handle made while nobody can remove the structure: it takes down the generation of the block. */
+  #structure<T>(name: string, kind: StructureKind, options: StructureOptions, handle: (pointer: number) => T): T {
     if (typeof name !== 'string' || name.length === 0 || name.length > 1000)
       throw outOfRange('the name of a structure', 'a string of 1 to 1000 characters', name)
-    let pointer = this.#find(name)
-    if (pointer === 0) {
-      if (options.create === false)
-        throw new MemlaneError(
-          'ERR_NOT_FOUND',
-          `the heap ${JSON.stringify(this.name)} has no ${kind} ${JSON.stringify(name)}`,
-        )
-      pointer = this.transaction(() => this.#find(name) || this.#make(name, kind))
-    }
-    const found = this.core.arena.i32[(pointer << 1) + 1]! & 0xff
-    if (found !== KINDS[kind]) {
-      const is =
-        found === MAP ? 'map' : found === ARRAY ? 'list' : found === CELL ? 'cell' : `block of the kind ${found}`
+    const look = (pointer: number): T | undefined => (pointer === 0 ? undefined : this.#as(name, kind, pointer, handle))
+    const there = this.#find(name, look)
+    if (there !== undefined) return there
+    if (options.create === false)
       throw new MemlaneError(
-        'ERR_KIND',
-        `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is a ${is}, not a ${kind}`,
+        'ERR_NOT_FOUND',
+        `the heap ${JSON.stringify(this.name)} has no ${kind} ${JSON.stringify(name)}`,
       )
-    }
-    return pointer
+    return this.transaction(() => this.#find(name, look) ?? handle(this.#make(name, kind)))
+  }
+
+  /** @throws MemlaneError `ERR_KIND`. */
+  #as<T>(name: string, kind: StructureKind, pointer: number, handle: (pointer: number) => T): T {
+    const found = this.core.arena.i32[(pointer << 1) + 1]! & 0xff
+    if (found === KINDS[kind]) return handle(pointer)
+    const is = found === MAP ? 'map' : found === ARRAY ? 'list' : found === CELL ? 'cell' : `block of the kind ${found}`
+    throw new MemlaneError(
+      'ERR_KIND',
+      `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is a ${is}, not a ${kind}`,
+    )
   }
 
   #make(name: string, kind: StructureKind): number {

@@ -144,6 +144,15 @@ describe('waiting and watching', () => {
     assert.deepEqual(await next, { done: false, value: { type: 'set', value: 9, coalesced: 0 } })
   })
 
+  test('a number by itself may be watched by any number', async () => {
+    using cell = SharedInt.open(fresh(), OPTIONS)
+    const watchers = Array.from({ length: 100 }, () => cell.watch())
+    const all = Promise.all(watchers.map((changes) => changes.next()))
+    cell.add(1)
+    assert.ok((await all).every(({ value }) => value?.value === 1))
+    for (const changes of watchers) changes.close()
+  })
+
   test('an aborted signal ends the iteration with its reason', async () => {
     using cell = SharedBool.open(fresh(), OPTIONS)
     const controller = new AbortController()

@@ -13,8 +13,8 @@
 // Anybody may write every word, with Atomics only.
 //
 // Crash windows: killed between value and sequence → the value is there, that one change is not announced; those who
-// wait for a value look again within a second. A watcher that is killed leaves its interest behind, which costs every
-// later change one more Atomics operation.
+// wait or watch look at the value themselves within a second or so. Killed between sequence and wake → the same. A
+// watcher that is killed leaves its interest behind, which costs every later change one more Atomics operation.
 
 const WORD = 4
 

@@ -1,7 +1,9 @@
 // testing: scenarios for the tests of collections/.
 
+import assert from 'node:assert/strict'
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import {
   SharedBlock,
   SharedFloat,
@@ -12,7 +14,12 @@ import {
   SharedString,
   snapshot,
 } from '../../collections/index.js'
+import type { MemlaneError } from '../../errors.js'
+import type { Memory } from '../../memory/index.js'
+import { ShmObject } from '../../memory/shm.js'
+import { space } from '../../native/os-error.js'
 import { Mutex } from '../../sync/index.js'
+import { Crew } from '../crew.js'
 import { clockBeside, HISTORIES, type Kind } from '../histories.js'
 import { SIZES, sealed, unsealed } from '../sealed.js'
 import type { Scenario } from './ground-main.js'
@@ -150,6 +157,60 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
     }
   },
 
+  /** Stops in the middle of a transaction, as Ctrl+Z would; goes on when it is continued. */
+  'stop-in-transaction'(peer, name: string) {
+    using map = SharedMap.open<string, number>(name)
+    map.transaction(() => {
+      map.set('held', 1)
+      peer.say('inside')
+      process.kill(process.pid, 'SIGSTOP')
+      map.set('also', 1)
+    })
+    peer.say('done')
+  },
+
+  'add-once'(peer, name: string, key: string) {
+    using map = SharedMap.open<string, number>(name)
+    peer.say('adding')
+    peer.say(map.add(key, 10))
+  },
+
+  /** @param key null: all of it. */
+  'read-once'(peer, name: string, key: string | null) {
+    using map = SharedMap.open<string, number>(name)
+    peer.say('reading')
+    peer.say(key === null ? [...map.snapshot()] : map.get(key))
+  },
+
+  async 'read-on-and-on'(peer, name: string, key: string) {
+    using map = SharedMap.open<string, number>(name)
+    peer.say('reading')
+    for (let n = 1; ; n++) {
+      const value = map.get(key)
+      if (n % 1000 === 0) {
+        peer.say({ n, value })
+        await sleep(1)
+      }
+    }
+  },
+
+  /** Killed when its change is committed, and before it has told those who sleep. */
+  'die-before-the-bell'(peer, name: string) {
+    using map = SharedMap.open<string, unknown>(name)
+    const { memory } = (map as unknown as { heap: { segment: { memory: Memory } } }).heap.segment
+    memory.add = () => process.kill(process.pid, 'SIGKILL') as never
+    peer.say('alive')
+    map.set('last', 'will')
+  },
+
+  'set-int-and-die'(peer, name: string, value: number) {
+    using int = SharedInt.open(name)
+    const { memory } = (int as unknown as { store: { memory: Memory } }).store
+    memory.add = () => process.kill(process.pid, 'SIGKILL') as never
+    peer.say('alive')
+    int.value = value
+  },
+
   'watch-and-stay'(peer, name: string, watchers: number) {
     const map = SharedMap.open(name)
     for (let i = 0; i < watchers; i++) map.watch()
@@ -164,6 +225,151 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
       map.set(`goes ${i}`, i)
       map.delete(`goes ${i - 50}`)
     }
+  },
+
+  // ---- a full file system: this process and its children have a small /dev/shm of their own
+
+  async 'fill-collections'(peer) {
+    const say: Record<string, unknown> = {}
+    await using crew = new Crew()
+    using heap = SharedHeap.open('full', { maxSize: '256 MiB' })
+    const map = heap.map<string, unknown>('map')
+    const list = heap.list<unknown>('list')
+    const set = heap.set<string>('set')
+    const text = heap.string('text')
+    const block = heap.block('block')
+    const round = heap.int('round')
+    map.set('ada', { score: 1, tags: ['new'] })
+    list.push('first')
+    set.add('ada')
+    text.value = 'a text'
+    block.value = [1, 2, 3]
+    const many = heap.map<number, number>('many')
+    many.setMany(Array.from({ length: 20_000 }, (_, i) => [i, i]))
+    using alone = SharedMap.open<number, string>('alone', { maxSize: '64 MiB' })
+    alone.set(-1, 'there')
+    const neighbour = crew.start('use-when-full', ['full'])
+    await neighbour.hear('attached')
+    // Left for growing: what is little enough to be filled by a test.
+    const filler = ShmObject.open('filler', { create: true, exclusive: true })
+    filler.resize(2 ** 30)
+    filler.commit(0, space().available - 2 ** 20)
+
+    const contents = (): unknown[] => [
+      map.snapshot(),
+      list.snapshot(),
+      set.snapshot(),
+      text.value,
+      block.value,
+      round.value,
+    ]
+    const full = (what: string, work: () => void): void => {
+      const before = contents()
+      let code = 'fine'
+      try {
+        work()
+      } catch (error) {
+        code = (error as MemlaneError).code
+      }
+      const same = isDeepStrictEqual(contents(), before)
+      heap.verify()
+      say[what] = [code, same]
+    }
+    // Up to the last page that is to be had, by entries of all sizes.
+    let stored = 0
+    const error = ((): MemlaneError | undefined => {
+      try {
+        for (let size = 4096; size >= 1; size >>= 1)
+          for (;;) {
+            const before = map.size
+            try {
+              map.set(`filled ${stored}`, 'x'.repeat(size))
+              stored++
+            } catch (caught) {
+              assert.equal(map.size, before)
+              if (size === 1) throw caught
+              break
+            }
+          }
+      } catch (caught) {
+        return caught as MemlaneError
+      }
+      return undefined
+    })()
+    say.error = [error?.code, error?.message]
+    say.stored = stored
+    say.left = space().available
+    full('large value', () => map.set('large', 'x'.repeat(2 ** 20)))
+    full('replacing', () => map.set('ada', 'x'.repeat(2 ** 20)))
+    full('nested', () => (map.get('ada') as { tags: string[] }).tags.push('x'.repeat(2 ** 20)))
+    full('setMany', () =>
+      map.setMany(Array.from({ length: 5000 }, (_, i) => [`many ${i}`, { i, text: 'y'.repeat(100) }])),
+    )
+    full('push', () => list.push(...Array.from({ length: 50_000 }, (_, i) => i + 0.5)))
+    full('splice', () => list.splice(0, 1, ...Array.from({ length: 50_000 }, (_, i) => i + 0.5)))
+    full('addMany', () => set.addMany(Array.from({ length: 20_000 }, (_, i) => `somebody ${i}`)))
+    full('append', () => text.append('x'.repeat(2 ** 20)))
+    full('block', () => {
+      block.value = new Uint8Array(2 ** 20)
+    })
+    full('transaction', () =>
+      heap.transaction(() => {
+        round.add(1)
+        list.push('second')
+        map.delete('ada')
+        map.set('large', 'x'.repeat(2 ** 20))
+      }),
+    )
+    full('another heap', () => alone.setMany(Array.from({ length: 5000 }, (_, i) => [i, 'z'.repeat(1000)])))
+    say.alone = [...alone.snapshot()]
+    full('one more heap', () => SharedMap.open('one more'))
+
+    // What needs no more memory goes on, here and in another process.
+    round.add(1)
+    ;(map.get('ada') as { score: number }).score += 1
+    neighbour.tell('use it')
+    say.neighbour = await neighbour.hear()
+    say.seen = [round.value, (map.snapshot('ada') as { score: number }).score, map.get('from afar')]
+    // Deleting makes room.
+    map.delete('filled 0')
+    map.set('room', 'x'.repeat(4096))
+    // Transactions that overwrite far more than their log has room for.
+    full('much overwriting', () => many.setMany(Array.from({ length: 20_000 }, (_, i) => [i, i + 1])))
+    say.overwritten = [many.get(0), many.get(19_999)]
+    full('clear', () => many.clear())
+    say.cleared = many.size
+
+    // Room again: everything that was refused is taken, by either process.
+    filler.close()
+    ShmObject.open('filler').resize(0)
+    map.set('large', 'x'.repeat(2 ** 20))
+    list.push(...Array.from({ length: 50_000 }, (_, i) => i + 0.5))
+    text.append('x'.repeat(2 ** 20))
+    alone.setMany(Array.from({ length: 5000 }, (_, i) => [i, 'z'.repeat(1000)]))
+    neighbour.tell('grow it')
+    say.grown = await neighbour.hear()
+    say.sizes = [(map.get('from afar') as string).length, list.length, text.length, alone.size]
+    heap.verify()
+    peer.say(say)
+  },
+
+  async 'use-when-full'(peer, name: string) {
+    using heap = SharedHeap.open(name)
+    const map = heap.map<string, unknown>('map')
+    peer.say('attached')
+    await peer.hear()
+    heap.int('round').add(1)
+    ;(map.get('ada') as { score: number }).score += 1
+    let code = 'fine'
+    try {
+      map.set('from afar', 'x'.repeat(2 ** 20))
+    } catch (error) {
+      code = (error as MemlaneError).code
+    }
+    peer.say([code, (map.snapshot('ada') as { score: number }).score, heap.list('list')[0]])
+    await peer.hear()
+    map.set('from afar', 'x'.repeat(2 ** 20))
+    peer.say(heap.verify().blocks > 0)
   },
 
   // ---- histories: each line of the file is one call or one return, written before and after the operation
