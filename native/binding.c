@@ -3,6 +3,7 @@
  * whatever an environment leaves open is closed when it ends.
  */
 #include "layout.h"
+#include "loop_waiter.h"
 #include "posix.h"
 
 #include <dlfcn.h>
@@ -24,6 +25,11 @@ typedef struct environment {
   handle *handles;
   int room;
   int free_hint;
+  /* Who tells of waits that have ended: the event loop itself, or the waiter threads. */
+  loop_waiter *loop;
+  napi_env env;
+  napi_ref on_wait_end;
+  napi_async_cleanup_hook_handle leaving;
   napi_threadsafe_function reports;
   bool ended;
 } environment;
@@ -281,7 +287,8 @@ static napi_value f_close(napi_env env, napi_callback_info info) {
   handle *h = get_handle(env, e, argv[0]);
   if (h == NULL) return integer(env, -EINVAL);
   int index = (int)(h - e->handles);
-  waiter_close_handle(e, index);
+  if (e->loop != NULL) loop_waiter_close_handle(e->loop, index);
+  else waiter_close_handle(e, index);
   if (h->m != NULL) {
     bool is_buffer = false;
     napi_is_arraybuffer(env, argv[1], &is_buffer);
@@ -363,7 +370,7 @@ static napi_value f_wait(napi_env env, napi_callback_info info) {
   return integer(env, word_wait(w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte, w.h->m->read_only));
 }
 
-static void on_wait_done(void *owner, double id, int result) {
+static void post_report(void *owner, double id, int result) {
   environment *e = owner;
   report *r = malloc(sizeof *r);
   if (r == NULL) return;
@@ -383,10 +390,21 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
   free(r);
 }
 
-static void on_environment_end(void *data) {
-  environment *e = data;
+/* On the loop's own thread, outside JavaScript. */
+static void call_back(void *owner, double id, int result) {
+  environment *e = owner;
+  napi_handle_scope scope;
+  napi_value global, callback;
+  if (e->ended || napi_open_handle_scope(e->env, &scope) != napi_ok) return;
+  if (napi_get_global(e->env, &global) == napi_ok && napi_get_reference_value(e->env, e->on_wait_end, &callback) == napi_ok) {
+    napi_value argv[2] = {number(e->env, id), integer(e->env, result)};
+    napi_make_callback(e->env, NULL, global, callback, 2, argv, NULL);
+  }
+  napi_close_handle_scope(e->env, scope);
+}
+
+static void close_everything(environment *e) {
   e->ended = true;
-  waiter_drop_owner(e);
   for (int i = 0; i < e->room; i++) {
     if (e->handles[i].fd < 0) continue;
     if (e->handles[i].m != NULL) mapping_release(e->handles[i].m);
@@ -398,10 +416,58 @@ static void on_environment_end(void *data) {
   /* e itself stays: a late call of an engine that is shutting down finds an empty table instead of freed memory. */
 }
 
-/* onWaitEnd(callback(id, result)): once per environment, before the first waitStart. */
+static void on_environment_end(void *data) {
+  environment *e = data;
+  waiter_drop_owner(e);
+  close_everything(e);
+}
+
+/* Only Node.js has these; found at run time, so that the addon loads everywhere. */
+static struct {
+  napi_status (*get_loop)(napi_env env, struct uv_loop_s **loop);
+  napi_status (*add_cleanup)(napi_env env, napi_async_cleanup_hook hook, void *data, napi_async_cleanup_hook_handle *handle);
+  napi_status (*remove_cleanup)(napi_async_cleanup_hook_handle handle);
+} node;
+
+static bool find_node(void) {
+  void *found[] = {dlsym(RTLD_DEFAULT, "napi_get_uv_event_loop"), dlsym(RTLD_DEFAULT, "napi_add_async_cleanup_hook"),
+                   dlsym(RTLD_DEFAULT, "napi_remove_async_cleanup_hook")};
+  _Static_assert(sizeof node == sizeof found, "one name for each function");
+  memcpy(&node, found, sizeof node);
+  return found[0] != NULL && found[1] != NULL && found[2] != NULL;
+}
+
+static void on_loop_waiter_ended(void *data) {
+  environment *e = data;
+  node.remove_cleanup(e->leaving);
+}
+
+static void on_loop_end(napi_async_cleanup_hook_handle handle, void *data) {
+  (void)handle;
+  environment *e = data;
+  loop_waiter *l = e->loop;
+  e->loop = NULL;
+  close_everything(e);
+  loop_waiter_end(l, on_loop_waiter_ended, e);
+}
+
+static bool wait_on_loop(napi_env env, environment *e, napi_value callback) {
+  struct uv_loop_s *loop;
+  if (!find_node() || node.get_loop(env, &loop) != napi_ok || (e->loop = loop_waiter_new(loop, e, call_back)) == NULL) return false;
+  e->env = env;
+  napi_create_reference(env, callback, 1, &e->on_wait_end);
+  node.add_cleanup(env, on_loop_end, e, &e->leaving);
+  return true;
+}
+
+/* onWaitEnd(callback(id, result), on the event loop if it can be): once per environment, before the first waitStart.
+ * 1: on the event loop, 0: by the waiter threads. */
 static napi_value f_on_wait_end(napi_env env, napi_callback_info info) {
-  ARGUMENTS(1);
-  if (e->reports != NULL) return integer(env, -EEXIST);
+  ARGUMENTS(2);
+  bool on_loop;
+  if (e->reports != NULL || e->loop != NULL) return integer(env, -EEXIST);
+  if (napi_get_value_bool(env, argv[1], &on_loop) != napi_ok) return integer(env, -EINVAL);
+  if (on_loop && wait_on_loop(env, e, argv[0])) return integer(env, 1);
   napi_value name;
   napi_create_string_utf8(env, "memlane waits", NAPI_AUTO_LENGTH, &name);
   if (napi_create_threadsafe_function(env, argv[0], NULL, name, 0, 1, NULL, NULL, NULL, deliver, &e->reports) != napi_ok) return integer(env, -EINVAL);
@@ -416,14 +482,17 @@ static napi_value f_wait_start(napi_env env, napi_callback_info info) {
   ARGUMENTS(6);
   wait_arguments w;
   double id;
-  if (e->reports == NULL || e->ended || !get_wait(env, e, argv, &w) || napi_get_value_double(env, argv[5], &id) != napi_ok) return integer(env, -EINVAL);
-  return integer(env, waiter_add(e, on_wait_done, id, (int)(w.h - e->handles), w.h->m, w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
+  if ((e->reports == NULL && e->loop == NULL) || e->ended || !get_wait(env, e, argv, &w) || napi_get_value_double(env, argv[5], &id) != napi_ok) return integer(env, -EINVAL);
+  int handle = (int)(w.h - e->handles);
+  if (e->loop != NULL) return integer(env, loop_waiter_add(e->loop, id, handle, w.h->m, w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
+  return integer(env, waiter_add(e, post_report, id, handle, w.h->m, w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
 }
 
 static napi_value f_wait_cancel(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   double id;
   if (napi_get_value_double(env, argv[0], &id) != napi_ok) return integer(env, -EINVAL);
+  if (e->loop != NULL) return integer(env, loop_waiter_cancel(e->loop, id) ? 1 : 0);
   return integer(env, waiter_cancel(e, id) ? 1 : 0);
 }
 

@@ -1,4 +1,5 @@
-/* native: waits that end in a callback instead of blocking their caller.
+/* native: waits that end in a callback instead of blocking their caller, where the event loop cannot be asked to wait
+ * itself (loop_waiter.c).
  *
  * One waiter thread serves a process: it sleeps in futex_waitv on the words of every pending wait, and on its own
  * control word by which it is told of new ones. The kernel takes 128 words at once, so a lane holds 127 waits; when

@@ -59,6 +59,10 @@ export interface ObjectStat {
 /** Liveness locks are locks on bytes this far into the file, beyond any size, so that they never meet data. */
 const LOCK_BASE = 2 ** 40
 
+/** Whether waits may be reported by the event loop itself, which only Node.js allows; MEMLANE_WAITS=thread says no. */
+const ON_LOOP: boolean =
+  process.versions.bun === undefined && process.versions.deno === undefined && process.env.MEMLANE_WAITS !== 'thread'
+
 /** The largest buffer each runtime makes; probed at the first refusal, as no runtime says it for external buffers. */
 interface Thread {
   readonly addon: Addon
@@ -78,7 +82,7 @@ function here(): Thread {
     const resolve = pending.get(id)
     pending.delete(id)
     resolve?.(result)
-  })
+  }, ON_LOOP)
   const words = addon.faultWords()
   if (typeof words === 'number') {
     throw new MemlaneError(

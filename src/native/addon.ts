@@ -19,7 +19,8 @@ export interface Addon {
   byteHeld(handle: number, byte: number): number
   wake(handle: number, offset: number, count: number): number
   wait(handle: number, offset: number, expected: number, timeout: number, watch: number): number
-  onWaitEnd(callback: (id: number, result: number) => void): number
+  /** 1: the event loop itself tells (Node.js, where the kernel can), 0: the waiter threads do. */
+  onWaitEnd(callback: (id: number, result: number) => void, onLoop: boolean): number
   waitStart(handle: number, offset: number, expected: number, timeout: number, watch: number, id: number): number
   waitCancel(id: number): number
   fence(): void

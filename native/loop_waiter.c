@@ -1,0 +1,521 @@
+/* native: waits of one event loop, without a thread between. Node.js only: it needs libuv.
+ *
+ * The loop polls an eventfd that an io_uring rings, and every wait is a futex wait inside that io_uring (Linux 6.7), so
+ * whoever wakes the word wakes the event loop itself: one wake-up where the waiter threads of waiter.c need two. Where
+ * the kernel or a sandbox has no such ring, loop_waiter_new gives NULL and the waiter threads do the work.
+ *
+ * The ring is used by the thread of its loop alone (SINGLE_ISSUER), and the kernel finishes its work only when that
+ * thread asks (DEFER_TASKRUN), so JavaScript is never interrupted. (Work that waits to be finished does not make the
+ * ring's own descriptor readable; hence the eventfd.) One timer serves deadlines, the lives of holders that
+ * are watched, and the second look that RELOOK_MS promises.
+ *
+ * A wait's slot is free again only after the ring has answered for it: a wake that came for a wait which had just been
+ * cancelled or had timed out is passed on.
+ *
+ * Source of the format: io_uring(7), io_uring_setup(2), include/uapi/linux/io_uring.h.
+ */
+#include "loop_waiter.h"
+#include "layout.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- what linux/io_uring.h says; said here so that older headers do */
+
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup 425
+#define SYS_io_uring_enter 426
+#define SYS_io_uring_register 427
+#endif
+
+typedef struct ring_entry {
+  uint8_t opcode, flags;
+  uint16_t priority;
+  int32_t fd;
+  uint64_t address2, address;
+  uint32_t length, operation_flags;
+  uint64_t user_data;
+  uint16_t buffer, personality;
+  uint32_t file;
+  uint64_t address3, unused;
+} ring_entry;
+
+typedef struct ring_answer {
+  uint64_t user_data;
+  int32_t result;
+  uint32_t flags;
+} ring_answer;
+
+typedef struct ring_parameters {
+  uint32_t entries, answers, flags, thread_cpu, thread_idle, features, other_ring, reserved[3];
+  struct {
+    uint32_t head, tail, mask, entries, flags, dropped, array, reserved;
+    uint64_t address;
+  } submit;
+  struct {
+    uint32_t head, tail, mask, entries, overflow, answers, flags, reserved;
+    uint64_t address;
+  } complete;
+} ring_parameters;
+
+_Static_assert(sizeof(ring_entry) == 64 && sizeof(ring_answer) == 16 && sizeof(ring_parameters) == 120, "the kernel's sizes");
+
+#define OP_ASYNC_CANCEL 14
+#define OP_FUTEX_WAIT 51
+#define SETUP_CQSIZE (1u << 3)
+#define SETUP_TASKRUN_FLAG (1u << 9)
+#define SETUP_SINGLE_ISSUER (1u << 12)
+#define SETUP_DEFER_TASKRUN (1u << 13)
+#define SETUP_NO_SQARRAY (1u << 16)
+#define ENTER_GETEVENTS 1u
+#define SQ_CQ_OVERFLOW 2u
+#define SQ_TASKRUN 4u
+#define REGISTER_EVENTFD 4u
+#define OFF_RING 0
+#define OFF_ENTRIES 0x10000000
+#define FUTEX_SIZE_U32 2
+#define FUTEX_ANY 0xffffffffu
+
+#define SUBMIT_ROOM 8
+#define ANSWER_ROOM 256
+#define NOT_A_WAIT UINT64_MAX
+
+/* ---- the four functions of libuv that this needs; looked up at run time, as Bun and Deno do not have them */
+
+struct uv_loop_s;
+typedef void (*poll_callback)(void *handle, int status, int events);
+typedef void (*timer_callback)(void *handle);
+static struct {
+  size_t (*handle_size)(int type);
+  void (*set_data)(void *handle, void *data);
+  void *(*get_data)(const void *handle);
+  void (*unref)(void *handle);
+  void (*close)(void *handle, timer_callback closed);
+  int (*poll_init)(struct uv_loop_s *loop, void *handle, int fd);
+  int (*poll_start)(void *handle, int events, poll_callback callback);
+  int (*timer_init)(struct uv_loop_s *loop, void *handle);
+  int (*timer_start)(void *handle, timer_callback callback, uint64_t timeout, uint64_t repeat);
+  void (*update_time)(struct uv_loop_s *loop);
+} uv;
+#define UV_POLL 8
+#define UV_TIMER 13
+#define UV_READABLE 1
+
+static bool find_uv(void) {
+  static const char *const names[] = {"uv_handle_size", "uv_handle_set_data", "uv_handle_get_data", "uv_unref",       "uv_close",
+                                      "uv_poll_init",   "uv_poll_start",      "uv_timer_init",      "uv_timer_start", "uv_update_time"};
+  void *found[sizeof names / sizeof *names];
+  _Static_assert(sizeof uv == sizeof found, "one name for each function");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    found[i] = dlsym(RTLD_DEFAULT, names[i]);
+    if (found[i] == NULL) return false;
+  }
+  memcpy(&uv, found, sizeof uv);
+  return true;
+}
+
+/* ---- the waits */
+
+/* FREE → PENDING → REPORTED (a result is to be delivered) → GONE (nobody is to hear of it) → FREE. A GONE slot is free
+ * once the ring has answered for it and it is out of the queue. */
+typedef enum wait_state { FREE, PENDING, REPORTED, GONE } wait_state;
+
+typedef struct wait {
+  wait_state state;
+  bool in_ring; /* the ring still owes an answer */
+  bool queued;  /* among those to be delivered */
+  int result;
+  double id;
+  int handle;
+  mapping *m;
+  uint32_t *word;
+  uint32_t expected;
+  uint64_t deadline;
+  int watch_fd;
+  uint64_t watch_byte;
+  int next; /* of the free ones, and of those to be delivered */
+} wait;
+
+struct loop_waiter {
+  struct uv_loop_s *loop;
+  void *owner;
+  wait_done done;
+  int fd, bell;
+  void *poll, *timer;
+  int handles_left;
+  void (*ended)(void *);
+  void *ended_context;
+  uint64_t timer_at; /* UINT64_MAX: not armed */
+  wait *waits;
+  int room, used, first_free;
+  int deliver_first, deliver_last;
+  bool delivering;
+  unsigned char *ring;
+  size_t ring_size;
+  ring_entry *entries;
+  ring_answer *answers;
+  uint32_t *submit_head, *submit_tail, *submit_flags, *answer_head, *answer_tail;
+  uint32_t submit_mask, answer_mask;
+};
+
+static int enter(const loop_waiter *l, uint32_t submit) {
+  long r;
+  do r = syscall(SYS_io_uring_enter, l->fd, submit, 0, ENTER_GETEVENTS, NULL, 0);
+  while (r < 0 && errno == EINTR);
+  return r < 0 ? -errno : (int)r;
+}
+
+static int submit(loop_waiter *l, const ring_entry *entry) {
+  uint32_t tail = *l->submit_tail;
+  l->entries[tail & l->submit_mask] = *entry;
+  __atomic_store_n(l->submit_tail, tail + 1, __ATOMIC_RELEASE);
+  int r = enter(l, 1);
+  if (r == 1) return 0;
+  /* Not taken: take it back, so that it is not submitted with a later one. */
+  if (__atomic_load_n(l->submit_head, __ATOMIC_ACQUIRE) == tail) __atomic_store_n(l->submit_tail, tail, __ATOMIC_RELEASE);
+  return r < 0 ? r : -EAGAIN;
+}
+
+static int ask(loop_waiter *l, int slot) {
+  wait *w = &l->waits[slot];
+  ring_entry entry = {
+    .opcode = OP_FUTEX_WAIT,
+    .fd = FUTEX_SIZE_U32,
+    .address = (uint64_t)(uintptr_t)w->word,
+    .address2 = w->expected,
+    .address3 = FUTEX_ANY,
+    .user_data = (uint64_t)slot,
+  };
+  int r = submit(l, &entry);
+  w->in_ring = r == 0;
+  return r;
+}
+
+static void take_back(loop_waiter *l, int slot) {
+  if (!l->waits[slot].in_ring) return;
+  ring_entry entry = {.opcode = OP_ASYNC_CANCEL, .fd = -1, .address = (uint64_t)slot, .user_data = NOT_A_WAIT};
+  submit(l, &entry);
+}
+
+static void free_slot(loop_waiter *l, int slot) {
+  wait *w = &l->waits[slot];
+  mapping *m = w->m;
+  w->state = FREE;
+  w->m = NULL;
+  w->next = l->first_free;
+  l->first_free = slot;
+  mapping_release(m);
+}
+
+/* Nobody is to hear of this wait any more. */
+static void forget(loop_waiter *l, int slot) {
+  l->waits[slot].state = GONE;
+  if (l->waits[slot].in_ring) take_back(l, slot);
+  else free_slot(l, slot);
+}
+
+static void report(loop_waiter *l, int slot, int result) {
+  wait *w = &l->waits[slot];
+  w->state = REPORTED;
+  w->result = result;
+  w->queued = true;
+  w->next = -1;
+  if (l->deliver_last < 0) l->deliver_first = slot;
+  else l->waits[l->deliver_last].next = slot;
+  l->deliver_last = slot;
+}
+
+static void on_timer(void *handle);
+
+static void arm(loop_waiter *l, uint64_t at) {
+  if (at >= l->timer_at) return;
+  uint64_t now = now_ns();
+  l->timer_at = at;
+  uv.update_time(l->loop);
+  uv.timer_start(l->timer, on_timer, at <= now ? 0 : (at - now + 999999) / 1000000, 0);
+}
+
+/* Hands out results. A callback may start, cancel and close: every turn looks at the queue anew. */
+static void deliver(loop_waiter *l) {
+  if (l->delivering) return;
+  l->delivering = true;
+  while (l->deliver_first >= 0) {
+    int slot = l->deliver_first;
+    wait *w = &l->waits[slot];
+    l->deliver_first = w->next;
+    if (l->deliver_first < 0) l->deliver_last = -1;
+    w->queued = false;
+    bool wanted = w->state == REPORTED;
+    double id = w->id;
+    int result = w->result;
+    forget(l, slot);
+    if (wanted) l->done(l->owner, id, result);
+  }
+  l->delivering = false;
+}
+
+/* Takes the ring's answers. */
+static void collect(loop_waiter *l) {
+  for (;;) {
+    if ((__atomic_load_n(l->submit_flags, __ATOMIC_RELAXED) & (SQ_TASKRUN | SQ_CQ_OVERFLOW)) != 0) enter(l, 0);
+    uint32_t head = *l->answer_head, tail = __atomic_load_n(l->answer_tail, __ATOMIC_ACQUIRE);
+    if (head == tail) return;
+    for (; head != tail; head++) {
+      ring_answer answer = l->answers[head & l->answer_mask];
+      __atomic_store_n(l->answer_head, head + 1, __ATOMIC_RELEASE);
+      if (answer.user_data == NOT_A_WAIT || answer.user_data >= (uint64_t)l->room) continue;
+      int slot = (int)answer.user_data;
+      wait *w = &l->waits[slot];
+      w->in_ring = false;
+      if (w->state == PENDING) {
+        /* EFAULT and the like: a peer has cut the file below the word. The timer looks at it from now on. */
+        if (answer.result == 0) report(l, slot, WAIT_WOKEN);
+        else if (answer.result == -EAGAIN) report(l, slot, WAIT_CHANGED);
+        else arm(l, now_ns());
+      } else {
+        /* The wake came for a wait that had ended another way: it belongs to somebody else. */
+        if (answer.result == 0) word_wake(w->word, 1);
+        if (w->state == GONE && !w->queued) free_slot(l, slot);
+      }
+    }
+  }
+}
+
+static void on_ring(void *handle, int status, int events) {
+  (void)status;
+  (void)events;
+  loop_waiter *l = uv.get_data(handle);
+  uint64_t rings;
+  if (read(l->bell, &rings, sizeof rings) < 0) return; /* EAGAIN: nobody rang */
+  collect(l);
+  deliver(l);
+}
+
+/* When to look at this wait again. */
+static uint64_t next_look(const wait *w, uint64_t now) {
+  uint64_t slice = w->watch_fd >= 0 ? WATCH_SLICE_MS : !w->in_ring ? 1 : RELOOK_MS;
+  uint64_t at = now + slice * 1000000u;
+  return w->deadline < at ? w->deadline : at;
+}
+
+static void on_timer(void *handle) {
+  loop_waiter *l = uv.get_data(handle);
+  l->timer_at = UINT64_MAX;
+  collect(l);
+  uint64_t now = now_ns(), next = UINT64_MAX;
+  int last_fd = -1, last_held = 1;
+  uint64_t last_byte = 0;
+  for (int slot = 0; slot < l->used; slot++) {
+    wait *w = &l->waits[slot];
+    if (w->state != PENDING) continue;
+    int result = -1;
+    if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) != w->expected) {
+      result = WAIT_CHANGED;
+    } else if (now >= w->deadline) {
+      result = WAIT_TIMED_OUT;
+    } else if (w->watch_fd >= 0) {
+      if (w->watch_fd != last_fd || w->watch_byte != last_byte) {
+        last_fd = w->watch_fd;
+        last_byte = w->watch_byte;
+        last_held = byte_held(last_fd, last_byte);
+      }
+      if (last_held == 0) result = WAIT_DEAD;
+    }
+    if (result >= 0) {
+      report(l, slot, result);
+      continue;
+    }
+    uint64_t at = next_look(w, now);
+    if (at < next) next = at;
+  }
+  deliver(l);
+  if (next != UINT64_MAX) arm(l, next);
+}
+
+/* ---- what waiter.c offers too */
+
+static int new_slot(loop_waiter *l) {
+  if (l->first_free < 0) {
+    int room = l->room == 0 ? 16 : l->room * 2;
+    wait *grown = realloc(l->waits, (size_t)room * sizeof *grown);
+    if (grown == NULL) return -ENOMEM;
+    memset(grown + l->room, 0, (size_t)(room - l->room) * sizeof *grown);
+    for (int i = room - 1; i >= l->room; i--) {
+      grown[i].next = l->first_free;
+      l->first_free = i;
+    }
+    l->waits = grown;
+    l->room = room;
+  }
+  int slot = l->first_free;
+  l->first_free = l->waits[slot].next;
+  if (slot >= l->used) l->used = slot + 1;
+  return slot;
+}
+
+int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t *word, uint32_t expected, double timeout_ms,
+                    int watch_fd, uint64_t watch_byte) {
+  int slot = new_slot(l);
+  if (slot < 0) return slot;
+  uint64_t now = now_ns();
+  uint64_t deadline = timeout_ms < 0 || timeout_ms > 1e15 ? UINT64_MAX : now + (uint64_t)(timeout_ms * 1e6);
+  l->waits[slot] = (wait){PENDING, false, false, 0, id, handle, m, word, expected, deadline, watch_fd, watch_byte, -1};
+  mapping_retain(m);
+  if (!m->read_only) { /* a wait on a private mapping would make the page a copy of its own: see word_wait */
+    int r = ask(l, slot);
+    if (r < 0) {
+      free_slot(l, slot);
+      return r;
+    }
+  }
+  arm(l, next_look(&l->waits[slot], now));
+  return 0;
+}
+
+bool loop_waiter_cancel(loop_waiter *l, double id) {
+  for (int slot = 0; slot < l->used; slot++) {
+    wait *w = &l->waits[slot];
+    if (w->id != id || (w->state != PENDING && w->state != REPORTED)) continue;
+    if (w->state == PENDING) {
+      forget(l, slot);
+    } else {
+      /* It stays in the queue, and nobody hears of it. */
+      if (w->result == WAIT_WOKEN) word_wake(w->word, 1);
+      w->state = GONE;
+    }
+    return true;
+  }
+  return false;
+}
+
+void loop_waiter_close_handle(loop_waiter *l, int handle) {
+  for (int slot = 0; slot < l->used; slot++) {
+    wait *w = &l->waits[slot];
+    if (w->state != PENDING || w->handle != handle) continue;
+    report(l, slot, WAIT_CLOSED);
+    /* Whoever wakes the word from now on is to wake somebody else. */
+    take_back(l, slot);
+  }
+  if (l->deliver_first >= 0) arm(l, now_ns());
+}
+
+/* ---- begin and end */
+
+static bool open_ring(loop_waiter *l) {
+  ring_parameters p = {
+    .flags = SETUP_CQSIZE | SETUP_TASKRUN_FLAG | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | SETUP_NO_SQARRAY,
+    .answers = ANSWER_ROOM,
+  };
+  l->fd = (int)syscall(SYS_io_uring_setup, SUBMIT_ROOM, &p);
+  if (l->fd < 0) return false;
+  l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (l->bell < 0 || syscall(SYS_io_uring_register, l->fd, REGISTER_EVENTFD, &l->bell, 1) != 0) return false;
+  size_t submit_end = p.submit.array + p.entries * sizeof(uint32_t);
+  size_t answer_end = p.complete.answers + p.answers * sizeof(ring_answer);
+  l->ring_size = submit_end > answer_end ? submit_end : answer_end;
+  void *ring = mmap(NULL, l->ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, l->fd, OFF_RING);
+  if (ring == MAP_FAILED) return false;
+  l->ring = ring;
+  void *entries = mmap(NULL, p.entries * sizeof(ring_entry), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, l->fd, OFF_ENTRIES);
+  if (entries == MAP_FAILED) return false;
+  l->entries = entries;
+#define AT(offset) ((uint32_t *)(void *)(l->ring + (offset)))
+  l->submit_head = AT(p.submit.head);
+  l->submit_tail = AT(p.submit.tail);
+  l->submit_flags = AT(p.submit.flags);
+  l->submit_mask = *AT(p.submit.mask);
+  l->answer_head = AT(p.complete.head);
+  l->answer_tail = AT(p.complete.tail);
+  l->answer_mask = *AT(p.complete.mask);
+  l->answers = (ring_answer *)(void *)(l->ring + p.complete.answers);
+  return true;
+}
+
+/* A futex wait that ends at once, as its word does not hold what is expected: does the ring know the operation? */
+static bool ring_waits(loop_waiter *l) {
+  static uint32_t word = 1;
+  ring_entry entry = {
+    .opcode = OP_FUTEX_WAIT,
+    .fd = FUTEX_SIZE_U32,
+    .address = (uint64_t)(uintptr_t)&word,
+    .address3 = FUTEX_ANY,
+    .user_data = NOT_A_WAIT,
+  };
+  if (submit(l, &entry) < 0 || enter(l, 0) < 0) return false;
+  uint32_t head = *l->answer_head;
+  if (head == __atomic_load_n(l->answer_tail, __ATOMIC_ACQUIRE)) return false;
+  int32_t result = l->answers[head & l->answer_mask].result;
+  __atomic_store_n(l->answer_head, head + 1, __ATOMIC_RELEASE);
+  return result == -EAGAIN;
+}
+
+static void close_ring(loop_waiter *l) {
+  if (l->entries != NULL) munmap(l->entries, SUBMIT_ROOM * sizeof(ring_entry));
+  if (l->ring != NULL) munmap(l->ring, l->ring_size);
+  if (l->fd >= 0) close(l->fd);
+  if (l->bell >= 0) close(l->bell);
+}
+
+static void free_all(loop_waiter *l) {
+  free(l->waits);
+  free(l->poll);
+  free(l->timer);
+  free(l);
+}
+
+loop_waiter *loop_waiter_new(struct uv_loop_s *loop, void *owner, wait_done done) {
+  loop_waiter *l;
+  if (!find_uv() || (l = calloc(1, sizeof *l)) == NULL) return NULL;
+  l->loop = loop;
+  l->owner = owner;
+  l->done = done;
+  l->fd = l->bell = -1;
+  l->timer_at = UINT64_MAX;
+  l->first_free = l->deliver_first = l->deliver_last = -1;
+  l->poll = calloc(1, uv.handle_size(UV_POLL));
+  l->timer = calloc(1, uv.handle_size(UV_TIMER));
+  if (l->poll == NULL || l->timer == NULL || !open_ring(l) || !ring_waits(l) || uv.poll_init(loop, l->poll, l->bell) != 0) {
+    close_ring(l);
+    free_all(l);
+    return NULL;
+  }
+  uv.timer_init(loop, l->timer);
+  uv.set_data(l->poll, l);
+  uv.set_data(l->timer, l);
+  uv.unref(l->poll); /* a wait alone keeps nobody alive */
+  uv.unref(l->timer);
+  uv.poll_start(l->poll, UV_READABLE, on_ring);
+  return l;
+}
+
+static void on_handle_closed(void *handle) {
+  loop_waiter *l = uv.get_data(handle);
+  if (--l->handles_left > 0) return;
+  void (*ended)(void *) = l->ended;
+  void *context = l->ended_context;
+  close_ring(l);
+  free_all(l);
+  ended(context);
+}
+
+void loop_waiter_end(loop_waiter *l, void (*ended)(void *), void *context) {
+  for (int slot = 0; slot < l->used; slot++) {
+    if (l->waits[slot].state == PENDING) forget(l, slot);
+  }
+  collect(l); /* passes on wakes that came for the forgotten */
+  for (int slot = 0; slot < l->used; slot++) {
+    if (l->waits[slot].m != NULL) mapping_release(l->waits[slot].m);
+    l->waits[slot].m = NULL;
+  }
+  l->ended = ended;
+  l->ended_context = context;
+  l->handles_left = 2;
+  uv.close(l->poll, on_handle_closed);
+  uv.close(l->timer, on_handle_closed);
+}
