@@ -48,6 +48,7 @@ export {
   type PushOptions,
   type ReadOptions,
   SharedRecord,
+  type WriteOptions,
 } from './shared-record.js'
 export type { Infer, Input, InputOf, Live, LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 export type { UpdateTools } from './writer.js'

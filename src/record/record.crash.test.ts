@@ -11,7 +11,7 @@ import { Reader } from './reader.js'
 import { layoutOf, OVERWRITE, REJECT } from './record.layout.js'
 import { schemaText } from './schema.js'
 import { Store } from './store.js'
-import { Writer } from './writer.js'
+import { WRITTEN, Writer } from './writer.js'
 
 // One number everywhere: a record is whole when all its fields show the same one.
 const fields: Fields = {
@@ -111,7 +111,7 @@ function killEverywhere(
   }
 }
 
-const write = (store: Store, n: number): boolean => new Writer(store).write(valuesOf(n))
+const write = (store: Store, n: number): boolean => new Writer(store).write(valuesOf(n)) === WRITTEN
 const read = (store: Store): number => numberIn(new Reader(store).read(false)!)
 
 test('a write killed at any store leaves the record before it, or is complete; the next writer goes on', () => {
@@ -180,7 +180,7 @@ for (const [name, policy] of [
     const slots = 3
     const push = (store: Store, n: number): boolean => {
       const room = policy === REJECT ? new Room(store) : undefined
-      return new Writer(store).write(valuesOf(n), room && (() => room.hasRoom()))
+      return new Writer(store).write(valuesOf(n), room && (() => room.hasRoom())) === WRITTEN
     }
     let cursor: Cursor | undefined
     const drain = (store: Store): number[] => {
@@ -218,7 +218,7 @@ for (const [name, policy] of [
     test(`a reader (${mode}) of a ${name} FIFO killed at any store holds nobody back`, () => {
       const push = (store: Store, n: number): boolean => {
         const room = policy === REJECT ? new Room(store) : undefined
-        return new Writer(store).write(valuesOf(n), room && (() => room.hasRoom()))
+        return new Writer(store).write(valuesOf(n), room && (() => room.hasRoom())) === WRITTEN
       }
       killEverywhere(
         2,
@@ -256,7 +256,7 @@ for (const [name, policy] of [
 test('a writer that is killed while others wait for the lock hands it on', () => {
   const { attach } = world(0, OVERWRITE)
   const [a, b] = [attach(), attach()]
-  assert.equal(new Writer(a).begin(undefined), true)
+  assert.equal(new Writer(a).begin(), WRITTEN)
   bury(a)
   assert.equal(write(b, 5), true)
   assert.equal(read(b), 5)

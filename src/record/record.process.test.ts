@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -179,3 +180,53 @@ test('a change wakes who awaits it in another process', async () => {
     assert.deepEqual(await reader.said(), { n })
   }
 })
+
+for (const slots of [0, 8]) {
+  test(`a writer that is stopped inside holds others only for as long as they like (slots: ${slots})`, async () => {
+    const name = fresh()
+    using out = Item.create(name, slots === 0 ? {} : { slots, full: 'reject' })
+    using reader = Item.open(name)
+    const put = (n: number, options?: { timeout: number }): void =>
+      slots === 0 ? out.write({ n, check: ~n }, options) : out.push({ n, check: ~n }, options)
+    put(1)
+    const other = start('stop-inside', name)
+    await other.said()
+    while (!/ T/.test(readFileSync(`/proc/${other.child.pid}/stat`, 'utf8'))) await sleep(2)
+    const late = { code: 'ERR_TIMEOUT', message: /another process is writing/ }
+    assert.throws(() => put(2, { timeout: 20 }), late)
+    assert.throws(() => out.update(() => {}, { timeout: 20 }), late)
+    assert.equal(reader.read()!.n.value, 1)
+    let pushed: Promise<void> | undefined
+    if (slots > 0) {
+      assert.throws(() => out.tryPush({ n: 2 }, { timeout: 0 }), late)
+      await assert.rejects(out.pushAsync({ n: 2 }, { timeout: 20 }), late)
+      const ticks = setInterval(() => ticked++, 1)
+      let ticked = 0
+      pushed = out.pushAsync({ n: 2, check: ~2 })
+      await sleep(50)
+      clearInterval(ticks)
+      assert.ok(ticked > 5, 'the event loop goes on meanwhile')
+    }
+    const { held } = await inspected(name)
+    assert.deepEqual(
+      held.map(({ what, pid, alive }) => [what, pid, alive]),
+      [['the writer lock', other.child.pid, true]],
+    )
+    process.kill(other.child.pid!, 'SIGCONT')
+    assert.equal(await other.said(), 'done')
+    if (pushed === undefined) put(2, { timeout: 10_000 })
+    await pushed
+    assert.deepEqual([reader.read()?.n.value, reader.read()?.n.value], slots === 0 ? [2, 2] : [99, 2])
+  })
+}
+
+/** What `memlane inspect` says of who holds something. */
+async function inspected(name: string): Promise<{ held: { what: string; pid: number; alive: boolean }[] }> {
+  const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url))
+  const child = spawn(process.execPath, [...runtimeArgs, cli, 'inspect', name, '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let text = ''
+  for await (const chunk of child.stdout!.setEncoding('utf8')) text += chunk
+  return JSON.parse(text).details
+}

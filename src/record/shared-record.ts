@@ -12,7 +12,7 @@ import { Reader, type RecordInfo } from './reader.js'
 import { REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
 import type { Store } from './store.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
-import { type UpdateTools, Writer } from './writer.js'
+import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
 
 /** A sleeping writer looks again so often: a reader that dies wakes nobody. */
 const LOOK_AGAIN_MS = 100
@@ -35,8 +35,13 @@ export interface NextOptions {
   signal?: AbortSignal
 }
 
+export interface WriteOptions {
+  /** Milliseconds to wait while another writer is inside; default for ever. */
+  timeout?: number
+}
+
 export interface PushOptions {
-  /** Milliseconds to wait for room; default for ever. */
+  /** Milliseconds to wait for room, and while another writer is inside; default for ever. */
   timeout?: number
 }
 
@@ -128,11 +133,13 @@ export class SharedRecord<F extends Fields = Fields> {
    *
    * @throws MemlaneError `ERR_TYPE` (an unknown field, a value of another type), `ERR_RANGE` (a number out of range, half a
    *   character, a choice that is none), `ERR_MISMATCH` (an array of another type and shape): nothing has changed then.
-   *   `ERR_UNSUPPORTED` for a FIFO, `ERR_CLOSED`, `ERR_READ_ONLY`, `ERR_DEADLOCK` from inside `update`.
+   *   `ERR_UNSUPPORTED` for a FIFO, `ERR_CLOSED`, `ERR_READ_ONLY`, `ERR_DEADLOCK` from inside `update`, `ERR_TIMEOUT` when
+   *   another writer stays inside for so long.
    */
-  write(values: PartialInput<F>): void {
+  write(values: PartialInput<F>, options?: WriteOptions): void {
     this.#latest('write()', 'push(), or stage() and commit()')
-    this.#writing().write(checkValues(values))
+    const end = options === undefined ? Number.POSITIVE_INFINITY : endOf(options.timeout)
+    if (this.#writing().write(checkValues(values), undefined, end) === HELD) throw this.#held(options?.timeout)
   }
 
   /**
@@ -155,19 +162,23 @@ export class SharedRecord<F extends Fields = Fields> {
    */
   update(fill: (record: LiveRecord<F>, tools: UpdateTools) => void, options: PushOptions = {}): void {
     if (typeof fill !== 'function') throw wrongType('update()', 'a function', fill)
-    this.#blocking(options, () => this.#writing().update(fill as never, this.#hasRoom))
+    this.#blocking(options, (end) => this.#writing().update(fill as never, this.#hasRoom, end))
   }
 
   /**
    * FIFO: adds a record if there is room; a full `overwrite` FIFO always has. Fields that are not given have their
    * default, or are unwritten.
    *
+   * @param options how long to wait for another writer; there is no waiting for room.
    * @returns false when a `reject` FIFO is full.
    * @throws MemlaneError as `write`.
    */
-  tryPush(values: PartialInput<F>): boolean {
+  tryPush(values: PartialInput<F>, options?: WriteOptions): boolean {
     this.#fifo('tryPush()')
-    return this.#writing().write(checkValues(values), this.#hasRoom)
+    const end = options === undefined ? Number.POSITIVE_INFINITY : endOf(options.timeout)
+    const got = this.#writing().write(checkValues(values), this.#hasRoom, end)
+    if (got === HELD) throw this.#held(options?.timeout)
+    return got === WRITTEN
   }
 
   /**
@@ -178,7 +189,7 @@ export class SharedRecord<F extends Fields = Fields> {
   push(values: PartialInput<F>, options: PushOptions = {}): void {
     this.#fifo('push()')
     checkValues(values)
-    this.#blocking(options, () => this.#writing().write(values, this.#hasRoom))
+    this.#blocking(options, (end) => this.#writing().write(values, this.#hasRoom, end))
   }
 
   /** The same without blocking the thread. */
@@ -193,21 +204,29 @@ export class SharedRecord<F extends Fields = Fields> {
     for (;;) {
       options.signal?.throwIfAborted()
       const space = this.#announce()
-      if (this.#writing().write(values, this.#hasRoom)) return
+      const writer = this.#writing()
+      const got = writer.write(values, this.#hasRoom, 0)
+      if (got === WRITTEN) return
       const left = end - performance.now()
-      if (left <= 0) throw this.#full(options.timeout)
+      if (left <= 0) throw got === HELD ? this.#held(options.timeout) : this.#full(options.timeout)
+      if (got === HELD) {
+        await writer.whenFree(left, options.signal)
+        continue
+      }
       const timeout = Math.min(left, LOOK_AGAIN_MS)
       // Every sleeping writer is woken, so one that aborts has no wake to pass on.
       await this.#segment.memory.waitAsync(this.#store.word(SPACE), space, { timeout, signal: options.signal })
     }
   }
 
-  #blocking(options: PushOptions, tryOnce: () => boolean): void {
+  #blocking(options: PushOptions, tryOnce: (end: number) => number): void {
     const end = endOf(options.timeout)
     for (;;) {
-      if (tryOnce()) return
-      const space = this.#announce()
-      if (tryOnce()) return
+      let got = tryOnce(end)
+      const space = got === FULL ? this.#announce() : 0
+      if (got === FULL) got = tryOnce(end)
+      if (got === WRITTEN) return
+      if (got === HELD) throw this.#held(options.timeout)
       const left = end - performance.now()
       if (left <= 0) throw this.#full(options.timeout)
       this.#segment.memory.wait(this.#store.word(SPACE), space, Math.min(left, LOOK_AGAIN_MS), -1)
@@ -226,6 +245,14 @@ export class SharedRecord<F extends Fields = Fields> {
 
   #readOnly(why: string): MemlaneError {
     return new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.name)} was opened read-only, and ${why}`)
+  }
+
+  #held(timeout: number | undefined): MemlaneError {
+    return new MemlaneError(
+      'ERR_TIMEOUT',
+      `another process is writing ${JSON.stringify(this.name)} and did not finish within ${timeout} ms; ` +
+        `if it is stopped, memlane doctor ${this.name} says which one it is`,
+    )
   }
 
   #full(timeout: number | undefined): MemlaneError {

@@ -1,10 +1,16 @@
 // record: the writing side. Fill the next buffer, publish it. An exception, or a kill, before that leaves nothing behind.
 
 import { MemlaneError, wrongType } from '../errors.js'
-import { OwnerLock } from '../sync/index.js'
+import { BUSY, OwnerLock } from '../sync/index.js'
 import type { ArrayCodec } from './array-codec.js'
 import { LOCK, type PlacedField } from './record.layout.js'
 import type { Store } from './store.js'
+
+/** How an attempt to write ended. */
+export const WRITTEN: number = 1
+export const FULL: number = 0
+/** Another writer is inside, and did not finish in time. */
+export const HELD: number = -1
 
 /** What `update` gives besides the record. */
 export interface UpdateTools {
@@ -41,24 +47,31 @@ export class Writer {
     throw wrongType('a field', `one of ${[...this.#indexOf.keys()].join(', ')}`, name)
   }
 
+  /** Sleeps until another writer may have finished, without blocking the thread. Rejects with the signal's reason. */
+  whenFree(timeout: number, signal: AbortSignal | undefined): Promise<void> {
+    return this.#lock.whenFree(timeout, signal)
+  }
+
   /**
    * Takes the lock and prepares the next buffer. `hasRoom` is asked under the lock.
    *
-   * @returns false when there is no room; the lock is free then.
+   * @param end when to give up while another writer is inside, as `performance.now()` counts.
+   * @returns WRITTEN when the buffer may be filled; else the lock is not held.
    */
-  begin(hasRoom: (() => boolean) | undefined): boolean {
+  begin(hasRoom?: () => boolean, end: number = Number.POSITIVE_INFINITY): number {
     if (this.#writing) {
       throw new MemlaneError(
         'ERR_DEADLOCK',
         `${JSON.stringify(this.#store.segment.name)} is being written by this very handle: a getter or an update wrote again`,
       )
     }
-    this.#lock.acquire()
+    if (this.#lock.acquire(end === Number.POSITIVE_INFINITY ? -1 : Math.max(0, end - performance.now())) === BUSY)
+      return HELD
     this.#writing = true
     const store = this.#store
     if (hasRoom !== undefined && !hasRoom()) {
       this.end()
-      return false
+      return FULL
     }
     const published = store.published()
     this.#next = store.next(published)
@@ -71,7 +84,7 @@ export class Writer {
     } else {
       store.clear(this.#to, sequence)
     }
-    return true
+    return WRITTEN
   }
 
   /** Publishes what was filled since `begin`. */
@@ -88,9 +101,10 @@ export class Writer {
     this.#lock.release()
   }
 
-  /** One record from an object of values. @returns false when there is no room. */
-  write(values: object, hasRoom?: () => boolean): boolean {
-    if (!this.begin(hasRoom)) return false
+  /** One record from an object of values. */
+  write(values: object, hasRoom?: () => boolean, end?: number): number {
+    const begun = this.begin(hasRoom, end)
+    if (begun !== WRITTEN) return begun
     try {
       const { fields } = this.#store.layout
       let i = 0
@@ -104,12 +118,13 @@ export class Writer {
     } finally {
       this.end()
     }
-    return true
+    return WRITTEN
   }
 
   /** One record filled in place. */
-  update(fill: (record: never, tools: UpdateTools) => void, hasRoom?: () => boolean): boolean {
-    if (!this.begin(hasRoom)) return false
+  update(fill: (record: never, tools: UpdateTools) => void, hasRoom?: () => boolean, end?: number): number {
+    const begun = this.begin(hasRoom, end)
+    if (begun !== WRITTEN) return begun
     try {
       const result = fill(this.#live as never, this.#tools) as unknown
       if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
@@ -122,7 +137,7 @@ export class Writer {
     } finally {
       this.end()
     }
-    return true
+    return WRITTEN
   }
 
   #set(field: PlacedField, value: unknown): void {

@@ -178,6 +178,25 @@ export class OwnerLock {
       : this.#memory.load(this.#word)
   }
 
+  /**
+   * Sleeps until it may be free, without taking it and without blocking the thread: look again afterwards.
+   * Rejects with the signal's reason.
+   */
+  async whenFree(timeout: number, signal?: AbortSignal): Promise<void> {
+    const word = this.announce()
+    if ((word & WAITERS) === 0) return
+    try {
+      await this.#memory.waitAsync(this.#word, word, {
+        timeout: Math.min(timeout, LOOK_AFRESH),
+        signal,
+        watch: this.#watch(word),
+      })
+    } catch (error) {
+      this.#passOn(WAITERS)
+      throw error
+    }
+  }
+
   deadlock(): MemlaneError {
     return new MemlaneError(
       'ERR_DEADLOCK',

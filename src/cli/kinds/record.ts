@@ -1,9 +1,10 @@
 // cli: looks into a record or a FIFO of records. The record says itself what it holds.
 
 import { describeRecord, inspectRecord } from '../../record/index.js'
+import { LOCK } from '../../record/record.layout.js'
 import type { Segment } from '../../segment/index.js'
 import { count } from '../text.js'
-import type { Kind } from './kind.js'
+import { holderOf, type Kind, wordAt } from './kind.js'
 
 const where = (segment: Segment) => ({ namespace: segment.namespace, owner: 'any' }) as const
 
@@ -23,7 +24,7 @@ export const record: Kind = {
         buffers,
         'records written': sequence,
       },
-      held: [],
+      held: holderOf(segment, 'the writer lock', wordAt(segment, LOCK)),
       tables: [
         {
           title: 'Newest record',

@@ -79,6 +79,16 @@ if (role === 'write-frames') {
   say({ first: first?.n.value })
   // Open until it is killed.
   await new Promise(() => setInterval(() => {}, 1000))
+} else if (role === 'stop-inside') {
+  // Inside an update until it is continued.
+  using out = Item.open(name!)
+  say('ready')
+  out.update((w) => {
+    w.n = 99
+    w.check = ~99
+    process.kill(process.pid, 'SIGSTOP')
+  })
+  say('done')
 } else if (role === 'echo-changes') {
   using reader = Item.open(name!)
   say('ready')
