@@ -1,6 +1,7 @@
 // The public face: re-exports, nothing else.
 
 export {
+  type Access,
   type BigIntType,
   type BlockOptions,
   type BoolOptions,
@@ -22,6 +23,7 @@ export {
   type Kind,
   type ListChange,
   type MapChange,
+  type ScalarOptions,
   type SetChange,
   type SetLike,
   SharedBlock,

@@ -3,6 +3,7 @@
 import { MemlaneError } from '../errors.js'
 import { Heap } from '../heap/index.js'
 import { type OpenOptions, Segment } from '../segment/index.js'
+import { type Access, isReadOnly } from './access.js'
 import { SharedBool } from './cells/shared-bool.js'
 import { SharedFloat } from './cells/shared-float.js'
 import { SharedInt } from './cells/shared-int.js'
@@ -21,8 +22,19 @@ export interface Existing extends Disposable {
  *
  * @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND` when it is no collection, and what `Segment.open` throws.
  */
-export function openExisting(name: string, options: OpenOptions = {}): Existing {
-  const segment = Segment.open(name, options)
+export function openExisting(name: string, options: OpenOptions & Access = {}): Existing {
+  const { namespace, owner } = options
+  const segment = Segment.open(name, { namespace, owner, readOnly: isReadOnly(options) })
+  try {
+    return existing(segment)
+  } catch (error) {
+    segment.close()
+    throw error
+  }
+}
+
+/** The same, over a segment that is open already, which is closed with what this gives. */
+export function existing(segment: Segment): Existing {
   const close = { [Symbol.dispose]: () => segment.close() }
   switch (segment.kind) {
     case 'int':
@@ -39,7 +51,6 @@ export function openExisting(name: string, options: OpenOptions = {}): Existing 
         : { kind: alone.kind, value: heap.collection(alone), ...close }
     }
     default:
-      segment.close()
-      throw new MemlaneError('ERR_KIND', `${JSON.stringify(name)} is a ${segment.kind}, not a collection`)
+      throw new MemlaneError('ERR_KIND', `${JSON.stringify(segment.name)} is a ${segment.kind}, not a collection`)
   }
 }

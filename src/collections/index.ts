@@ -1,8 +1,10 @@
 // collections: the room's door.
 
 export type { HeapStats, Key } from '../heap/index.js'
+export type { Access } from './access.js'
 export { Cell, type CellChange, type Expected } from './cells/cell.js'
 export type { BigIntType, IntType, SmallIntType } from './cells/int-types.js'
+export type { ScalarOptions } from './cells/scalar-segment.js'
 export { type BlockOptions, SharedBlock } from './cells/shared-block.js'
 export { type BoolOptions, SharedBool } from './cells/shared-bool.js'
 export { type FloatOptions, type FloatType, SharedFloat } from './cells/shared-float.js'
@@ -10,7 +12,7 @@ export { type IntOptions, type IntValue, SharedInt } from './cells/shared-int.js
 export { SharedString, type StringOptions } from './cells/shared-string.js'
 export { Changes, type WatchOptions } from './changes.js'
 export { Collection } from './collection.js'
-export { type Existing, openExisting } from './existing.js'
+export { type Existing, existing, openExisting } from './existing.js'
 export { type AnyCollection, SharedHeap } from './heap/shared-heap.js'
 export { type ListChange, SharedList } from './list/shared-list.js'
 export { type MapChange, SharedMap } from './map/shared-map.js'

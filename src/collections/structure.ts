@@ -6,12 +6,13 @@
 import { MemlaneError } from '../errors.js'
 import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
 import type { CreateOptions } from '../segment/index.js'
+import { type Access, isReadOnly } from './access.js'
 import { type IntType, isIntType } from './cells/int-types.js'
 import type { FloatType } from './cells/shared-float.js'
 import { LIVE } from './live/adapter.js'
 
 /** Options of every collection that has a heap of its own, and of a heap. */
-export interface CollectionOptions extends CreateOptions {
+export interface CollectionOptions extends CreateOptions, Access {
   /** Most bytes it may grow to, as 268435456 or `'256 MiB'` (the default), below 4 GiB. Reserved, and used as it grows. */
   maxSize?: HeapOptions['maxSize']
 }
@@ -47,7 +48,7 @@ export function structuresOf(heap: Heap): Found[] {
 }
 
 export function openHeap(name: string, options: CollectionOptions): Heap {
-  const heap = Heap.createOrOpen(name, options)
+  const heap = isReadOnly(options) ? Heap.open(name, options) : Heap.createOrOpen(name, options)
   heap.adapter = LIVE
   return heap
 }
@@ -74,12 +75,13 @@ function open<T>(heap: Heap, kind: Kind, name: string, make: (full: string, crea
   } catch (error) {
     if (!(error instanceof MemlaneError) || error.code !== 'ERR_NOT_FOUND') throw error
   }
-  return heap.transaction(() => {
+  const reallyMake = (): T => {
     const others = structuresOf(heap).filter((one) => one.kind !== kind && (one.name === name || name === ALONE))
     const other = others.find((one) => one.name === name) ?? others[0]
     if (other !== undefined) throw mixed(heap, name, kind, other)
     return make(full, true)
-  })
+  }
+  return heap.readOnly ? reallyMake() : heap.transaction(reallyMake)
 }
 
 function mixed(heap: Heap, name: string, kind: Kind, other: Found): MemlaneError {

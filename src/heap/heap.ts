@@ -37,6 +37,11 @@ export interface HeapOptions extends CreateOptions {
   undoSize?: Size | undefined
 }
 
+export interface HeapOpenOptions extends OpenOptions {
+  /** Only reads: claims no slot, stores nothing, and needs the permission to read alone. */
+  readOnly?: boolean | undefined
+}
+
 export interface StructureOptions {
   /** Make it when it is not there; default true. */
   create?: boolean
@@ -66,8 +71,9 @@ export class Heap {
   }
 
   /** Opens an existing heap. @throws MemlaneError what Segment.open throws. */
-  static open(name: string, options: OpenOptions = {}): Heap {
-    return Heap.#over(Segment.open(name, { ...options, kind: KIND }))
+  static open(name: string, options: HeapOpenOptions = {}): Heap {
+    const { namespace, owner, readOnly = false } = options
+    return Heap.#over(Segment.open(name, { namespace, owner, readOnly, kind: KIND }))
   }
 
   /** Opens a heap, or makes it when it is not there; then the options count. */
@@ -105,6 +111,11 @@ export class Heap {
 
   get closed(): boolean {
     return this.segment.closed
+  }
+
+  /** Stores are `ERR_READ_ONLY`; a read may be `ERR_BUSY`, as it cannot take the lock when writers never pause. */
+  get readOnly(): boolean {
+    return this.segment.readOnly
   }
 
   /** How live values are shown; set once, by the room above. */
@@ -161,7 +172,7 @@ export class Heap {
   /** @param options.initial stored when the cell is made. */
   cell(name: string, options: StructureOptions & { initial?: unknown } = {}): HeapCell {
     const handle = (): HeapCell => this.#structure(name, 'cell', options, (pointer) => new HeapCell(this.core, pointer))
-    if (options.create === false || options.initial === undefined || this.#has(name)) return handle()
+    if (options.create === false || options.initial === undefined || this.readOnly || this.#has(name)) return handle()
     return this.transaction(() => {
       const isNew = !this.#has(name)
       const cell = handle()
@@ -232,7 +243,7 @@ export class Heap {
     const look = (pointer: number): T | undefined => (pointer === 0 ? undefined : this.#as(name, kind, pointer, handle))
     const there = this.#find(name, look)
     if (there !== undefined) return there
-    if (options.create === false)
+    if (options.create === false || this.readOnly)
       throw new MemlaneError(
         'ERR_NOT_FOUND',
         `the heap ${JSON.stringify(this.name)} has no ${kind} ${JSON.stringify(name)}`,
@@ -271,7 +282,7 @@ export class Heap {
 
   // ---- figures and care
 
-  /** Bytes and blocks, of one moment. */
+  /** Bytes and blocks, of one moment. @throws MemlaneError `ERR_CORRUPT`, `ERR_CLOSED`. */
   stats(): HeapStats {
     this.#open()
     return this.core.arena.readLocked(() => statistics(this.core))
@@ -296,6 +307,7 @@ export class Heap {
         `the heap ${JSON.stringify(this.name)} cannot be closed inside its own transaction`,
       )
     this.segment.close()
+    this.core.arena.depth = -1
   }
 
   [Symbol.dispose](): void {

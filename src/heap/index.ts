@@ -2,7 +2,8 @@
 //
 // A heap is a segment of kind 'heap'. It holds structures, found by name: maps (a set is a map whose values are
 // `undefined`), lists, cells. Every change is a transaction, alone or joined into the one that is open. A read outside a
-// transaction takes no lock and always finishes; one inside sees the transaction's own changes.
+// transaction takes no lock and always finishes; one inside sees the transaction's own changes. A heap over a read-only
+// segment refuses every change with ERR_READ_ONLY, and a read that it cannot finish without the lock with ERR_BUSY.
 //
 // What get() gives is a primitive, a fresh detached object (Date, RegExp, Error, Map, Set, ArrayBuffer, views, boxed
 // primitives), or for plain objects and arrays what heap.adapter.wrap makes of a HeapObject or HeapList. What set()
@@ -12,7 +13,14 @@
 export { HeapCell } from './cell/heap-cell.js'
 export type { Adapter } from './core.js'
 export { Handle } from './handle.js'
-export { Heap, type HeapOptions, type StructureKind, type StructureOptions, unlinkHeap } from './heap.js'
+export {
+  Heap,
+  type HeapOpenOptions,
+  type HeapOptions,
+  type StructureKind,
+  type StructureOptions,
+  unlinkHeap,
+} from './heap.js'
 export { HeapList } from './list/heap-list.js'
 export type { MapCursor } from './map/cursor.js'
 export { HeapMap } from './map/heap-map.js'
@@ -23,5 +31,3 @@ export type { Change, Watcher } from './watch/watcher.js'
 
 // wanted by collections:
 // 1. HeapList.get and HeapCell.get: a live value on the quick path too, as in HeapMap.get.
-// 2. Reading a heap over a read-only segment: Arena makes its OwnerLock on first need, and a read that keeps failing says
-//    ERR_BUSY there. Then `memlane inspect` can name the structures of a heap without taking a slot.

@@ -14,3 +14,10 @@ export const FENCED: boolean = process.arch !== 'x64' && process.arch !== 'ia32'
  * JavaScriptCore (Bun) merges the first look too: it lifts plain loads out of loops.
  */
 export const PLAIN_VERSIONS: boolean = !FENCED && process.versions.bun === undefined
+
+/**
+ * True where an `Atomics.load` stores: JavaScriptCore compiles a hot one to `lock xadd 0`. On a private mapping, which a
+ * read-only handle has, the first one copies the page, and the handle never again sees what others store in it. So such a
+ * handle loads plainly there, after a call that the compiler cannot look into.
+ */
+export const LOADS_STORE: boolean = process.versions.bun !== undefined

@@ -46,6 +46,28 @@ test('processes count in one word and lose nothing', async () => {
   assert.equal(memory.load(0), 300_000)
 })
 
+test('a read-only mapping goes on showing what others write, however often it is looked at', async () => {
+  await using crew = new Crew()
+  const name = crew.object()
+  using memory = make(name, 4 * 4096)
+  using reader = ShmObject.open(name, { readOnly: true }).map(4 * 4096)
+  // Often enough for every compiler to have its last word.
+  const looks: ((word: number) => boolean)[] = [
+    (word) => reader.load(word) === 1,
+    (word) => reader.loadVersion(word) === 1,
+    (word) => reader.checkVersion(word, 1),
+  ]
+  for (const [page, look] of looks.entries()) {
+    const word = (page * 4096) / 4
+    memory.store(word, 1)
+    let seen = 0
+    for (let round = 0; round < 40; round++) for (let i = 0; i < 50_000; i++) if (look(word)) seen++
+    assert.equal(seen, 2_000_000)
+    memory.store(word, 2)
+    assert.equal(look(word), false, 'it sees the change')
+  }
+})
+
 test('an addon that only a worker has loaded outlives the worker', async () => {
   await using crew = new Crew()
   // This process has the addon already; the child's main thread never loads it.

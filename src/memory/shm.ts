@@ -23,7 +23,7 @@ import {
 import { addon as loadAddon } from '../native/load.js'
 import { isBusy, isForbidden, isMissing, isTaken, osError } from '../native/os-error.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
-import { FENCED } from './ordering.js'
+import { FENCED, LOADS_STORE } from './ordering.js'
 
 /** Who may own an object that is opened: this user (default), anybody, or the user of a numeric id. */
 export type Owner = 'self' | 'any' | number
@@ -210,7 +210,8 @@ export class ShmObject {
     const buffer = addon.map(this.handle, offset, length, this.readOnly)
     if (typeof buffer === 'number')
       throw tooLargeOr(osError(`mapping ${length} bytes of ${JSON.stringify(this.name)}`, buffer, length), length)
-    this.#memory = new ShmMemory(this, addon, this.#handle, buffer, length, faults, addon.faultSlot(this.#handle))
+    const Mapped = this.readOnly && LOADS_STORE ? PrivateMemory : ShmMemory
+    this.#memory = new Mapped(this, addon, this.#handle, buffer, length, faults, addon.faultSlot(this.#handle))
     return this.#memory
   }
 
@@ -418,5 +419,24 @@ export class ShmMemory extends Memory {
 
   override close(): void {
     this.object.close()
+  }
+}
+
+/** A private mapping on a runtime whose atomic loads store: see LOADS_STORE. */
+class PrivateMemory extends ShmMemory {
+  readonly #addon: Addon = here().addon
+
+  override load(word: number): number {
+    // The plain load is neither taken for one before the call nor moved above it.
+    this.#addon.fence()
+    return this.i32[word]!
+  }
+
+  override loadVersion(word: number): number {
+    return this.load(word)
+  }
+
+  override checkVersion(word: number, seen: number): boolean {
+    return this.load(word) === seen
   }
 }

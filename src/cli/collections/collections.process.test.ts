@@ -10,8 +10,14 @@ import { runtimeArgs } from '../../testing/runtime.js'
 import { parsePath } from './path.js'
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url))
-const memlane = (...words: string[]): { out: string; err: string; status: number | null } => {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...runtimeArgs, main, ...words], { encoding: 'utf8' })
+type Said = { out: string; err: string; status: number | null }
+const memlane = (...words: string[]): Said => memlaneAs(undefined, ...words)
+
+function memlaneAs(uid: number | undefined, ...words: string[]): Said {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...runtimeArgs, main, ...words], {
+    encoding: 'utf8',
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  })
   return { out: stdout.trimEnd(), err: stderr, status }
 }
 
@@ -106,6 +112,71 @@ describe('the command line reads and writes collections', () => {
     } finally {
       child.kill('SIGKILL')
     }
+  })
+
+  test('get, dump and inspect read without a slot, also as a user who may only read; set says no', async () => {
+    await using crew = new Crew()
+    const [name, alone, secret] = [crew.name('game'), crew.name('alone'), crew.name('secret')]
+    // Room for the two who are in, and for nobody else.
+    using heap = SharedHeap.open(name, { mode: 0o644, participants: 2 })
+    using _second = SharedHeap.open(name)
+    using map = SharedMap.open(alone, { mode: 0o644 })
+    using _secret = SharedMap.open(secret)
+    map.set('a', 1)
+    heap.map('players').set('ada', { score: 10, tags: ['new'] })
+    heap.list('chat').push('hi', 'ho')
+    heap.set('online').add('ada')
+    heap.int('round').value = 3
+    heap.string('motto').value = 'share'
+    heap.block('config').value = { level: 'info' }
+    for (const uid of process.geteuid?.() === 0 ? [undefined, 65534] : [undefined]) {
+      assert.equal(memlaneAs(uid, 'get', name, 'players.ada.score').out, '10')
+      assert.deepEqual(JSON.parse(memlaneAs(uid, 'dump', name, '--json').out), {
+        players: { ada: { score: 10, tags: ['new'] } },
+        chat: ['hi', 'ho'],
+        online: ['ada'],
+        round: 3,
+        motto: 'share',
+        config: { level: 'info' },
+      })
+      const { summary, participants, details } = JSON.parse(memlaneAs(uid, 'inspect', name, '--json').out)
+      assert.match(summary, /^6 collections, /)
+      assert.deepEqual(participants, { live: 2, dead: 0, slots: 2 })
+      assert.deepEqual(details.tables[0].rows.map(Object.values), [
+        ['players', 'map', '1 entry'],
+        ['chat', 'list', '2 elements'],
+        ['online', 'set', '1 value'],
+        ['round', 'int32', '3'],
+        ['motto', 'string', "'share'"],
+        ['config', 'block', "{ level: 'info' }"],
+      ])
+      assert.match(memlaneAs(uid, 'inspect', alone).out, /\n {2}is +map\n {2}holds +1 entry\n/)
+      const refused = memlaneAs(uid, 'set', name, 'round', '4')
+      assert.equal(refused.status, 1)
+      assert.match(refused.err, uid === undefined ? /ERR_PARTICIPANTS/ : /ERR_PERMISSION/)
+      if (uid !== undefined) assert.match(memlaneAs(uid, 'get', secret).err, /ERR_PERMISSION/)
+    }
+    assert.equal(heap.int('round').value, 3)
+  })
+
+  test('what a killed process left half done is told by inspect, and read by get with the lock held', async () => {
+    await using crew = new Crew()
+    const name = crew.name('bank')
+    using heap = SharedHeap.open(name)
+    heap.map('accounts').set('a', { balance: 100 })
+    heap.list('log')
+    heap.int('moves')
+    const child = crew.start('die-in-transaction', [name])
+    await child.hear('inside')
+    await child.end()
+    const { summary, details } = JSON.parse(memlane('inspect', name, '--json').out)
+    assert.match(
+      `${summary} ${details.facts.holds}`,
+      /not readable now.*which is dead not readable now, ERR_BUSY: .*killed/,
+    )
+    assert.equal(memlane('get', name, 'accounts.a.balance').out, '100')
+    assert.match(memlane('inspect', name).out, /accounts +map +1 entry/)
+    heap.verify()
   })
 
   test('paths have dots, brackets and quotes', () => {

@@ -3,7 +3,7 @@
 import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
 import { FINE } from '../failure.js'
 import { print, printJson } from '../terminal.js'
-import { openNamed } from './open.js'
+import { readNamed } from './open.js'
 import { asJson, asText, detached } from './render.js'
 
 export const dump: Command = {
@@ -18,7 +18,7 @@ export const dump: Command = {
     ['memlane dump game_state --json > game.json', 'as one JSON document'],
   ],
   notes: [
-    'Each collection is printed as it was in one moment.',
+    'Each collection is printed as it was in one moment. Like get, it claims no slot unless it must.',
     'In JSON a Map with string keys is an object, any other one a list of pairs; a Set is a list; a bigint is its digits,\n' +
       'a Date its ISO text, bytes are base64, NaN and infinities are their names.',
   ],
@@ -28,8 +28,7 @@ export const dump: Command = {
     [2, 'the command line was wrong'],
   ],
   run(call) {
-    using open = openNamed(call.operands[0]!, call.namespace)
-    const value = detached(open.value)
+    const value = readNamed(call.operands[0]!, call.namespace, detached)
     if (call.on('json')) printJson(asJson(value))
     else print(asText(value))
     return FINE

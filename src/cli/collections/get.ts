@@ -3,7 +3,7 @@
 import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
 import { FINE } from '../failure.js'
 import { print, printJson } from '../terminal.js'
-import { openNamed } from './open.js'
+import { readNamed } from './open.js'
 import { findPlace, parsePath, valueAt } from './path.js'
 import { asJson, asText, detached } from './render.js'
 
@@ -21,7 +21,10 @@ export const get: Command = {
     ['memlane get game \'players["a.b"].tags[0]\'', 'in the map "players" of a heap; quoted where a key has a dot'],
     ['memlane get game_state ada --json', 'as JSON'],
   ],
-  notes: ['Reading attaches like any process, takes a slot while it lasts, and changes nothing.'],
+  notes: [
+    'Reading claims no slot, takes no lock and changes nothing, and needs no more than the permission to read. Only where\n' +
+      'writers leave it no quiet moment for a second does it attach like any process.',
+  ],
   exits: [
     [0, 'it was printed'],
     [1, 'it is not there'],
@@ -30,8 +33,7 @@ export const get: Command = {
   run(call) {
     const [name = '', path = ''] = call.operands
     const steps = parsePath(path)
-    using open = openNamed(name, call.namespace)
-    const value = detached(valueAt(findPlace(open.value, steps), steps))
+    const value = readNamed(name, call.namespace, (root) => detached(valueAt(findPlace(root, steps), steps)))
     if (call.on('json')) printJson(asJson(value))
     else print(asText(value))
     return FINE

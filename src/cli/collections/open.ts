@@ -1,14 +1,39 @@
 // cli: opening the collection that a name on the command line stands for.
 
-import { type Existing, openExisting } from '../../collections/index.js'
+import { type Access, type Existing, openExisting } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
 import { findTarget } from '../look.js'
 
 /** @throws MemlaneError `ERR_NOT_FOUND` with advice, `ERR_FOREIGN`, `ERR_KIND`, and what attaching throws. */
-export function openNamed(name: string, namespace: string | undefined): Existing {
+export function openNamed(name: string, namespace: string | undefined, access: Access = {}): Existing {
   const target = findTarget(name, namespace)
   if (target.type === 'foreign')
     throw new MemlaneError('ERR_FOREIGN', `/${target.object} belongs to another program; it holds no collection`)
   const { info } = target
-  return openExisting(info.name, { namespace: info.namespace, owner: 'any' })
+  return openExisting(info.name, { namespace: info.namespace, owner: 'any', ...access })
+}
+
+/**
+ * Reads a collection without attaching to it. Only where that finds no quiet moment (writers that never pause, or a
+ * change that a killed process left half done) does it attach, if it may, and reads with the lock held.
+ */
+export function readNamed<T>(name: string, namespace: string | undefined, read: (value: Existing['value']) => T): T {
+  try {
+    using open = openNamed(name, namespace, { readOnly: true })
+    return read(open.value)
+  } catch (error) {
+    if (!(error instanceof MemlaneError) || error.code !== 'ERR_BUSY') throw error
+    using open = attach(name, namespace, error)
+    return read(open.value)
+  }
+}
+
+/** @throws MemlaneError `busy` where this user may not attach. */
+function attach(name: string, namespace: string | undefined, busy: MemlaneError): Existing {
+  try {
+    return openNamed(name, namespace)
+  } catch (error) {
+    if (error instanceof MemlaneError && error.code === 'ERR_PERMISSION') throw busy
+    throw error
+  }
 }

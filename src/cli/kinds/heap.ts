@@ -1,14 +1,21 @@
 // cli: looks into a heap: maps, lists, sets, strings, objects.
 //
-// What a heap holds can be read by attaching to it only. So a look tells of the lock and the memory; `verify` and `repair`
-// attach like any process and take the heap's lock, which undoes what a killed process left half done.
+// A look reads without slot and lock, as a read-only handle does. What the writers leave no quiet moment for, or is damaged,
+// is left out, and it is said why. `verify` and `repair` attach like any process and take the heap's lock, which undoes
+// what a killed process left half done.
 
+import { inspect } from 'node:util'
+import { type AnyCollection, existing, type Found, SharedHeap, SharedMap, SharedSet } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
 import { H_LOCK, H_VERSION, HEAP_PAGE } from '../../heap/heap.layout.js'
 import { Heap } from '../../heap/index.js'
 import type { Segment } from '../../segment/index.js'
 import { formatSize } from '../../sizes.js'
-import { heldSummary, holderOf, type Kind, wordAt } from './kind.js'
+import { count } from '../text.js'
+import { type Details, heldSummary, holderOf, type Kind, wordAt } from './kind.js'
+
+/** Characters of a value that are shown. */
+const WIDTH = 60
 
 const held = (segment: Segment) => holderOf(segment, 'the lock of the heap', wordAt(segment, 4 * H_LOCK))
 
@@ -17,26 +24,35 @@ export const heap: Kind = {
   summary(segment) {
     const room = `${formatSize(segment.committed)} of ${formatSize(segment.bodySize)}`
     const holders = held(segment)
-    return holders.length === 0 ? room : `${room}, ${heldSummary(holders, '')}`
+    const rest = holders.length === 0 ? room : `${room}, ${heldSummary(holders, '')}`
+    return `${unless(
+      () => summaryOf(existing(segment).value),
+      () => 'not readable now',
+    )}, ${rest}`
   },
-  inspect: (segment) => ({
-    facts: {
+  inspect(segment) {
+    const memory = {
       'may grow to': formatSize(segment.bodySize),
       'has memory': formatSize(segment.committed),
       'page size': formatSize(HEAP_PAGE),
       version: wordAt(segment, 4 * H_VERSION) >>> 0,
-    },
-    held: held(segment),
-  }),
-  verify(segment) {
-    try {
-      attached(segment, (open) => open.verify())
-      return []
-    } catch (error) {
-      if (error instanceof MemlaneError && error.code === 'ERR_CORRUPT') return [error.message]
-      throw error
     }
+    const holders = held(segment)
+    // Last: what is no heap at all is closed by looking into it.
+    const { facts, tables } = unless<Pick<Details, 'facts' | 'tables'>>(
+      () => contents(existing(segment).value),
+      ({ code, message }) => ({ facts: { holds: `not readable now, ${code}: ${message}` } }),
+    )
+    return { facts: { ...facts, ...memory }, held: holders, ...(tables === undefined ? {} : { tables }) }
   },
+  verify: (segment) =>
+    unless(
+      () => attached(segment, (open) => open.verify()) && [],
+      (error) => {
+        if (error.code === 'ERR_CORRUPT') return [error.message]
+        throw error
+      },
+    ),
   repair(segment) {
     // Whoever takes the lock next repairs; a transaction that changes nothing will do.
     attached(segment, (open) => open.transaction(() => {}))
@@ -50,4 +66,59 @@ function attached<T>(segment: Segment, work: (heap: Heap) => T): T {
   } finally {
     open.close()
   }
+}
+
+/** What `work` gives, or what is said of the MemlaneError that it throws. */
+function unless<T>(work: () => T, failed: (error: MemlaneError) => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof MemlaneError)) throw error
+    return failed(error)
+  }
+}
+
+function summaryOf(value: AnyCollection | SharedHeap): string {
+  if (value instanceof SharedHeap) return count(value.names().length, 'collection')
+  const [kind, holds] = kindOf(value)
+  return `${kind}: ${holds}`
+}
+
+function contents(value: AnyCollection | SharedHeap): Pick<Details, 'facts' | 'tables'> {
+  if (!(value instanceof SharedHeap)) {
+    const [kind, holds] = kindOf(value)
+    return { facts: { is: kind, holds } }
+  }
+  const rows = value.names().map((found: Found) => [
+    found.name,
+    found.kind,
+    unless(
+      () => kindOf(value.collection(found))[1],
+      ({ code }) => `not readable now: ${code}`,
+    ),
+  ])
+  const { used, free, blocks } = value.stats()
+  return {
+    facts: {
+      holds: count(rows.length, 'collection'),
+      used: `${formatSize(used)} in ${count(blocks, 'block')}`,
+      free: formatSize(free),
+    },
+    tables: [{ title: 'Collections', columns: [{ title: 'NAME' }, { title: 'KIND' }, { title: 'HOLDS' }], rows }],
+  }
+}
+
+/** What it is, and how much or which value it holds. */
+function kindOf(value: AnyCollection): [kind: string, holds: string] {
+  if (value instanceof SharedMap) return ['map', count(value.size, 'entry', 'entries')]
+  if (value instanceof SharedSet) return ['set', count(value.size, 'value')]
+  if (Array.isArray(value)) return ['list', count(value.length, 'element')]
+  const text = inspect(value.value, {
+    depth: 1,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxArrayLength: 10,
+    maxStringLength: WIDTH,
+  })
+  const kind = value.constructor.name.replace(/^Shared/, '').toLowerCase()
+  return [kind, text.length > WIDTH ? `${text.slice(0, WIDTH)}…` : text]
 }

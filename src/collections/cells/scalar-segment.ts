@@ -1,11 +1,15 @@
 // collections/cells: the segment of a single number, and the check that it holds the type that is wanted.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError } from '../../errors.js'
 import { type CreateOptions, Segment } from '../../segment/index.js'
+import { type Access, isReadOnly } from '../access.js'
 import { BYTES } from './word.layout.js'
 
 /** A slot costs 64 bytes; a value may have many readers. */
 const PARTICIPANTS = 256
+
+/** Options of every number and switch that has a segment of its own. */
+export interface ScalarOptions extends CreateOptions, Access {}
 
 export interface Scalar {
   kind: 'int' | 'float' | 'bool'
@@ -22,11 +26,25 @@ export interface Scalar {
  *
  * @throws MemlaneError `ERR_MISMATCH` when it holds another type; what `Segment.createOrOpen` throws.
  */
-export function openScalar(name: string, options: CreateOptions, scalar: Scalar): Segment {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+export function openScalar(name: string, options: ScalarOptions, scalar: Scalar): Segment {
+  const segment = isReadOnly(options)
+    ? Segment.open(name, { namespace: options.namespace, owner: options.owner, readOnly: true, kind: scalar.kind })
+    : createOrOpen(name, options, scalar)
+  const has = scalarCode(segment)
+  if (has !== scalar.code) {
+    segment.close()
+    throw new MemlaneError(
+      'ERR_MISMATCH',
+      `${JSON.stringify(name)} holds ${scalar.typeName(has)}, not ${scalar.typeName(scalar.code)}`,
+    )
+  }
+  return segment
+}
+
+function createOrOpen(name: string, options: ScalarOptions, scalar: Scalar): Segment {
   const parameters = new Uint8Array(4)
   new DataView(parameters.buffer).setUint32(0, scalar.code, true)
-  const segment = Segment.createOrOpen(name, {
+  return Segment.createOrOpen(name, {
     namespace: options.namespace,
     mode: options.mode,
     owner: options.owner,
@@ -37,15 +55,6 @@ export function openScalar(name: string, options: CreateOptions, scalar: Scalar)
     parameters,
     init: scalar.init,
   })
-  const has = scalarCode(segment)
-  if (has !== scalar.code) {
-    segment.close()
-    throw new MemlaneError(
-      'ERR_MISMATCH',
-      `${JSON.stringify(name)} holds ${scalar.typeName(has)}, not ${scalar.typeName(scalar.code)}`,
-    )
-  }
-  return segment
 }
 
 export function scalarCode(segment: Segment): number {

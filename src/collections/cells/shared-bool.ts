@@ -1,13 +1,14 @@
 // collections/cells: yes or no, for every process.
 
 import { wrongType } from '../../errors.js'
-import { type CreateOptions, type NameOptions, Segment } from '../../segment/index.js'
+import { type NameOptions, Segment } from '../../segment/index.js'
 import { Cell } from './cell.js'
-import { openScalar } from './scalar-segment.js'
+import { ReadOnlyWord } from './read-only-word.js'
+import { openScalar, type ScalarOptions } from './scalar-segment.js'
 import type { Store } from './store.js'
 import { type Bits, BitsWord, NumberWord } from './word-store.js'
 
-export interface BoolOptions extends CreateOptions {
+export interface BoolOptions extends ScalarOptions {
   /** Value when this call makes it; default `false`. What is there already is left alone. */
   initial?: boolean | undefined
 }
@@ -74,5 +75,9 @@ export function checkBool(value: boolean, what: string): boolean {
 }
 
 function storeOf(segment: Segment): Store<boolean> {
-  return new BitsWord(new NumberWord(segment, new Int32Array(segment.memory.buffer, segment.body, 1), ANY), BITS)
+  const words = new Int32Array(segment.memory.buffer, segment.body, 1)
+  return new BitsWord(
+    segment.readOnly ? new ReadOnlyWord<number>(segment, words) : new NumberWord(segment, words, ANY),
+    BITS,
+  )
 }

@@ -1,15 +1,16 @@
 // collections/cells: a floating-point number that every process sees, as the bits of an integer word.
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
-import { type CreateOptions, type NameOptions, Segment } from '../../segment/index.js'
+import { type NameOptions, Segment } from '../../segment/index.js'
 import { Cell } from './cell.js'
-import { openScalar, scalarCode } from './scalar-segment.js'
+import { ReadOnlyWord } from './read-only-word.js'
+import { openScalar, type ScalarOptions, scalarCode } from './scalar-segment.js'
 import type { Store } from './store.js'
 import { BigWord, type Bits, BitsWord, NumberWord, type Range } from './word-store.js'
 
 export type FloatType = 'float32' | 'float64'
 
-export interface FloatOptions extends CreateOptions {
+export interface FloatOptions extends ScalarOptions {
   /** Default `'float64'`. */
   type?: FloatType | undefined
   /** Value when this call makes it; default 0. What is there already is left alone. */
@@ -125,7 +126,17 @@ export function checkFloat(type: FloatType, value: number, what: string): number
 
 function storeOf(segment: Segment, type: FloatType): Store<number> {
   const { buffer } = segment.memory
-  return type === 'float64'
-    ? new BitsWord(new BigWord(segment, new BigInt64Array(buffer, segment.body, 1), ANY_BIG), BITS_64)
-    : new BitsWord(new NumberWord(segment, new Int32Array(buffer, segment.body, 1), ANY), BITS_32)
+  const { body, readOnly } = segment
+  if (type === 'float64') {
+    const words = new BigInt64Array(buffer, body, 1)
+    return new BitsWord(
+      readOnly ? new ReadOnlyWord<bigint>(segment, words) : new BigWord(segment, words, ANY_BIG),
+      BITS_64,
+    )
+  }
+  const words = new Int32Array(buffer, body, 1)
+  return new BitsWord(
+    readOnly ? new ReadOnlyWord<number>(segment, words) : new NumberWord(segment, words, ANY),
+    BITS_32,
+  )
 }

@@ -1,6 +1,6 @@
 // collections/cells: an integer that every process sees. Atomics on one word; no lock, no system call.
 
-import { type CreateOptions, type NameOptions, Segment } from '../../segment/index.js'
+import { type NameOptions, Segment } from '../../segment/index.js'
 import { Cell } from './cell.js'
 import {
   type BigIntType,
@@ -13,11 +13,12 @@ import {
   smallRange,
   typeOfCode,
 } from './int-types.js'
-import { openScalar, scalarCode } from './scalar-segment.js'
+import { ReadOnlyWord } from './read-only-word.js'
+import { openScalar, type ScalarOptions, scalarCode } from './scalar-segment.js'
 import type { AddingStore } from './store.js'
 import { BigWord, type NumberArray, NumberWord } from './word-store.js'
 
-export interface IntOptions<T extends IntType = IntType> extends CreateOptions {
+export interface IntOptions<T extends IntType = IntType> extends ScalarOptions {
   /** Default `'int32'`. The 64-bit types take and give `bigint`, the others numbers. */
   type?: T | undefined
   /** Value when this call makes it; default 0. What is there already is left alone. */
@@ -75,10 +76,14 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
     const view = viewOf(segment, type)
     if (facts.big) {
       const range = bigRange(facts)
-      return new SharedInt(segment.name, type, new BigWord(segment, view as BigInt64Array, range), range)
+      const words = view as BigInt64Array
+      const word = segment.readOnly ? new ReadOnlyWord<bigint>(segment, words) : new BigWord(segment, words, range)
+      return new SharedInt(segment.name, type, word, range)
     }
     const range = smallRange(facts)
-    return new SharedInt(segment.name, type, new NumberWord(segment, view as NumberArray, range), range)
+    const words = view as NumberArray
+    const word = segment.readOnly ? new ReadOnlyWord<number>(segment, words) : new NumberWord(segment, words, range)
+    return new SharedInt(segment.name, type, word, range)
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */

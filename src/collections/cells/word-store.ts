@@ -8,7 +8,7 @@ import type { AddingStore, Store } from './store.js'
 import { announce, WordWatch } from './word-watch.js'
 
 /** Where a word lies, and how it ends. */
-abstract class WordStore {
+export abstract class WordStore {
   readonly memory: Memory
   readonly base: number
   readonly #segment: Segment

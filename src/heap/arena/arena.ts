@@ -10,9 +10,12 @@
 // VERSION even. test:crash visits every store of both, and every wrong order of them.
 //
 // Readers take no lock: note a version, read, check the version; see read() for what they do when that keeps failing.
+// A handle over a read-only segment has no slot, no log and no lock. It must not store a single byte: its mapping is
+// private, and a page that it stored to would never again show what others do.
 
 import { MemlaneError } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
+import { pause as sleep } from '../../pause.js'
 import type { Segment } from '../../segment/index.js'
 import { OwnerLock, RECOVERED } from '../../sync/index.js'
 import {
@@ -32,6 +35,9 @@ import { EXTENT_PAGES, EXTENTS, L_ENTRIES, L_EXTENTS, L_LENGTH } from './log.lay
 
 /** Optimistic attempts before a reader takes the lock. */
 const ATTEMPTS = 48
+
+/** How long a handle that cannot take the lock tries to read between the writers. */
+const PATIENCE_MS = 1000
 
 /** What the allocator does for the arena. */
 export interface Pages {
@@ -53,7 +59,7 @@ export class Arena {
   readonly base: number
   readonly version: number
   readonly stripes: number
-  /** Nesting of transactions; 0: none is open and the lock is not ours. */
+  /** Nesting of transactions; 0: none is open and the lock is not ours; -1: closed, so that no quick path is taken. */
   depth: number = 0
   /** Called after a roll back with the handle's caches to purge. */
   onRollback: () => void = () => {}
@@ -70,6 +76,7 @@ export class Arena {
   readonly #areaLimit: number
   #extents = 0
   readonly #lockWord: number
+  /** 0: this handle only reads. */
   readonly #token: number
   readonly #holder: number
   readonly #slot: number
@@ -96,7 +103,8 @@ export class Arena {
     this.base = segment.body / 4
     this.version = this.base + H_VERSION
     this.stripes = this.base + H_STRIPES
-    this.#lock = new OwnerLock(segment, segment.body + H_LOCK * 4)
+    // A read-only handle never comes to use it.
+    this.#lock = segment.readOnly ? (undefined as never) : new OwnerLock(segment, segment.body + H_LOCK * 4)
     this.#lockWord = this.base + H_LOCK
     this.#holder = this.base + H_HOLDER
     this.#token = segment.readOnly ? 0 : segment.participant.token
@@ -114,7 +122,7 @@ export class Arena {
    * @returns a mark for `rollback`.
    */
   begin(): number {
-    if (this.depth === 0) this.#open()
+    if (this.depth <= 0) this.#open()
     this.depth++
     return this.#length
   }
@@ -127,6 +135,7 @@ export class Arena {
 
   #open(): void {
     const { i32, memory, version } = this
+    if (this.#token === 0 || memory.closed) throw this.#refusal()
     // The first step of OwnerLock.acquire, here so that it costs no call.
     // SYNC: "what the last holder wrote is visible to the next"
     if (memory.compareExchange(this.#lockWord, 0, this.#token) !== 0) {
@@ -388,36 +397,70 @@ export class Arena {
 
   /**
    * Runs a read until it saw one state: under the version at `word` (a stripe's, or the arena's for whole structures).
-   * After a while it takes the lock, leaving the versions alone, so it always finishes.
+   * After a while it takes the lock, leaving the versions alone, so it always finishes. A read-only handle goes on trying
+   * instead.
    *
    * @param look must be total: whatever the bytes, it ends. What it throws counts only when the version held.
+   * @throws MemlaneError `ERR_BUSY` on a read-only handle, when the writers give it no quiet moment.
    */
   read<T>(word: number, look: () => T): T {
     if (this.depth > 0) return look()
     const { memory } = this
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const seen = memory.loadVersion(word)
-      if ((seen & 1) === 0) {
-        let result: T | undefined
-        let thrown: unknown
-        let threw = false
-        this.#readWord = word
-        this.#readSeen = seen
-        try {
-          result = look()
-        } catch (error) {
-          threw = true
-          thrown = error
+    if (memory.closed) throw this.#refusal()
+    for (let end = 0; ; end = this.#patience(end)) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const seen = memory.loadVersion(word)
+        if ((seen & 1) === 0) {
+          let result: T | undefined
+          let thrown: unknown
+          let threw = false
+          this.#readWord = word
+          this.#readSeen = seen
+          try {
+            result = look()
+          } catch (error) {
+            threw = true
+            thrown = error
+          }
+          this.#readWord = -1
+          if (memory.checkVersion(word, seen)) {
+            if (threw) throw thrown
+            return result as T
+          }
+          // A read within this one has been patient already.
+          if (threw && this.#token === 0 && (thrown as MemlaneError).code === 'ERR_BUSY') throw thrown
         }
-        this.#readWord = -1
-        if (memory.checkVersion(word, seen)) {
-          if (threw) throw thrown
-          return result as T
-        }
+        pause(attempt)
       }
-      pause(attempt)
+      if (this.#token !== 0) return this.readLocked(look)
     }
-    return this.readLocked(look)
+  }
+
+  /** @returns when patience ends; `end` of the call before, 0 at first. @throws MemlaneError `ERR_BUSY`. */
+  #patience(end: number): number {
+    const { segment, memory } = this
+    const now = performance.now()
+    if (end === 0 || now < end) {
+      sleep(1)
+      return end === 0 ? now + PATIENCE_MS : end
+    }
+    const holder = memory.load(this.#lockWord)
+    const why =
+      holder === 0
+        ? 'its writers leave it no quiet moment'
+        : segment.isAlive(holder)
+          ? 'who changes it is stopped, or at a long transaction'
+          : 'a process was killed while changing it; the next that opens it for writing and changes anything undoes what is half done (so does memlane doctor --fix)'
+    throw new MemlaneError(
+      'ERR_BUSY',
+      `${JSON.stringify(segment.name)} was opened read-only and could not be read for ${PATIENCE_MS} ms: ${why}`,
+    )
+  }
+
+  #refusal(): MemlaneError {
+    return this.memory.closed
+      ? new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.segment.name)} is closed`)
+      : new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.segment.name)} was opened read-only`)
   }
 
   /** Ends a read that has gone on for long and cannot succeed any more; read() begins it again. */
@@ -425,9 +468,13 @@ export class Arena {
     if (this.#readWord >= 0 && !this.memory.checkVersion(this.#readWord, this.#readSeen)) throw IN_VAIN
   }
 
-  /** The reader's way out: nobody writes while we hold the lock, and no version changes, so readers are not disturbed. */
+  /**
+   * The reader's way out: nobody writes while we hold the lock, and no version changes, so readers are not disturbed.
+   * A read-only handle reads under the version of the whole: `look` may then run several times.
+   */
   readLocked<T>(look: () => T): T {
     if (this.depth > 0) return look()
+    if (this.#token === 0 || this.memory.closed) return this.read(this.version, look)
     const got = this.#lock.acquire(-1)
     try {
       if (got === RECOVERED) this.#repair()

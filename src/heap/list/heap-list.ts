@@ -63,8 +63,9 @@ export class HeapList extends Handle {
     const { arena, decoder } = this.#core
     const { i32, f64, memory } = arena
     const version = arena.stripes + this.#stripe * STRIPE_STEP
-    const seen = memory.loadVersion(version)
-    if (arena.depth === 0 && (seen & 1) === 0 && this.isFresh) {
+    // The version of a closed heap must not be looked at.
+    const seen = arena.depth === 0 ? memory.loadVersion(version) : 1
+    if ((seen & 1) === 0 && this.isFresh) {
       if (!(index >= 0 && index < this.#store.length() && Number.isInteger(index))) {
         if (memory.checkVersion(version, seen)) return undefined
       } else {

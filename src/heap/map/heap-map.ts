@@ -89,10 +89,12 @@ export class HeapMap extends Handle {
     const { memory } = arena
     const hash = index.hash(key)
     const version = arena.stripes + (hash >>> 26) * STRIPE_STEP
-    const seen = memory.loadVersion(version)
-    if (arena.depth === 0 && (seen & 1) === 0 && this.isFresh) {
-      const found = index.find(this.#map, hash, key) !== 0
-      if (memory.checkVersion(version, seen)) return found
+    if (arena.depth === 0) {
+      const seen = memory.loadVersion(version)
+      if ((seen & 1) === 0 && this.isFresh) {
+        const found = index.find(this.#map, hash, key) !== 0
+        if (memory.checkVersion(version, seen)) return found
+      }
     }
     return arena.read(version, () => {
       this.check('map')

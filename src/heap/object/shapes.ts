@@ -97,8 +97,20 @@ export class Shapes {
   #learn(id: number): Shape {
     const arena = this.#arena
     if (!(id >= 0 && id < SHAPES_MAX)) throw corrupt(arena.segment.name, `a shape has the number ${id}`)
-    // Under the lock: the list may be read by others while it grows, but what is learned here is remembered.
-    arena.readLocked(() => this.#load(Math.min(id, arena.i32[arena.base + H_SHAPES]!)))
+    // Under the lock: the list may be read by others while it grows, but what is learned here is remembered. A read-only
+    // handle has no lock, and forgets what it read in vain.
+    const before = this.#known.length
+    const last = this.#last
+    let held = false
+    try {
+      arena.readLocked(() => {
+        this.#cut(before, last)
+        this.#load(Math.min(id, arena.i32[arena.base + H_SHAPES]!))
+      })
+      held = true
+    } finally {
+      if (!held) this.#cut(before, last)
+    }
     const shape = this.#known[id]
     if (shape === undefined) throw corrupt(arena.segment.name, `there is no shape ${id} among ${this.#known.length}`)
     return shape
@@ -201,14 +213,19 @@ export class Shapes {
   forget(): void {
     const { i32, base } = this.#arena
     const count = i32[base + H_SHAPES]!
-    if (this.#known.length - 1 <= count) return
-    for (const shape of this.#known.splice(count + 1)) {
+    this.#cut(count + 1, i32[base + H_SHAPES_LAST]!)
+  }
+
+  /** Keeps the first so many shapes that are known, the last of which lies at `last`. */
+  #cut(count: number, last: number): void {
+    if (this.#known.length <= count) return
+    for (const shape of this.#known.splice(count)) {
       for (const kept of this.#known) {
         const name = shape.keys[shape.keys.length - 1]!
         if (kept.transitions.get(name) === shape) kept.transitions.delete(name)
       }
     }
-    this.#last = i32[base + H_SHAPES_LAST]!
+    this.#last = last
     this.#recent = this.#older = this.#known[0]!
   }
 }

@@ -157,6 +157,39 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
     }
   },
 
+  /** Another user's process, which may only read. */
+  'read-what-may-be-read'(peer, name: string) {
+    const attempt = (work: () => unknown): unknown => {
+      try {
+        return snapshot(work()) ?? null
+      } catch (error) {
+        return (error as MemlaneError).code
+      }
+    }
+    const heap = SharedHeap.open(name, { owner: 'any', readOnly: true })
+    peer.say({
+      writing: attempt(() => SharedHeap.open(name, { owner: 'any' })),
+      names: heap.names().map((found) => found.name),
+      ada: attempt(() => heap.map('players').get('ada')),
+      chat: attempt(() => heap.list('chat')),
+      set: attempt(() => heap.map('players').set('ada', 1)),
+      int: attempt(() => SharedInt.open(`${name}-int`, { owner: 'any', readOnly: true }).value),
+      secret: attempt(() => SharedInt.open(`${name}-secret`, { owner: 'any', readOnly: true }).value),
+    })
+  },
+
+  'read-sealed-only'(peer, name: string, times: number) {
+    using heap = SharedHeap.open(name, { readOnly: true })
+    const map = heap.map<string, unknown>('sealed')
+    let torn = 0
+    for (let i = 0; i < times; i++)
+      for (const key of ['0:0', '0:1', '0:2']) {
+        const value = map.snapshot(key)
+        if (value !== undefined && unsealed(value) === undefined) torn++
+      }
+    peer.say(torn)
+  },
+
   /** Stops in the middle of a transaction, as Ctrl+Z would; goes on when it is continued. */
   'stop-in-transaction'(peer, name: string) {
     using map = SharedMap.open<string, number>(name)

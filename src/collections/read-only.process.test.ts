@@ -1,0 +1,258 @@
+// collections: handles that only read. They claim no slot, store nothing, and see what the others do.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { listObjects } from '../memory/index.js'
+import { inspectSegment } from '../segment/index.js'
+import { Crew, refuses } from '../testing/crew.js'
+import { SharedBlock } from './cells/shared-block.js'
+import { SharedBool } from './cells/shared-bool.js'
+import { SharedFloat } from './cells/shared-float.js'
+import { SharedInt } from './cells/shared-int.js'
+import { SharedString } from './cells/shared-string.js'
+import { SharedHeap } from './heap/shared-heap.js'
+import { SharedList } from './list/shared-list.js'
+import { SharedMap } from './map/shared-map.js'
+import { SharedSet } from './set/shared-set.js'
+import { snapshot } from './snapshot.js'
+import { unlinking } from './testing/names.js'
+
+const root = process.geteuid?.() === 0 ? false : 'only root may act as another user'
+const READ = { readOnly: true }
+const refused = { code: 'ERR_READ_ONLY' }
+
+test('everything can be read, nothing changed; and what was refused blinds nobody to what comes after', async () => {
+  await using crew = new Crew()
+  const name = crew.name('heap')
+  using heap = SharedHeap.open(name, { participants: 2 })
+  const map = heap.map<string, unknown>('map')
+  const list = heap.list<unknown>('list')
+  const set = heap.set<number>('set')
+  map.set('a', { deep: { n: 1 }, at: new Date(0) }).set('b', 'text')
+  list.push(3, { x: 1 }, 2)
+  set.addMany([1, 2])
+  heap.string('string').value = 'motto'
+  heap.block('block').value = [1, { y: 2 }]
+  heap.int('int').value = 5
+  heap.float('float').value = 0.5
+  heap.bool('bool').value = true
+
+  // More of them than there are slots.
+  const readers = Array.from({ length: 10 }, () => SharedHeap.open(name, READ))
+  assert.equal(inspectSegment(name)!.participants.length, 1)
+  const reader = readers[9]!
+  const theirs = reader.map<string, { deep: { n: number }; late?: unknown }>('map')
+  const theirList = reader.list<unknown>('list')
+  const theirSet = reader.set<number>('set')
+  const live = theirs.get('a')!
+  const see = (): unknown[] => [
+    reader.names().map((found) => found.name),
+    theirs.snapshot(),
+    [...theirs.keys()],
+    theirs.size,
+    theirs.has('a'),
+    live.deep.n,
+    Object.keys(live),
+    [...theirList],
+    theirList.length,
+    theirList.indexOf(2),
+    snapshot(theirList),
+    new Set(theirSet),
+    theirSet.union(new Set([9])),
+    reader.string('string').value,
+    snapshot(reader.block('block').value),
+    reader.int('int').value,
+    reader.float('float').value,
+    reader.bool('bool').value,
+    reader.stats(),
+    reader.verify(),
+  ]
+  const shown = (): unknown[] => [
+    heap.names().map((found) => found.name),
+    map.snapshot(),
+    [...map.keys()],
+    map.size,
+    map.has('a'),
+    (map.get('a') as { deep: { n: number } }).deep.n,
+    Object.keys(map.get('a') as object),
+    [...list],
+    list.length,
+    list.indexOf(2),
+    snapshot(list),
+    new Set(set),
+    set.union(new Set([9])),
+    heap.string('string').value,
+    snapshot(heap.block('block').value),
+    heap.int('int').value,
+    heap.float('float').value,
+    heap.bool('bool').value,
+    heap.stats(),
+    heap.verify(),
+  ]
+  assert.deepEqual(see(), shown())
+
+  const changes: Record<string, () => unknown> = {
+    set: () => theirs.set('a', { deep: { n: 2 } }),
+    delete: () => theirs.delete('a'),
+    clear: () => theirs.clear(),
+    add: () => theirs.add('n', 1),
+    update: () => theirs.update('a', (value) => value),
+    compareAndSet: () => theirs.compareAndSet('z', undefined, { deep: { n: 1 } }),
+    getOrInsert: () => theirs.getOrInsert('z', { deep: { n: 1 } }),
+    setMany: () => theirs.setMany([['z', { deep: { n: 1 } }]]),
+    deleteMany: () => theirs.deleteMany(['a']),
+    transaction: () => reader.transaction(() => theirs.size),
+    nested: () => {
+      live.deep.n = 2
+    },
+    property: () => {
+      live.late = 1
+    },
+    'delete property': () => delete live.late,
+    index: () => {
+      theirList[0] = 1
+    },
+    length: () => {
+      theirList.length = 0
+    },
+    push: () => theirList.push(1),
+    pop: () => theirList.pop(),
+    splice: () => theirList.splice(0, 1),
+    sort: () => theirList.sort(),
+    reverse: () => theirList.reverse(),
+    fill: () => theirList.fill(0),
+    assign: () => theirList.assign([]),
+    'set add': () => theirSet.add(3),
+    'set delete': () => theirSet.delete(1),
+    'set clear': () => theirSet.clear(),
+    'set assign': () => theirSet.assign([]),
+    string: () => reader.string('string').append('x'),
+    block: () => {
+      reader.block('block').value = 1
+    },
+    int: () => reader.int('int').add(1),
+    float: () => reader.float('float').add(1),
+    bool: () => reader.bool('bool').toggle(),
+    remove: () => reader.remove('map'),
+    watch: () => theirs.watch(),
+    'watch list': () => theirList.watch(),
+    wait: () => reader.int('int').wait(99, { timeout: 1 }),
+  }
+  for (const [what, change] of Object.entries(changes)) assert.throws(change, refused, what)
+  await assert.rejects(reader.int('int').waitAsync(99), refused)
+  assert.equal(await reader.int('int').waitAsync(5), true, 'what is there need not be waited for')
+  assert.deepEqual(see(), shown())
+
+  // New shapes, new blocks, new memory.
+  ;(map.get('a') as { deep: { n: number }; late: unknown }).late = { new: { shapes: ['are', 'seen'] } }
+  ;(map.get('a') as { deep: { n: number } }).deep.n = 7
+  list.push(...Array.from({ length: 5000 }, (_, i) => ({ i, text: 'x'.repeat(100) })))
+  set.add(3)
+  heap.string('string').append('!')
+  heap.int('int').add(1)
+  assert.deepEqual(see(), shown())
+  map.delete('a')
+  assert.throws(() => live.deep, { code: 'ERR_STALE' })
+  for (const one of readers) one.close()
+  assert.throws(() => theirs.get('a'), { code: 'ERR_CLOSED' })
+  assert.throws(() => theirs.set('a', { deep: { n: 1 } }), { code: 'ERR_CLOSED' })
+  heap.verify()
+})
+
+test('collections and numbers of their own open read-only too, as what they are, and only when they are there', async () => {
+  await using crew = new Crew()
+  type Door = { open(name: string, options?: { readOnly?: unknown }): Disposable }
+  const doors = {
+    map: [SharedMap, (it: SharedMap<string, number>, n: number) => it.set('a', n)],
+    set: [SharedSet, (it: SharedSet<number>, n: number) => it.add(n)],
+    list: [SharedList, (it: SharedList, n: number) => it.push(n)],
+    string: [SharedString, (it: SharedString, n: number) => it.append(String(n))],
+    block: [SharedBlock, (it: SharedBlock, n: number) => it.set([n])],
+    int: [SharedInt, (it: SharedInt, n: number) => it.add(n)],
+    float: [SharedFloat, (it: SharedFloat, n: number) => it.add(n)],
+    bool: [SharedBool, (it: SharedBool) => it.toggle()],
+  } as unknown as Record<string, [Door, (it: Disposable, n: number) => void]>
+  for (const [kind, [door, change]] of Object.entries(doors)) {
+    const name = crew.name(kind)
+    assert.throws(() => door.open(name, READ), { code: 'ERR_NOT_FOUND' }, kind)
+    assert.ok(!listObjects().some((object) => object.includes(name)), 'nothing was made')
+    assert.throws(() => door.open(name, { readOnly: 1 }), { code: 'ERR_TYPE' })
+    using mine = door.open(name)
+    using theirs = door.open(name, READ)
+    assert.equal(inspectSegment(name)!.participants.length, 1)
+    change(mine, 1)
+    assert.deepEqual(snapshot(theirs), snapshot(mine), kind)
+    assert.throws(() => change(theirs, 2), refused, kind)
+    change(mine, 3)
+    assert.deepEqual(snapshot(theirs), snapshot(mine), kind)
+    for (const [wrong, [other]] of Object.entries(doors))
+      if (other !== door) assert.throws(() => other.open(name, READ), { code: 'ERR_KIND' }, `${kind} as ${wrong}`)
+  }
+  using byte = SharedInt.open(crew.name('byte'), { type: 'uint8', initial: 7 })
+  assert.throws(() => SharedInt.open(byte.name, { ...READ, type: 'int64' }), { code: 'ERR_MISMATCH' })
+  using again = SharedInt.open(byte.name, { ...READ, type: 'uint8', initial: 9 })
+  for (const change of [
+    () => again.set(1),
+    () => again.exchange(1),
+    () => again.compareExchange(7, 1),
+    () => again.or(1),
+    () => again.watch(),
+    () => again.wait(1, { timeout: 1 }),
+  ])
+    assert.throws(change, refused)
+  byte.add(1)
+  assert.equal(again.value, 8)
+})
+
+test('a reader without a slot never sees half of a value, beside a writer that never pauses', async () => {
+  await using crew = new Crew()
+  const name = crew.name('sealed')
+  using heap = SharedHeap.open(name, { maxSize: '64 MiB' })
+  heap.map('sealed')
+  const writer = crew.start('write-sealed', [name, 0, 3, 7, '/dev/null'])
+  await writer.hear('ready')
+  const readers = crew.startMany(2, 'read-sealed-only', [name, 2000])
+  for (const reader of readers) await reader.hear(0)
+  await writer.end()
+})
+
+test('what a killed process left half done is ERR_BUSY to a reader, until somebody who may write has undone it', async () => {
+  await using crew = new Crew()
+  const name = crew.name('half')
+  using heap = SharedHeap.open(name)
+  const accounts = heap.map<string, { balance: number }>('accounts')
+  accounts.set('a', { balance: 100 })
+  heap.list('log')
+  heap.int('moves')
+  using reader = SharedHeap.open(name, READ)
+  const theirs = reader.map<string, { balance: number }>('accounts')
+  const log = reader.list('log')
+  const child = crew.start('die-in-transaction', [name])
+  await child.hear('inside')
+  await child.end()
+  await refuses('ERR_BUSY', () => theirs.snapshot(), /a process was killed while changing it/)
+  assert.throws(() => log.length, { code: 'ERR_BUSY' })
+  heap.int('moves').add(1)
+  assert.deepEqual([theirs.snapshot('a'), log.length, reader.int('moves').value], [{ balance: 100 }, 0, 1])
+})
+
+test('another user reads what the mode lets them read', { skip: root }, async () => {
+  await using crew = new Crew()
+  const name = crew.name('theirs')
+  using _ = unlinking([`${name}-int`, `${name}-secret`])
+  using heap = SharedHeap.open(name, { mode: 0o644 })
+  heap.map('players').set('ada', { score: 1 })
+  heap.list('chat').push('hi')
+  using _int = SharedInt.open(`${name}-int`, { mode: 0o644, initial: 7 })
+  using _secret = SharedInt.open(`${name}-secret`, { initial: 8 })
+  const other = crew.start('read-what-may-be-read', [name], { uid: 65534 })
+  await other.hear({
+    writing: 'ERR_PERMISSION',
+    names: ['players', 'chat'],
+    ada: { score: 1 },
+    chat: ['hi'],
+    set: 'ERR_READ_ONLY',
+    int: 7,
+    secret: 'ERR_PERMISSION',
+  })
+})
