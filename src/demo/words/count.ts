@@ -1,7 +1,7 @@
 // demo: counting the words of a text.
 
 import { readFileSync } from 'node:fs'
-import type { TextFile } from '../ring/text.js'
+import type { TextFile } from './folder.js'
 
 /** Letters of any script; digits and signs part words. */
 const WORD = /\p{L}+/gu

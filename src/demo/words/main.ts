@@ -13,9 +13,8 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SharedHeap } from '../../collections/index.js'
 import { formatSize } from '../../sizes.js'
-import { end, filesOf, start } from '../folder.js'
-import type { TextFile } from '../ring/text.js'
 import { countFile } from './count.js'
+import { end, filesOf, start, type TextFile } from './folder.js'
 import { fill, openPlan, type Plan, takeOver } from './plan.js'
 
 const WORKERS = 4

@@ -1,7 +1,7 @@
 // demo: what the processes share. One heap, so that one transaction spans all of it.
 
 import { SharedHeap, type SharedInt, type SharedList, type SharedMap } from '../../collections/index.js'
-import type { TextFile } from '../ring/text.js'
+import type { TextFile } from './folder.js'
 
 export interface Plan {
   readonly heap: SharedHeap

@@ -1,31 +1,24 @@
-// demo: the text files of a folder, and what is counted in them.
+// The text files of a folder, and what is counted in them.
 
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-export interface TextFile {
-  readonly path: string
-  readonly bytes: number
-}
-
 /** A file is text when its beginning has no NUL. */
 const BEGINNING = 4096
 
-function isText(path: string): boolean {
+function isText(path) {
   const file = openSync(path, 'r')
-  try {
-    const start = Buffer.alloc(BEGINNING)
-    return !start.subarray(0, readSync(file, start, 0, BEGINNING, 0)).includes(0)
-  } finally {
-    closeSync(file)
-  }
+  const start = Buffer.alloc(BEGINNING)
+  const length = readSync(file, start, 0, BEGINNING, 0)
+  closeSync(file)
+  return !start.subarray(0, length).includes(0)
 }
 
 /** Every text file below a folder in a fixed order, up to `most` bytes in all. Links are not followed. */
-export function textFiles(folder: string, most: number): TextFile[] {
-  const found: TextFile[] = []
+export function textFiles(folder, most) {
+  const found = []
   let total = 0
-  const visit = (path: string): void => {
+  const visit = (path) => {
     const entries = readdirSync(path, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))
     for (const entry of entries) {
       const inside = join(path, entry.name)
@@ -52,11 +45,11 @@ export class Counter {
   bytes = 0
   #inWord = false
 
-  /** @param ends true for the last piece of a file: a line without a newline at its end counts too. */
-  add(piece: Uint8Array, from: number, to: number, ends: boolean): void {
+  /** `ends` is true for the last piece of a file: a line without a newline at its end counts too. */
+  add(piece, from, to, ends) {
     let inWord = this.#inWord
     for (let i = from; i < to; i++) {
-      const byte = piece[i]!
+      const byte = piece[i]
       if (byte > SPACE) {
         if (!inWord) this.words++
         inWord = true
@@ -72,7 +65,7 @@ export class Counter {
 }
 
 /** The same in one process, file by file. */
-export function countAll(files: readonly TextFile[]): Counter {
+export function countAll(files) {
   const counter = new Counter()
   for (const { path } of files) {
     const bytes = readFileSync(path)

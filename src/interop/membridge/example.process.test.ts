@@ -1,4 +1,4 @@
-// demo: run as a user would, on a small folder.
+// interop/membridge: examples/ring runs as its README says, on a small folder.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -7,13 +7,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { listObjects } from '../../memory/index.js'
 import { runtimeArgs } from '../../testing/runtime.js'
-import { Counter } from './text.js'
 
-const main = fileURLToPath(new URL('./main.js', import.meta.url))
+const folderOfExample = new URL('../../../examples/ring/', import.meta.url)
 
-function demo(folder: string): Promise<{ code: number | null; output: string }> {
+interface Counter {
+  lines: number
+  words: number
+  bytes: number
+  add(piece: Uint8Array, from: number, to: number, ends: boolean): void
+}
+
+function run(folder: string): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve) => {
+    const main = fileURLToPath(new URL('main.mjs', folderOfExample))
     const child = spawn(process.execPath, [...runtimeArgs, main, folder], { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     for (const stream of [child.stdout, child.stderr])
@@ -22,8 +30,8 @@ function demo(folder: string): Promise<{ code: number | null; output: string }> 
   })
 }
 
-test('the demo counts a folder through three processes and a kill, and ends with equal totals', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'memlane-demo-'))
+test('the example counts a folder through three processes and a kill, and ends with equal totals', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'memlane-ring-'))
   try {
     mkdirSync(join(folder, 'inner'))
     for (let i = 0; i < 30; i++) {
@@ -33,32 +41,37 @@ test('the demo counts a folder through three processes and a kill, and ends with
     writeFileSync(join(folder, 'long.txt'), `${'word '.repeat(60_000)}\nend`)
     writeFileSync(join(folder, 'binary'), Buffer.alloc(5000))
     writeFileSync(join(folder, 'empty.txt'), '')
-    const { code, output } = await demo(folder)
+    const { code, output } = await run(folder)
     assert.equal(code, 0, output)
     assert.match(output, /ended by SIGKILL/)
     assert.match(output, /\nequal\n/)
     assert.match(output, /31 text files/)
+    assert.deepEqual(
+      listObjects().filter((object) => object.startsWith(`memlane-ring-${process.env.MEMLANE_NAMESPACE}-`)),
+      [],
+    )
   } finally {
     rmSync(folder, { recursive: true })
   }
 })
 
-test('a folder that is not there, or has no text, is said to be so', async () => {
-  const missing = await demo('/nowhere/at/all')
-  assert.deepEqual([missing.code, /is no folder/.test(missing.output)], [2, true])
-  const folder = mkdtempSync(join(tmpdir(), 'memlane-demo-'))
-  const empty = await demo(folder)
+test('a folder that is not there, or has no text, is said to be so, with the command that was meant', async () => {
+  const missing = await run('/nowhere/at/all')
+  assert.deepEqual([missing.code, /Usage: node examples\/ring\/main\.mjs/.test(missing.output)], [2, true])
+  const folder = mkdtempSync(join(tmpdir(), 'memlane-ring-'))
+  const empty = await run(folder)
   assert.deepEqual([empty.code, /no text/.test(empty.output)], [2, true])
   rmSync(folder, { recursive: true })
 })
 
-test('counting in pieces is counting at once', () => {
+test('counting in pieces is counting at once', async () => {
+  const example = (await import(new URL('text.mjs', folderOfExample).href)) as { Counter: new () => Counter }
   const text = Buffer.from('one two\n\nthree  four\tfive\nsix')
-  const once = new Counter()
+  const once = new example.Counter()
   once.add(text, 0, text.length, true)
   assert.deepEqual([once.lines, once.words, once.bytes], [4, 6, text.length])
   for (let cut = 0; cut <= text.length; cut++) {
-    const pieces = new Counter()
+    const pieces = new example.Counter()
     pieces.add(text, 0, cut, false)
     pieces.add(text, cut, text.length, true)
     assert.deepEqual([pieces.lines, pieces.words], cut === text.length ? [3, 6] : [4, 6])

@@ -1,25 +1,24 @@
-// demo: what the parent shows: one live line on a terminal, plain lines elsewhere.
-
-import { formatSize } from '../../sizes.js'
-import type { Totals } from './wire.js'
+// What main.mjs shows: one live line on a terminal, plain lines elsewhere.
 
 const WIDTH = 32
 /** Milliseconds between plain lines. */
 const PLAIN_STEP = 500
 const terminal = process.stdout.isTTY === true
 
-export class Screen {
-  readonly #total: number
-  readonly #start = performance.now()
-  #shown = 0
-  #before: { at: number; bytes: number; next: number } | undefined
+export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
-  constructor(total: number) {
+export class Screen {
+  #total
+  #start = performance.now()
+  #shown = 0
+  #before
+
+  constructor(total) {
     this.#total = total
   }
 
   /** Shows how far it is. */
-  progress(totals: Totals, force = false): void {
+  progress(totals, force = false) {
     const now = performance.now()
     if (!terminal && !force && now - this.#shown < PLAIN_STEP) return
     this.#shown = now
@@ -27,16 +26,17 @@ export class Screen {
     const seconds = Math.max(0.001, (now - last.at) / 1000)
     const part = this.#total === 0 ? 1 : totals.bytes / this.#total
     const bar = '█'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH, '░')
-    const speed = (totals.bytes - last.bytes) / seconds
-    const rate = (totals.next - last.next) / seconds
+    const speed = megabytes((totals.bytes - last.bytes) / seconds)
+    const rate = ((totals.next - last.next) / seconds / 1e3).toFixed(0)
     if (now - last.at > 200) this.#before = { at: now, bytes: totals.bytes, next: totals.next }
-    const line = `${bar} ${(part * 100).toFixed(0).padStart(3)} %  ${formatSize(totals.bytes).padStart(9)}  ${(speed / 1e6).toFixed(1).padStart(6)} MB/s  ${rate >= 1e6 ? `${(rate / 1e6).toFixed(2)} M` : `${(rate / 1e3).toFixed(0)} k`} messages/s`
+    const done = `${(part * 100).toFixed(0).padStart(3)} %  ${megabytes(totals.bytes).padStart(9)}`
+    const line = `${bar} ${done}  ${speed.padStart(9)}/s  ${rate.padStart(5)} k messages/s`
     if (terminal) process.stdout.write(`\r\x1b[K${line}`)
     else console.log(line)
   }
 
   /** A line that stays. */
-  say(line: string): void {
+  say(line) {
     console.log(terminal ? `\r\x1b[K${line}` : line)
   }
 }

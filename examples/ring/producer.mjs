@@ -1,12 +1,13 @@
-// demo: the producer. Sends every line of the files, from the point that the consumer has acknowledged.
-// Arguments: ring, view, folder, most bytes of all files, bytes after which to wait for the end (0: never).
+// The producer. Sends every line of the files, from the point that the consumer has acknowledged.
+//   node producer.mjs RING VIEW FOLDER MOST [WAIT]
+// MOST: bytes of all files together. WAIT: bytes after which to wait to be killed; 0 or none: never.
 
 import { readFileSync } from 'node:fs'
-import { int, SharedMemory } from '../../interop/membridge/index.js'
-import { textFiles } from './text.js'
-import { LONGEST_PIECE, readTotals } from './wire.js'
+import { int, SharedMemory } from 'memlane/membridge'
+import { textFiles } from './text.mjs'
+import { LONGEST_PIECE, readTotals } from './wire.mjs'
 
-const [ringName = '', viewName = '', folder = '', most = '', waitAfter = ''] = process.argv.slice(2)
+const [ringName, viewName, folder, most, waitAfter = '0'] = process.argv.slice(2)
 const ring = SharedMemory.open(ringName).spsc()
 const view = SharedMemory.open(viewName).map({ timeout: 10_000 })
 const files = textFiles(folder, Number(most))
@@ -16,13 +17,13 @@ const acknowledged = readTotals(view)
 let number = acknowledged.next
 let sent = acknowledged.bytes
 
-async function send(file: number, end: number, last: boolean, piece: Uint8Array): Promise<void> {
+async function send(file, end, last, piece) {
   const message = [int(number++), int(file), int(end), last, piece]
   if (!ring.push(message)) await ring.pushAsync(message)
 }
 
 for (let file = acknowledged.file; file < files.length; file++) {
-  const bytes = readFileSync(files[file]!.path)
+  const bytes = readFileSync(files[file].path)
   let from = file === acknowledged.file ? acknowledged.end : 0
   while (from < bytes.length) {
     const newline = bytes.indexOf(NEWLINE, from)

@@ -1,4 +1,4 @@
-// demo: what the three processes agree on.
+// What the three processes agree on.
 //
 // A message is a line, or a piece of a very long one:
 //
@@ -20,39 +20,26 @@
 //
 // Exactly once: `next` is the number of the message that is to come. A producer that is started again goes on from
 // (file, end) with that number. What its killed predecessor had put into the ring behind that point comes twice; the
-// consumer drops every number below `next`, and a number above it would be a loss, and ends the demo.
+// consumer drops every number below `next`, and a number above it would be a loss, and ends the example.
 
-import { int, type MappedView } from '../../interop/membridge/index.js'
+import { int } from 'memlane/membridge'
 
 export const HEADER = 25
 /** Longer lines are cut. */
-export const LONGEST_PIECE: number = 64 * 1024
+export const LONGEST_PIECE = 64 * 1024
 /** A ring's capacity is a power of two. */
-export const RING_SIZE: number = 2 ** 20 + 24
+export const RING_SIZE = 2 ** 20 + 24
 export const VIEW_SIZE = 4096
 
-export interface Totals {
-  next: number
-  file: number
-  end: number
-  lines: number
-  words: number
-  bytes: number
-  repeats: number
-  done: boolean
-}
-
-export function writeTotals(view: MappedView, t: Totals): void {
+export function writeTotals(view, t) {
   view.writeMixed([[t.next, t.file, t.end, t.lines, t.words, t.bytes, t.repeats].map(int), t.done], 0)
 }
 
-export function readTotals(view: MappedView): Totals {
-  const [[next, file, end, lines, words, bytes, repeats], done] = view.readMixed(
-    [
-      ['int', 7],
-      ['bool', 1],
-    ],
-    0,
-  ) as [[number, number, number, number, number, number, number], boolean]
+export function readTotals(view) {
+  const row = [
+    ['int', 7],
+    ['bool', 1],
+  ]
+  const [[next, file, end, lines, words, bytes, repeats], done] = view.readMixed(row, 0)
   return { next, file, end, lines, words, bytes, repeats, done }
 }
