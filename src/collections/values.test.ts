@@ -112,6 +112,33 @@ for (const backend of BACKENDS) {
       views.end()
     })
 
+    test('what lies inside a stored Map, Set or Error is detached too: storing into it changes nothing shared', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, { seats: Map<string, { taken: boolean }>; row: { taken: boolean }[] }>('rooms')
+      const live = { taken: false }
+      map.set('hall', { seats: new Map([['a1', live]]), row: [live] })
+      const hall = map.get('hall')!
+      assert.ok(isLive(hall) && isLive(hall.row) && isLive(hall.row[0]))
+      assert.ok(!isLive(hall.seats) && !isLive(hall.seats.get('a1')))
+      assert.notEqual(hall.seats, hall.seats, 'a fresh copy at every get')
+      hall.seats.get('a1')!.taken = true
+      hall.seats.set('b2', { taken: true })
+      assert.deepEqual(map.get('hall')!.seats, new Map([['a1', { taken: false }]]))
+      hall.row[0]!.taken = true
+      assert.equal(pair.other.map<string, { row: { taken: boolean }[] }>('rooms').get('hall')!.row[0]!.taken, true)
+      // As docs/collections.md says it is done.
+      map.update('hall', (old) => ({ ...old!, seats: old!.seats.set('b2', { taken: true }) }))
+      assert.deepEqual([...map.get('hall')!.seats.keys()], ['a1', 'b2'])
+      assert.deepEqual(map.snapshot('hall')!.row, [{ taken: true }])
+
+      const block = pair.heap.block<Error>('error')
+      block.value = new TypeError('boom', { cause: { fuse: 1 } })
+      const { cause } = block.value as { cause: { fuse: number } }
+      assert.ok(!isLive(cause))
+      cause.fuse = 2
+      assert.deepEqual(block.value.cause, { fuse: 1 })
+    })
+
     test('shared and cyclic references are kept inside one value', () => {
       const inner = { n: 1 }
       const value: Record<string, unknown> = { a: inner, b: inner, map: new Map([['i', inner]]) }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { openSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { deserialize } from 'node:v8'
 import {
   SharedBlock,
   SharedFloat,
@@ -37,7 +38,7 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
     map.set(process.pid, { pid: process.pid, state: 'start' })
     peer.say('in')
     await peer.hear()
-    await sleep(50)
+    await sleep(500)
     const mine = map.get(process.pid)!
     mine.pid += 1
     mine.state = 'end'
@@ -69,7 +70,10 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
   'self-test-error'(peer, name: string) {
     using block = SharedBlock.open<Error>(name)
     const error = block.value
-    peer.say({ name: error.name, message: error.message, isError: error instanceof TypeError, cause: error.cause })
+    using text = SharedString.open(`${name}-text`)
+    const again = deserialize(Buffer.from(text.value, 'base64')) as Error
+    for (const one of [error, again])
+      peer.say({ name: one.name, message: one.message, isError: one instanceof TypeError, cause: one.cause })
   },
 
   // ---- defects
@@ -97,6 +101,10 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
   'first-use'(peer, name: string) {
     using map = SharedMap.open<number, number>(name)
     map.set(process.pid, 1)
+    using int = SharedInt.open(`${name}-int`)
+    int.add(1)
+    using list = SharedList.open<number>(`${name}-list`)
+    list.push(process.pid)
     peer.say('in')
   },
 
