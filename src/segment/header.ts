@@ -75,7 +75,13 @@ function getU64(memory: Memory, word: number): bigint {
   return (BigInt(memory.u32[word + 1]!) << 32n) | BigInt(memory.u32[word]!)
 }
 
-const getNumber = (memory: Memory, word: number): number => memory.u32[word + 1]! * 2 ** 32 + memory.u32[word]!
+const getNumber = (memory: Memory, word: number): number => small(memory.u32[word + 1]! * 2 ** 32 + memory.u32[word]!)
+
+/**
+ * The same number as a small integer, where it fits one. Engines go on with a sum or product of large numbers as a boxed
+ * double; every word index of every hot path is computed from a header's offsets, and would be one too.
+ */
+const small = (value: number): number => (value <= 0x7fff_ffff ? value | 0 : value)
 
 /** FNV-1a, word by word, over everything that never changes once the segment is ready, the kind's parameters included. */
 export function checksum(memory: Memory): number {
@@ -239,9 +245,9 @@ export function readHeader(memory: Memory, fileSize: number, name: string): Head
     lifetime: memory.u32[W_LIFETIME] === 1 ? 'lastClose' : 'keep',
     slots,
     total,
-    areas: planned.areas,
+    areas: small(planned.areas),
     participantBytes,
-    body: planned.body,
+    body: small(planned.body),
     bodySize,
     parameters: memory.u8.slice(PARAMETERS, PARAMETERS + parametersLength),
     createdMs: getNumber(memory, W_CREATED),
