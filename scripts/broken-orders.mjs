@@ -286,6 +286,23 @@ export const BREAKS = {
         if (this.#ringCount > 0)`,
     ),
   ],
+  'overwritten-text-unlogged': [
+    edit(
+      'values/overwrite.js',
+      `if (i32[word] !== four)
+  arena.put(word, four);`,
+      `
+            i32[word] = four;`,
+    ),
+  ],
+  'overwritten-generation-unlogged': [
+    edit(
+      'values/overwrite.js',
+      'arena.put(o, (i32[o] + 2) | 0);',
+      `
+        i32[o] = (i32[o] + 2) | 0;`,
+    ),
+  ],
   'emptied-pages-unlogged': [edit('blocks/allocator.js', 'this.#keepForUndo(page, size);', '')],
   'extent-named-late': [
     edit(

@@ -36,7 +36,7 @@ for (const line of tally.bad.slice(0, 10)) console.log(`  ${line}`)
 
 if (only === undefined && !values.sample) {
   const chosen =
-    /^(set a number|set an object|insert$|delete$|split a b|a transaction of|replace twice|a transaction that|empty spans|an inner|a log that)/
+    /^(set a number|set an object|insert$|delete$|split a b|a transaction of|overwrite|replace twice|a transaction that|empty spans|an inner|a log that)/
   for (const name of Object.keys(BREAKS)) {
     const broken = buildHooked(name)
     let { bad } = await runCrash(broken.folder, { every: 1, repairs: 0, deep: 0, seed }, chosen)

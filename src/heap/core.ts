@@ -7,6 +7,7 @@ import type { Shapes } from './object/shapes.js'
 import type { Decoder } from './values/decode.js'
 import type { Encoder } from './values/encode.js'
 import type { Graph } from './values/graph.js'
+import type { Overwriter } from './values/overwrite.js'
 import type { TextBytes } from './values/text.js'
 import type { Watches } from './watch/watches.js'
 
@@ -28,6 +29,7 @@ export interface Core {
   readonly graph: Graph
   readonly encoder: Encoder
   readonly decoder: Decoder
+  readonly overwriter: Overwriter
   readonly watches: Watches
   adapter: Adapter
   /** What a user gets for a live object or array block. */

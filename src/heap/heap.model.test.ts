@@ -25,6 +25,12 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
     fc.bigInt(),
     fc.constantFrom(undefined, null, true, false),
     fc.integer({ min: 0, max: 9000 }).map((length) => 'x'.repeat(length)),
+    // Rows of one shape, which are stored over each other.
+    fc.record({
+      score: fc.oneof(fc.integer(), fc.double()),
+      name: fc.string({ unit: 'grapheme-ascii', maxLength: 60 }),
+      more: fc.oneof(fc.boolean(), fc.string({ unit: 'binary', maxLength: 12 }), fc.constant(null)),
+    }),
     fc.array(tie('value'), { maxLength: 6 }),
     fc.dictionary(fc.string({ maxLength: 6 }), tie('value'), { maxKeys: 6, noNullPrototype: true }),
     fc.integer({ min: 0, max: 50 }).map((length) => new Uint8Array(length).fill(length)),

@@ -21,6 +21,7 @@ import { Shapes } from './object/shapes.js'
 import { Decoder } from './values/decode.js'
 import { Encoder } from './values/encode.js'
 import { Graph } from './values/graph.js'
+import { Overwriter } from './values/overwrite.js'
 import { TextBytes } from './values/text.js'
 import { ARRAY, CELL, MAP, OBJECT, TAG_BLOCK } from './values/values.layout.js'
 import { type HeapStats, statistics, verify } from './verify.js'
@@ -377,12 +378,17 @@ function makeCore(segment: Segment): Core {
     graph: undefined as unknown as Graph,
     encoder: undefined as unknown as Encoder,
     decoder: undefined as unknown as Decoder,
+    overwriter: undefined as unknown as Overwriter,
     watches: undefined as unknown as Watches,
   }
   core.graph = new Graph(core)
   core.encoder = new Encoder(core)
   core.decoder = new Decoder(core)
+  core.overwriter = new Overwriter(core)
   core.watches = new Watches(core)
-  arena.onRollback = () => core.shapes.forget()
+  arena.onRollback = () => {
+    core.shapes.forget()
+    blocks.forget()
+  }
   return core
 }

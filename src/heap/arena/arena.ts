@@ -61,6 +61,8 @@ export class Arena {
   readonly stripes: number
   /** Nesting of transactions; 0: none is open and the lock is not ours; -1: closed, so that no quick path is taken. */
   depth: number = 0
+  /** Counts transactions that joined the open one: who runs foreign code may see whether it changed anything. */
+  joins: number = 0
   /** Called after a roll back with the handle's caches to purge. */
   onRollback: () => void = () => {}
   /** Set by the allocator. */
@@ -123,6 +125,7 @@ export class Arena {
    */
   begin(): number {
     if (this.depth <= 0) this.#open()
+    else this.joins = (this.joins + 1) | 0
     this.depth++
     return this.#length
   }

@@ -41,6 +41,9 @@ export class Allocator implements Pages {
   readonly #heads: number
   readonly #pool: PagePool
   readonly #reclaim: () => void = () => this.#giveEmptySpans()
+  /** Blocks taken inside a transaction of the user's, who may have got handles to them. */
+  readonly #taken: number[] = []
+  #takenCount = 0
 
   constructor(arena: Arena) {
     this.arena = arena
@@ -72,7 +75,40 @@ export class Allocator implements Pages {
 
   /** @internal See Pages. */
   settle(): void {
+    this.#takenCount = 0
     this.#pool.settle()
+  }
+
+  /** After a roll back: handles to blocks that were taken and are free again must not fit whatever lies there next. */
+  forget(): void {
+    const { i32 } = this.arena
+    let kept = 0
+    for (let i = 0; i < this.#takenCount; i++) {
+      const pointer = this.#taken[i]!
+      if (this.#lives(pointer)) this.#taken[kept++] = pointer
+      else {
+        i32[pointer << 1] = (i32[pointer << 1]! + 1) | 0
+      }
+    }
+    this.#takenCount = kept
+  }
+
+  #lives(pointer: number): boolean {
+    const { i32 } = this.arena
+    let page = this.pageOf(pointer)
+    let d = this.descriptor(page)
+    if (this.isTaken(page) && i32[d + D_KIND] === PART) {
+      page = i32[d + D_EXTENT]!
+      d = this.descriptor(page)
+    }
+    if (!this.isTaken(page)) return false
+    const kind = i32[d + D_KIND]!
+    if (kind === LARGE) return true
+    const size = kind >> 8
+    const start = this.origin + page * PAGE_UNITS
+    const index = ((pointer - start - CLASS_FIRST[size]!) / CLASS_UNITS[size]!) | 0
+    const bitmap = CLASS_WORDS[size] === 1 ? d + D_BITS : start << 1
+    return ((i32[bitmap + (index >> 5)]! >>> (index & 31)) & 1) === 1
   }
 
   descriptor(page: number): number {
@@ -153,7 +189,13 @@ export class Allocator implements Pages {
     const header = pointer << 1
     i32[header] = (i32[header]! + 1) | 0
     i32[header + 1] = kind | (stripe << STRIPE_SHIFT)
+    if (arena.depth > 1) this.#remember(pointer)
     return pointer
+  }
+
+  #remember(pointer: number): void {
+    this.#taken[this.#takenCount++] = pointer
+    this.arena.unsettled = true
   }
 
   /** Ends a block's life: handles to it are stale from now on; its memory is free once the transaction commits. */
@@ -297,6 +339,7 @@ export class Allocator implements Pages {
     const header = pointer << 1
     i32[header] = (i32[header]! + 1) | 0
     i32[header + 1] = kind | (stripe << STRIPE_SHIFT)
+    if (this.arena.depth > 1) this.#remember(pointer)
     return pointer
   }
 

@@ -25,7 +25,8 @@
 //              +------------+------+-------+--------+--------+----
 //
 // generation  +1 when the block is taken (not logged: it must survive a roll back, or a handle made in the rolled back
-//             transaction would fit the next owner) and +1 when it is freed (logged: it lives again after a roll back).
+//             transaction would fit the next owner) and +1 when it is freed (logged: it lives again after a roll back). +2
+//             when an object is overwritten by another one in place (logged).
 //
 // The descriptor of a page whose bit in the page bitmap is 0 means nothing, but for carve: carving stores it before it
 // logs the bit, so killed half way nothing has happened.

@@ -56,16 +56,19 @@ export class HeapCell extends Handle {
 
   /** @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_TX_TOO_BIG`, `ERR_STALE`. */
   set(value: unknown): void {
-    const { arena, encoder, graph, watches } = this.#core
+    const { arena, encoder, graph, overwriter, watches } = this.#core
     const mark = arena.begin()
     const deferred = arena.deferred
     try {
       this.check('cell')
-      encoder.encode(value, this.#cell, this.#stripe)
-      const { low, high } = encoder
-      this.check('cell')
+      const word = (this.#cell << 1) + CELL_SLOT
       arena.touch(this.#stripe)
-      graph.replace(this.#cell, (this.#cell << 1) + CELL_SLOT, low, high)
+      if (typeof value !== 'string' || !overwriter.text(word, value)) {
+        encoder.encode(value, this.#cell, this.#stripe)
+        const { low, high } = encoder
+        this.check('cell')
+        graph.replace(this.#cell, word, low, high)
+      }
       const watchWord = (this.#cell << 1) + CELL_WATCH
       if (arena.i32[watchWord] !== 0) watches.note(this.#cell, watchWord, CHANGE_SET, 0, undefined)
     } catch (error) {

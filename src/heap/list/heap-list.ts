@@ -152,7 +152,8 @@ export class HeapList extends Handle {
 
   /** Stores a value into a slot whose old value is freed. */
   #put(index: number, value: unknown): void {
-    const { encoder, arena } = this.#core
+    const { encoder, arena, overwriter } = this.#core
+    if (typeof value === 'string' && overwriter.text(this.#store.word(index), value)) return
     encoder.encode(value, this.#root, this.#stripe)
     const { low, high } = encoder
     if (typeof value === 'object') {

@@ -123,19 +123,19 @@ export class HeapMap extends Handle {
   }
 
   #set(hash: number, key: Key, value: unknown): void {
-    const { arena, index, encoder, graph, watches } = this.#core
-    const { i32 } = arena
+    const { arena, index, encoder, graph, overwriter } = this.#core
+    const { i32, joins } = arena
     const map = this.#map
     let entry = index.find(map, hash, key)
     if (entry === 0) entry = index.insert(map, hash, key)
     else arena.touch(hash >>> 26)
     const word = (entry << 1) + E_VALUE
-    if (typeof value === 'number') {
-      setNumber(value)
-    } else {
-      encoder.encode(value, entry, hash >>> 26)
+    if (typeof value === 'number') setNumber(value)
+    else if (this.#overwrite(word, value)) return this.#noteSet(hash, key)
+    else {
+      encoder.encode(value, entry, hash >>> 26, overwriter.read)
       // A getter inside the value may have deleted the entry meanwhile.
-      if (typeof value === 'object' && index.find(map, hash, key) !== entry) throw stale(this.#core.name, key)
+      if (arena.joins !== joins && index.find(map, hash, key) !== entry) throw stale(this.#core.name, key)
       slot.low = encoder.low
       slot.high = encoder.high
     }
@@ -143,7 +143,28 @@ export class HeapMap extends Handle {
     const high = i32[word + 1]!
     arena.put2(word, slot.low, slot.high)
     if (high === TAG_STRING || high === TAG_BLOCK) graph.release(low, high)
-    if (i32[(map << 1) + M_WATCH] !== 0) watches.note(map, (map << 1) + M_WATCH, CHANGE_SET, hash, key)
+    this.#noteSet(hash, key)
+  }
+
+  /** Stores a value into the blocks of the one it replaces, where that can be done. */
+  #overwrite(word: number, value: unknown): boolean {
+    const { arena, overwriter } = this.#core
+    const { i32 } = arena
+    if (typeof value === 'string') return overwriter.text(word, value)
+    overwriter.read = undefined
+    return (
+      i32[word + 1] === TAG_BLOCK &&
+      typeof value === 'object' &&
+      value !== null &&
+      arena.depth === 1 &&
+      overwriter.object(i32[word]!, value)
+    )
+  }
+
+  #noteSet(hash: number, key: Key): void {
+    const { arena, watches } = this.#core
+    const map = this.#map
+    if (arena.i32[(map << 1) + M_WATCH] !== 0) watches.note(map, (map << 1) + M_WATCH, CHANGE_SET, hash, key)
   }
 
   /** @returns true when the key was there. */

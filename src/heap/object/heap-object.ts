@@ -134,23 +134,32 @@ export class HeapObject extends Handle {
   }
 
   #set(key: string, value: unknown): void {
-    const { arena, encoder, graph, watches } = this.#core
+    const { arena, graph, overwriter, watches } = this.#core
     const root = arena.i32[(this.#pointer << 1) + O_ROOT]!
-    if (typeof value === 'number') {
-      setNumber(value)
-    } else {
-      encoder.encode(value, root, this.#stripe)
-      // A getter inside the value may have deleted this very object.
-      this.check('object')
-      slot.low = encoder.low
-      slot.high = encoder.high
-    }
-    const { low, high } = slot
+    if (typeof value === 'number') setNumber(value)
+    else if (typeof value !== 'string') this.#encode(value, root)
+    let { low, high } = slot
     arena.touch(this.#stripe)
     let word = this.#find(key)
-    if (word === 0) word = this.#append(key)
-    graph.replace(this.#pointer, word, low, high)
+    if (typeof value !== 'string' || word === 0 || !overwriter.text(word, value)) {
+      if (typeof value === 'string') {
+        this.#encode(value, root)
+        low = slot.low
+        high = slot.high
+      }
+      if (word === 0) word = this.#append(key)
+      graph.replace(this.#pointer, word, low, high)
+    }
     if (root !== 0) watches.noteRoot(root)
+  }
+
+  #encode(value: unknown, root: number): void {
+    const { encoder } = this.#core
+    encoder.encode(value, root, this.#stripe)
+    // A getter inside the value may have deleted this very object.
+    this.check('object')
+    slot.low = encoder.low
+    slot.high = encoder.high
   }
 
   /** Makes a place for a new property. @returns the word of its slot, which holds `undefined`. */

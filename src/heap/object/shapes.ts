@@ -230,7 +230,8 @@ export class Shapes {
   }
 }
 
-function sameKeys(a: readonly string[], b: readonly string[]): boolean {
+/** True when the names are the same, in the same order. */
+export function sameKeys(a: readonly string[], b: readonly string[]): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) {
     if (a[i] !== b[i]) return false

@@ -72,6 +72,27 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (heap) => heap.map('m').set('ada', { score: 2, name: `${TEXT}!`, tags: [] }),
   },
   {
+    name: 'overwrite a text',
+    keys: KEYS,
+    prepare: some,
+    act: (heap) => heap.map('m').set('text', TEXT.replaceAll('o', '0')),
+  },
+  {
+    name: 'overwrite an object',
+    keys: KEYS,
+    prepare: (heap) => {
+      some(heap)
+      heap.map('m').set('ada', { score: 1, name: TEXT, seen: 'never', note: null })
+    },
+    act: (heap) => heap.map('m').set('ada', { score: 2, name: TEXT.replace('text', 'name'), seen: TEXT, note: 'a' }),
+  },
+  {
+    name: 'overwrite a text in an object',
+    keys: KEYS,
+    prepare: some,
+    act: (heap) => ada(heap).set('name', TEXT.slice(0, -1)),
+  },
+  {
     name: 'insert into an empty map',
     prepare: (heap) => void heap.map('m'),
     act: (heap) => heap.map('m').set('new', TEXT),

@@ -73,6 +73,8 @@ export class Encoder {
   #path: (string | number)[] = []
   #depth = 0
   #busy = false
+  /** Properties of the outermost value that need not be read. */
+  #read: readonly unknown[] | undefined = undefined
 
   constructor(core: Core) {
     this.#core = core
@@ -82,9 +84,10 @@ export class Encoder {
    * Stores a value's blocks and leaves its slot in `low` and `high`.
    *
    * @param root the ENTRY, ARRAY or CELL that will own it.
+   * @param read the properties of a plain object, where they have been read already.
    * @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_RANGE` (nested too deep), and whatever a getter throws.
    */
-  encode(value: unknown, root: number, stripe: number): void {
+  encode(value: unknown, root: number, stripe: number, read?: readonly unknown[]): void {
     if (typeof value !== 'object' || value === null) {
       this.#slotOf(value)
       return
@@ -92,7 +95,7 @@ export class Encoder {
     // A getter in the value may itself store something into this heap.
     if (this.#busy) {
       const other = new Encoder(this.#core)
-      other.encode(value, root, stripe)
+      other.encode(value, root, stripe, read)
       this.low = other.low
       this.high = other.high
       return
@@ -100,6 +103,7 @@ export class Encoder {
     this.#busy = true
     this.#root = root
     this.#stripe = stripe
+    this.#read = read
     try {
       this.#slotOf(value)
       if (this.#shared) this.#markShared()
@@ -202,8 +206,7 @@ export class Encoder {
       const live = this.#core.adapter.unwrap(value)
       return live === undefined ? this.#array(value, value) : this.#array(this.#core.copyOf(live) as unknown[], value)
     }
-    const prototype = Object.getPrototypeOf(value)
-    if (prototype !== Object.prototype && prototype !== null) return this.#exotic(value)
+    if (!isPlain(value)) return this.#exotic(value)
     const live = this.#core.adapter.unwrap(value)
     return this.#plain(live === undefined ? value : (this.#core.copyOf(live) as object), value)
   }
@@ -299,6 +302,8 @@ export class Encoder {
 
   #plain(value: object, identity: object): number {
     const { shapes } = this.#core
+    const read = this.#read
+    this.#read = undefined
     const keys = Object.keys(value)
     const shape = shapes.of(keys)
     if (shape === undefined) return this.#table(value, identity, keys)
@@ -306,7 +311,11 @@ export class Encoder {
     this.#remember(identity, pointer)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!
-      this.#store((pointer + O_UNITS + i) << 1, (value as Record<string, unknown>)[key], key)
+      this.#store(
+        (pointer + O_UNITS + i) << 1,
+        read === undefined ? (value as Record<string, unknown>)[key] : read[i],
+        key,
+      )
     }
     return pointer
   }
@@ -443,6 +452,12 @@ export class Encoder {
 }
 
 const NOTHING = {}
+
+/** True for what object literals and Object.create(null) make. */
+export function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
 
 function viewName(view: ArrayBufferView): string {
   if (view instanceof DataView) return 'DataView'

@@ -13,7 +13,7 @@
 //
 //   Blocks; every one begins with the 8 bytes of blocks/pages.layout.ts, words are counted from the block:
 //
-//   STRING   2 length in characters | bytes from byte 12, latin1 or (flag WIDE) UTF-16LE. Never rewritten in place.
+//   STRING   2 length in characters | bytes from byte 12, latin1 or (flag WIDE) UTF-16LE
 //   BIGINT   2 length in bytes | 3 sign: 1 negative | magnitude, little-endian, from byte 16
 //   BYTES    2 length in bytes, low | 3 high | bytes from byte 16: an ArrayBuffer
 //   TUPLE    2 type, TUPLE_… | 3 count | slots: everything else that is copied out whole when it is read
@@ -24,8 +24,8 @@
 //   CELL     2 root (0) | 3 - | slot: the value | 6 watch count | 7 WATCH pointer
 //   WATCH    see watch/watch.layout.ts
 //
-// Who writes: the holder of the lock. Slots of OBJECT, CHUNK, ENTRY, CELL change in place, logged; all else is written
-// before anything leads to it, and never again.
+// Who writes: the holder of the lock. Slots of OBJECT, CHUNK, ENTRY, CELL and short texts change in place, logged
+// (overwrite.ts); all else is written before anything leads to it, and never again.
 //
 // Ownership: a block belongs to the one slot that leads to it. Only values that were given with shared or cyclic
 // references are different: all of their containers carry the flag SHARED, see graph.ts.
