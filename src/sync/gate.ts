@@ -10,7 +10,7 @@
 // The order of the first two matters: an opening that takes the flag down again has moved the sequence on since.
 // Opening wakes everybody: a waiter that is killed in that moment takes nobody's wake with it.
 
-import type { Memory, WaitOptions } from '../memory/index.js'
+import { type Memory, NOBODY, type WaitOptions } from '../memory/index.js'
 
 const ALL = 0x7fffffff
 
@@ -43,8 +43,14 @@ export class Gate {
     this.#memory.wake(this.#sequence, ALL)
   }
 
-  sleep(sequence: number, timeout: number): number {
-    return this.#memory.wait(this.#sequence, sequence, timeout, -1)
+  /** Changes whenever sleepers are woken. */
+  get sequence(): number {
+    return this.#memory.load(this.#sequence)
+  }
+
+  /** @param watch whose death ends the sleep too. */
+  sleep(sequence: number, timeout: number, watch: number = NOBODY): number {
+    return this.#memory.wait(this.#sequence, sequence, timeout, watch)
   }
 
   sleepAsync(sequence: number, options: WaitOptions): Promise<number> {

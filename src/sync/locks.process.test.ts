@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { tally } from '../testing/children/ground-sync.js'
 import { Crew, seeded, until } from '../testing/crew.js'
 import { together } from '../testing/locks.js'
 import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from './index.js'
@@ -32,15 +33,41 @@ test('readers never see half of what a writer writes, nor an older state than be
   }
 })
 
-test('a writer comes in although readers never stop', async () => {
+const median = (sorted: readonly number[]): number => sorted[sorted.length >> 1]!
+const spread = (passed: number[]): string =>
+  `median ${median(passed.sort((a, b) => a - b))}, 95 % ${passed[Math.floor(passed.length * 0.95)]}, most ${passed.at(-1)}`
+
+test('a reader is let in before the next writer, although three writers never stop', async () => {
   await using crew = new Crew()
   const name = crew.name()
   using lock = RwLock.open(name)
-  const readers = crew.startMany(2, 'read-for-ever', [name])
+  const writers = crew.startMany(3, 'write-for-ever', [name])
+  for (const writer of writers) await writer.hear('writing')
+  const reader = crew.start('take-turn', ['read', name, 200])
+  const [passed] = (await together<number[]>([reader])) as [number[]]
+  console.log(`writes between a reader's queueing and its turn: ${spread(passed)}`)
+  // The writer that was inside. More only when the reader's thread found no processor for as long as a guest is waited for.
+  assert.ok(passed[Math.floor(passed.length * 0.95)]! <= 1, spread(passed))
+  // Neither do the readers that never stop keep each other or the writers out.
+  const blocking = crew.startMany(2, 'read-for-ever', [name])
+  for (const one of blocking) await one.hear('reading')
+  const [reads, writes] = (['reads', 'writes'] as const).map((what) => lock.segment.memory.load(tally(lock, what)))
+  for (const [what, before] of [['reads', reads], ['writes', writes]] as const) // biome-ignore format: one line
+    await until(() => lock.segment.memory.load(tally(lock, what)) > before! + 300, `300 more ${what}`)
+})
+
+test('a writer comes in although three readers never stop, before any of them reads again', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using lock = RwLock.open(name)
+  const readers = crew.startMany(3, 'read-for-ever', [name])
   for (const reader of readers) await reader.hear('reading')
-  for (let i = 0; i < 20; i++) {
-    using _guard = i % 2 === 0 ? lock.write({ timeout: 30_000 }) : await lock.writeAsync({ timeout: 30_000 })
-  }
+  const writer = crew.start('take-turn', ['write', name, 200])
+  const [passed] = (await together<number[]>([writer])) as [number[]]
+  console.log(`reads between a writer's queueing and its turn: ${spread(passed)}`)
+  // Each of the three may have been on its way in.
+  assert.ok(passed.at(-1)! <= 3, spread(passed))
+  for (let i = 0; i < 20; i++) lock.write({ timeout: 30_000 }).release()
 })
 
 test('never more inside than permits', async () => {

@@ -104,7 +104,7 @@ export class OwnerLock {
       }
       const word = this.#memory.load(this.#word)
       if (word === 0 || (word & WAITERS) === 0) continue
-      const ended = this.#memory.wait(this.#word, word, Math.min(left, LOOK_AFRESH), this.#watch(word))
+      const ended = this.#memory.wait(this.#word, word, Math.min(left, LOOK_AFRESH), this.watchOf(word))
       if (ended === Wait.closed)
         throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} was closed while waiting`)
       flag = WAITERS
@@ -138,7 +138,7 @@ export class OwnerLock {
         await this.#memory.waitAsync(this.#word, word, {
           timeout: Math.min(left, LOOK_AFRESH),
           signal,
-          watch: this.#watch(word),
+          watch: this.watchOf(word),
         })
       } catch (error) {
         // Aborted, perhaps in the moment of being woken: somebody else must have the wake.
@@ -163,19 +163,19 @@ export class OwnerLock {
     if ((before & WAITERS) !== 0) this.#memory.wake(this.#word, 1)
   }
 
-  /** Frees it and wakes every waiter. */
-  releaseAll(): void {
-    const before = this.#memory.exchange(this.#word, 0)
-    if ((before & WAITERS) !== 0) this.#memory.wake(this.#word, 0x7fffffff)
+  /** Frees it unless somebody waits for it. The caller holds it. @returns true when it is free. */
+  releaseUnawaited(): boolean {
+    // SYNC: "what the last holder wrote is visible to the next"
+    return this.#memory.compareExchange(this.#word, this.#me, 0) === this.#me
   }
 
   /** Sets WAITERS on a taken word, for those who wait for it to be free without taking it. @returns the word to wait on, or 0. */
   announce(): number {
-    const seen = this.#memory.load(this.#word)
-    if (seen === 0 || (seen & WAITERS) !== 0) return seen
-    return this.#memory.compareExchange(this.#word, seen, seen | WAITERS) === seen
-      ? seen | WAITERS
-      : this.#memory.load(this.#word)
+    for (;;) {
+      const seen = this.#memory.load(this.#word)
+      if (seen === 0 || (seen & WAITERS) !== 0) return seen
+      if (this.#memory.compareExchange(this.#word, seen, seen | WAITERS) === seen) return seen | WAITERS
+    }
   }
 
   /**
@@ -189,7 +189,7 @@ export class OwnerLock {
       await this.#memory.waitAsync(this.#word, word, {
         timeout: Math.min(timeout, LOOK_AFRESH),
         signal,
-        watch: this.#watch(word),
+        watch: this.watchOf(word),
       })
     } catch (error) {
       this.#passOn(WAITERS)
@@ -204,8 +204,8 @@ export class OwnerLock {
     )
   }
 
-  /** Whose life to watch while waiting: the holder's, unless that is this handle, whose own lock looks free to itself. */
-  #watch(word: number): number {
+  /** Whose life to watch while waiting at that word: the holder's, unless that is this handle, whose own lock looks free to itself. */
+  watchOf(word: number): number {
     return (word & TOKEN) === this.#me ? NOBODY : slotOf(word & TOKEN)
   }
 

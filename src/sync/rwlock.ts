@@ -1,16 +1,21 @@
-// sync: many readers or one writer. A waiting writer keeps new readers out, so it is never starved.
+// sync: many readers or one writer, turn and turn about: who waits is passed by nobody for more than one turn.
 //
-//   0          4          8          16           64
-//   +----------+----------+----------+------------+-----------+-----------+-----
-//   | writer   | news     | gate     | -          | reader 0  | reader 1  | …     one 64-byte line per participant
-//   +----------+----------+----------+------------+-----------+-----------+-----
+//   0          4          8          16         24           64
+//   +----------+----------+----------+----------+------------+-----------+-----------+-----
+//   | writer   | news     | gate     | door     | -          | reader 0  | reader 1  | …   see readers.ts
+//   +----------+----------+----------+----------+------------+-----------+-----------+-----
 //
 // writer   an owner lock (see owner-lock.ts). Held by a writer that is inside, or that waits for the readers to go.
 // news     1 when somebody took over from a dead writer and gave up before using the lock: the next one in is told.
-// reader i the token of participant i while it reads, else 0; it alone writes it.
+// gate     where a writer sleeps that waits for readers to go.
+// door     where readers sleep that wait for a writer to go.
 //
 // A reader raises its own word and then looks at `writer`; a writer takes `writer` and then looks at the readers' words
-// (Dekker): of two that meet, one sees the other. A reader that sees a writer lowers its word again and waits.
+// (Dekker): of two that meet, one sees the other. A reader that sees a writer marks its word as queued, and `writer` as
+// waited for. A writer that leaves and finds that mark first invites everybody who is queued, and then frees `writer`:
+// the next writer finds the guests there and waits until they are gone, while new readers queue up behind it. These are
+// the phases of B. Brandenburg and J. Anderson, "Spin-based reader-writer synchronization for multiprocessor real-time
+// systems" (2010). Neither side can starve the other.
 //
 // Crash windows: a dead writer → as any owner lock, the next writer is told; a reader that finds it first frees the word
 // and is told. A dead reader → its word names the dead, whoever has the slot by now, so the writer does not wait for it.
@@ -32,16 +37,19 @@ import {
   type WaitLimits,
 } from './handle.js'
 import { BUSY, OwnerLock, RECOVERED, TAKEN } from './owner-lock.js'
+import { INVITED, LINE, QUEUED, Readers } from './readers.js'
 
 const KIND = 'rwlock'
 export const NEWS = 4
 const GATE = 8
+const DOOR = GATE + Gate.BYTES
 export const READERS = 64
-export const LINE = 64
 /** A draining writer looks for dead readers this often, in milliseconds. */
 const SLICE = 5
 /** Readers look at the writer's word this often before sleeping. */
 const SPINS = 60
+/** Sleeping readers look this often, in milliseconds, who the writer is: another one, or nobody, if its wake was lost. */
+const LOOK_AFRESH = 100
 const READING = 0
 const WRITING = 1
 
@@ -64,19 +72,25 @@ const WRITING = 1
 export class RwLock extends Handle {
   readonly #writer: OwnerLock
   readonly #gate: Gate
+  readonly #door: Gate
+  readonly #readers: Readers
   readonly #me: number
   readonly #mine: number
   readonly #news: number
   #reads = 0
+  /** Reads of this handle that wait for a writer to go. */
+  #queued = 0
   #writing = false
 
   private constructor(segment: Segment, offset: number, owned: boolean) {
     super(segment, offset, owned)
     this.#writer = new OwnerLock(segment, offset)
     this.#gate = new Gate(segment.memory, offset + GATE)
+    this.#door = new Gate(segment.memory, offset + DOOR)
+    this.#readers = new Readers(segment, offset + READERS, this.#door)
     this.#news = (offset + NEWS) / 4
     this.#me = segment.participant.token
-    this.#mine = this.#readerWord(segment.participant.slot)
+    this.#mine = this.#readers.wordOf(segment.participant.slot)
   }
 
   /** Opens the lock of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`, `ERR_PARTICIPANTS`. */
@@ -104,9 +118,7 @@ export class RwLock extends Handle {
   /** Live readers at this moment. */
   get readers(): number {
     this.checkOpen()
-    let count = 0
-    for (let slot = 0; slot < this.segment.slots; slot++) count += this.#isReading(slot) ? 1 : 0
-    return count
+    return this.#readers.count()
   }
 
   /** True while a writer is inside or waits for readers to go. */
@@ -122,24 +134,37 @@ export class RwLock extends Handle {
     return got === BUSY ? undefined : new Guard(this, got === RECOVERED, READING)
   }
 
-  /** Waits until no writer is there, blocking the thread. @throws MemlaneError `ERR_TIMEOUT`, `ERR_DEADLOCK`, `ERR_CLOSED`. */
+  /**
+   * Waits until no writer is there, blocking the thread.
+   *
+   * @throws MemlaneError `ERR_TIMEOUT`, `ERR_DEADLOCK`, `ERR_CLOSED`, `ERR_RANGE`.
+   */
   read(limits?: WaitLimits): Guard {
     this.#checkRead()
-    for (let i = 0; i < SPINS; i++) {
-      const got = this.#enterRead()
-      if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
-    }
-    const timeout = timeoutOf(limits)
+    const timeout = limits === undefined ? -1 : timeoutOf(limits)
+    const got = this.#enterRead()
+    return got === BUSY ? this.#readInTurn(timeout) : new Guard(this, got === RECOVERED, READING)
+  }
+
+  #readInTurn(timeout: number): Guard {
     const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-    for (;;) {
-      if (this.segment.isThisThread(this.#writer.owner)) throw this.#writer.deadlock()
-      const got = this.#enterRead()
-      if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
-      const left = end - performance.now()
-      if (left <= 0) throw timedOut(this.name, 'reading', timeout)
-      const word = this.#writer.announce()
-      if (word !== 0) this.segment.memory.wait(this.offset / 4, word, Math.min(left, SLICE), -1)
-      this.checkOpen()
+    this.#queued++
+    try {
+      for (let spins = SPINS; ; ) {
+        const sequence = this.#door.announce()
+        const got = this.#enterRead()
+        if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
+        if (this.segment.isThisThread(this.#writer.owner)) throw this.#writer.deadlock()
+        while (spins > 0 && this.#isKeptOut()) spins--
+        if (spins-- > 0) continue
+        const left = end - performance.now()
+        if (left <= 0) throw timedOut(this.name, 'reading', timeout)
+        const word = this.#writer.announce()
+        if (word !== 0) this.#door.sleep(sequence, Math.min(left, LOOK_AFRESH), this.#writer.watchOf(word))
+        this.checkOpen()
+      }
+    } finally {
+      this.#leaveQueue()
     }
   }
 
@@ -149,17 +174,24 @@ export class RwLock extends Handle {
       this.#checkRead()
       const timeout = timeoutOf(limits)
       const signal = signalOf(limits)
+      signal?.throwIfAborted()
       const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-      for (;;) {
-        signal?.throwIfAborted()
-        this.#checkRead()
-        const got = this.#enterRead()
-        if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
-        const left = end - performance.now()
-        if (left <= 0) throw timedOut(this.name, 'reading', timeout)
-        const word = this.#writer.announce()
-        if (word !== 0)
-          await this.segment.memory.waitAsync(this.offset / 4, word, { timeout: Math.min(left, SLICE), signal })
+      this.#queued++
+      try {
+        for (;;) {
+          this.#checkRead()
+          const sequence = this.#door.announce()
+          const got = this.#enterRead()
+          if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
+          const left = end - performance.now()
+          if (left <= 0) throw timedOut(this.name, 'reading', timeout)
+          const word = this.#writer.announce()
+          if (word === 0) continue
+          const watch = this.#writer.watchOf(word)
+          await this.#door.sleepAsync(sequence, { timeout: Math.min(left, LOOK_AFRESH), signal, watch })
+        }
+      } finally {
+        this.#leaveQueue()
       }
     })
   }
@@ -169,7 +201,7 @@ export class RwLock extends Handle {
     this.#checkWrite()
     const got = this.#writer.tryAcquire()
     if (got === BUSY) return undefined
-    if (this.#drained()) return this.#writeGuard(got)
+    if (this.#readers.drained()) return this.#writeGuard(got)
     this.#abandonWrite(got)
     return undefined
   }
@@ -183,7 +215,7 @@ export class RwLock extends Handle {
     if (got === BUSY) throw timedOut(this.name, 'writing', timeout)
     for (;;) {
       const sequence = this.#gate.announce()
-      if (this.#drained()) return this.#writeGuard(got)
+      if (this.#readers.drained()) return this.#writeGuard(got)
       const left = end - performance.now()
       if (left <= 0) {
         this.#abandonWrite(got)
@@ -210,7 +242,7 @@ export class RwLock extends Handle {
           this.checkOpen()
           signal?.throwIfAborted()
           const sequence = this.#gate.announce()
-          if (this.#drained()) return this.#writeGuard(got)
+          if (this.#readers.drained()) return this.#writeGuard(got)
           const left = end - performance.now()
           if (left <= 0) throw timedOut(this.name, 'writing', timeout)
           await this.#gate.sleepAsync(sequence, { timeout: Math.min(left, SLICE), signal })
@@ -221,10 +253,6 @@ export class RwLock extends Handle {
         throw error
       }
     })
-  }
-
-  #readerWord(slot: number): number {
-    return (this.offset + READERS + slot * LINE) / 4
   }
 
   #checkRead(): void {
@@ -239,28 +267,72 @@ export class RwLock extends Handle {
 
   /** @returns BUSY, TAKEN, or RECOVERED when it freed the lock from a dead writer. */
   #enterRead(): number {
-    const { memory } = this.segment
     if (this.#reads > 0) {
       // This handle reads already: a writer that waits, waits for us, and making us wait for it would be a deadlock.
       this.#reads++
       return TAKEN
     }
+    return this.#queued === 0 ? this.#enterFresh() : this.#enterQueued()
+  }
+
+  #enterFresh(): number {
+    const { memory } = this.segment
     do {
       memory.store(this.#mine, this.#me) // SYNC: "reader's word before the look at writer, writer before the look at readers"
-      if (this.#writer.owner === 0) {
-        this.#reads = 1
-        return this.#told(TAKEN)
-      }
+      if (this.#writer.owner === 0) return this.#entered()
       memory.store(this.#mine, 0)
       this.#gate.open()
-      if (this.#writer.takeOver() === RECOVERED) {
-        memory.store(this.#mine, this.#me)
-        this.#reads = 1
-        this.#writer.releaseAll()
-        return RECOVERED
-      }
+      if (this.#takeOver()) return RECOVERED
     } while (this.#writer.owner === 0)
     return BUSY
+  }
+
+  #enterQueued(): number {
+    const { memory } = this.segment
+    const queued = this.#me | QUEUED
+    for (;;) {
+      const seen = memory.load(this.#mine) // SYNC: "invited before the writer's word is free, looked at after it is taken"
+      if (seen === (this.#me | INVITED)) {
+        if (memory.compareExchange(this.#mine, seen, this.#me) === seen) return this.#entered()
+        continue
+      }
+      // New in the queue; or a read of this handle has ended; or an invitation was taken back.
+      if (seen !== queued) memory.store(this.#mine, queued)
+      if (this.#writer.owner !== 0) return this.#takeOver() ? RECOVERED : BUSY
+      if (memory.compareExchange(this.#mine, queued, this.#me) !== queued) continue
+      // SYNC: "reader's word before the look at writer, writer before the look at readers"
+      if (this.#writer.owner === 0) return this.#entered()
+      memory.store(this.#mine, queued)
+      this.#gate.open()
+    }
+  }
+
+  #entered(): number {
+    this.#reads = 1
+    return this.#told(TAKEN)
+  }
+
+  /** Frees the lock from a dead writer. @returns true when this handle did it, and is to be told; it reads then. */
+  #takeOver(): boolean {
+    if (this.#writer.takeOver() !== RECOVERED) return false
+    this.segment.memory.store(this.#mine, this.#me)
+    this.#reads = 1
+    this.#freeWriter()
+    return true
+  }
+
+  #isKeptOut(): boolean {
+    return this.segment.memory.load(this.#mine) === (this.#me | QUEUED) && this.#writer.owner !== 0
+  }
+
+  #leaveQueue(): void {
+    this.#queued--
+    if (this.#queued === 0 && this.#reads === 0 && !this.closed) this.#forgo()
+  }
+
+  /** Neither reads nor waits any more. A writer may be waiting for this guest. */
+  #forgo(): void {
+    if (this.segment.memory.exchange(this.#mine, 0) < 0) this.#gate.open()
   }
 
   /** @internal */
@@ -270,24 +342,10 @@ export class RwLock extends Handle {
   }
 
   #leaveRead(): void {
-    if (this.closed) return
-    if (--this.#reads === 0) this.segment.memory.store(this.#mine, 0)
+    if (this.closed || --this.#reads > 0) return
+    this.segment.memory.store(this.#mine, this.#queued === 0 ? 0 : this.#me | QUEUED)
     // SYNC: "reader's word before the look at writer, writer before the look at readers"
-    if (this.#reads === 0 && this.#writer.owner !== 0) this.#gate.open()
-  }
-
-  #isReading(slot: number): boolean {
-    const token = this.segment.memory.load(this.#readerWord(slot))
-    return token !== 0 && this.segment.isAlive(token)
-  }
-
-  /** True when no live reader is inside. The caller holds `writer`. */
-  #drained(): boolean {
-    // SYNC: "reader's word before the look at writer, writer before the look at readers"
-    for (let slot = 0; slot < this.segment.slots; slot++) {
-      if (this.#isReading(slot)) return false
-    }
-    return true
+    if (this.#writer.owner !== 0) this.#gate.open()
   }
 
   #writeGuard(got: number): Guard {
@@ -298,7 +356,15 @@ export class RwLock extends Handle {
   /** Gives up after taking `writer`. If that was from the dead, the next one in must still be told. */
   #abandonWrite(got: number): void {
     if (got === RECOVERED) this.segment.memory.store(this.#news, 1)
-    this.#writer.releaseAll()
+    this.#freeWriter()
+  }
+
+  /** Gives the writer's word back. Readers that wait come in before the next writer. */
+  #freeWriter(): void {
+    if (this.#writer.releaseUnawaited()) return
+    this.#readers.invite()
+    this.#writer.release()
+    this.#door.open()
   }
 
   /** RECOVERED when this is the one to be told. */
@@ -310,7 +376,7 @@ export class RwLock extends Handle {
 
   #leaveWrite(): void {
     this.#writing = false
-    if (!this.closed) this.#writer.releaseAll()
+    if (!this.closed) this.#freeWriter()
   }
 
   /** @internal */
@@ -320,6 +386,11 @@ export class RwLock extends Handle {
     if (this.#reads > 0) {
       this.#reads = 1
       this.#leaveRead()
+    }
+    if (this.#queued > 0) {
+      this.#forgo()
+      // Its own waiters look again, and find it closed.
+      this.#door.open()
     }
   }
 }

@@ -224,6 +224,7 @@ for (const [place, make] of Object.entries(places)) {
         () => lock.run(() => 1, limits),
         () => rw.write(limits),
         () => rw.writeAsync(limits),
+        () => rw.read(limits),
         () => rw.readAsync(limits),
         () => ev.wait(limits),
         () => ev.waitAsync(limits),
@@ -289,6 +290,42 @@ for (const [place, make] of Object.entries(places)) {
     ;(await writing).release()
     c.read().release()
   })
+
+  promise(
+    'readers that wait come in together, before the next writer; who gives up is waited for by nobody',
+    async ({ rwlock }) => {
+      const [a, b, c, d, e, f] = [rwlock(), rwlock(), rwlock(), rwlock(), rwlock(), rwlock()]
+      for (let round = 0; round < 10; round++) {
+        const writing = a.write()
+        const reads = [b.readAsync(), b.readAsync(), c.readAsync({ timeout: 30_000 })]
+        const late = c.readAsync({ timeout: 3 })
+        const controller = new AbortController()
+        const aborted = d.readAsync({ signal: controller.signal })
+        const gaveUp = Promise.allSettled([late, aborted])
+        let written = false
+        const next = e.writeAsync({ timeout: 30_000 }).then((guard) => {
+          written = true
+          return guard
+        })
+        if (round % 2 === 0) {
+          await refuses('ERR_TIMEOUT', () => late)
+          controller.abort(new RangeError('enough'))
+          writing.release()
+        } else {
+          writing.release()
+          controller.abort(new RangeError('enough'))
+        }
+        const guards = await watched(Promise.all(reads), 'the readers')
+        await watched((async () => { while (!a.isWriteLocked) await soon() })(), 'the writer to take its turn') // biome-ignore format: one line
+        assert.deepEqual([written, f.tryRead()], [false, undefined])
+        for (const guard of guards) guard.release()
+        for (const ending of await watched(gaveUp, 'those who gave up'))
+          if (ending.status === 'fulfilled') ending.value.release()
+        ;(await watched(next, 'the writer')).release()
+        assert.deepEqual([a.readers, a.isWriteLocked], [0, false])
+      }
+    },
+  )
 
   promise('a semaphore has so many permits', async ({ semaphore }) => {
     const [a, b] = [semaphore(3), semaphore(3)]

@@ -51,6 +51,12 @@ export function openSide(side: Side, name: string): Holdable {
   }
 }
 
+/** A word behind the lock's own, in the page it ends in, where reads and writes are counted. */
+export function tally(lock: RwLock, what: 'reads' | 'writes'): number {
+  const { body, bodySize } = lock.segment
+  return (body + bodySize) / 4 - (what === 'reads' ? 32 : 16)
+}
+
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
 export const syncScenarios: Readonly<Record<string, Scenario>> = {
@@ -148,19 +154,58 @@ export const syncScenarios: Readonly<Record<string, Scenario>> = {
     peer.say({ torn, backwards, last: writer ? times : last })
   },
 
-  /** Reads and reads, never pausing between, so that a writer that is not waited for would starve. */
+  /** Reads and reads, never pausing between, so that a writer that is not waited for would starve. Counts each read. */
   async 'read-for-ever'(peer: Peer, name: string) {
     const lock = RwLock.open(name)
+    const { memory } = lock.segment
     peer.say('reading')
     for (;;) {
       const until = performance.now() + 20
       while (performance.now() < until) {
         const guard = lock.read()
-        for (let spin = 0; spin < 1000; spin++) void lock.segment.memory.load(0)
+        memory.add(tally(lock, 'reads'), 1)
+        for (let spin = 0; spin < 1000; spin++) void memory.load(0)
         guard.release()
       }
       await new Promise((resolve) => setImmediate(resolve))
     }
+  },
+
+  /** The same for writing. */
+  async 'write-for-ever'(peer: Peer, name: string) {
+    const lock = RwLock.open(name)
+    const { memory } = lock.segment
+    peer.say('writing')
+    for (;;) {
+      const until = performance.now() + 20
+      while (performance.now() < until) {
+        const guard = lock.write()
+        for (let spin = 0; spin < 4000; spin++) void memory.load(0)
+        memory.add(tally(lock, 'writes'), 1)
+        guard.release()
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  },
+
+  /** Queues so often for one side. Says how often the other side came in between the queueing and the turn, each time. */
+  async 'take-turn'(peer: Peer, side: 'read' | 'write', name: string, times: number) {
+    const lock = RwLock.open(name)
+    const { memory } = lock.segment
+    const others = tally(lock, side === 'read' ? 'writes' : 'reads')
+    const passed: number[] = []
+    peer.say('ready')
+    await peer.hear()
+    for (let i = 0; i < times; i++) {
+      const waiting = side === 'read' ? lock.readAsync() : lock.writeAsync()
+      const before = memory.load(others)
+      const guard = await waiting
+      passed.push(memory.load(others) - before)
+      guard.release()
+      // Meanwhile the others come into their stride again.
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    peer.say(passed)
   },
 
   /** Uses permits and says whenever more than allowed were in use. */
