@@ -175,6 +175,24 @@ for (const backend of BACKENDS) {
         )
       }
       assert.throws(() => map.set('a', Object.assign([1], { extra: 1 })), { code: 'ERR_NOT_CLONEABLE' })
+      const places: [string, unknown][] = [
+        ['value["odd name"].b[3] is a function', { 'odd name': { b: [0, 1, 2, () => {}] } }],
+        [
+          'value[1] is a function',
+          new Map<string, unknown>([
+            ['fine', 1],
+            ['bad', () => {}],
+          ]),
+        ],
+        ['value.set[1] is a symbol', { set: new Set([1, Symbol('s')]) }],
+        ['value.cause is a function', new Error('x', { cause: () => {} })],
+      ]
+      for (const [place, value] of places)
+        assert.throws(
+          () => map.set('a', value),
+          (error: MemlaneError) => error.code === 'ERR_NOT_CLONEABLE' && error.message.startsWith(place),
+          place,
+        )
       for (const key of [{}, [], Symbol('k'), () => 1])
         assert.throws(() => map.set(key as never, 1), { code: 'ERR_TYPE' })
       assert.equal(map.size, 0)

@@ -54,6 +54,8 @@ test('keys compare as Map compares them, whatever their type', () => {
     '漢',
     '__proto__',
     'x'.repeat(100_000),
+    'x'.repeat(2 ** 20),
+    'ü€'.repeat(2 ** 19),
   ]
   for (const [i, key] of keys.entries()) map.set(key, i)
   for (const [i, key] of keys.entries()) assert.equal(map.get(key), i, String(key))

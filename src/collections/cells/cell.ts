@@ -71,7 +71,7 @@ export abstract class Cell<T> implements Disposable {
   }
 
   /**
-   * Stores `value` if the value is `expected`.
+   * Stores `value` if the value is `expected`, compared as a Map compares keys: NaN is NaN, and -0 is 0.
    *
    * @returns the old value: `expected` when the exchange happened.
    * @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`.

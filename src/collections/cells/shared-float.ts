@@ -2,6 +2,7 @@
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import { type NameOptions, Segment } from '../../segment/index.js'
+import { sameValueZero } from '../collection.js'
 import { Cell } from './cell.js'
 import { ReadOnlyWord } from './read-only-word.js'
 import { openScalar, type ScalarOptions, scalarCode } from './scalar-segment.js'
@@ -31,7 +32,8 @@ const double = new Float64Array(1)
 const doubleBits = new BigInt64Array(double.buffer)
 const BITS_64: Bits<number, bigint> = {
   toBits(value) {
-    double[0] = value
+    // One NaN for all engines, so that it is found by its bits.
+    double[0] = Number.isNaN(value) ? Number.NaN : value
     return doubleBits[0]!
   },
   fromBits(bits) {
@@ -44,13 +46,25 @@ const single = new Float32Array(1)
 const singleBits = new Int32Array(single.buffer)
 const BITS_32: Bits<number, number> = {
   toBits(value) {
-    single[0] = value
+    single[0] = Number.isNaN(value) ? Number.NaN : value
     return singleBits[0]!
   },
   fromBits(bits) {
     singleBits[0] = bits
     return single[0]!
   },
+}
+
+/** Compares as a Map compares keys, as cells in a heap do: NaN is NaN, and -0 is 0. */
+class FloatWord<B extends number | bigint> extends BitsWord<number, B> {
+  override compareExchange(expected: number, value: number): number {
+    for (let exactly = expected; ; ) {
+      const old = super.compareExchange(exactly, value)
+      // By its bits, a zero of the other sign is another value: it is tried as what it is.
+      if (Object.is(old, exactly) || !sameValueZero(old, expected)) return old
+      exactly = old
+    }
+  }
 }
 
 /**
@@ -129,13 +143,13 @@ function storeOf(segment: Segment, type: FloatType): Store<number> {
   const { body, readOnly } = segment
   if (type === 'float64') {
     const words = new BigInt64Array(buffer, body, 1)
-    return new BitsWord(
+    return new FloatWord(
       readOnly ? new ReadOnlyWord<bigint>(segment, words) : new BigWord(segment, words, ANY_BIG),
       BITS_64,
     )
   }
   const words = new Int32Array(buffer, body, 1)
-  return new BitsWord(
+  return new FloatWord(
     readOnly ? new ReadOnlyWord<number>(segment, words) : new NumberWord(segment, words, ANY),
     BITS_32,
   )

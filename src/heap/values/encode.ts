@@ -257,7 +257,10 @@ export class Encoder {
     const b = pointer << 1
     i32[b + 2] = type
     i32[b + 3] = 0
-    for (let i = 0; i < items.length; i++) this.#store(b + 4 + 2 * i, items[i], type === TUPLE_MAP ? i >> 1 : i)
+    for (let i = 0; i < items.length; i++) {
+      // Of an Error nothing but the cause can be refused.
+      this.#store(b + 4 + 2 * i, items[i], type === TUPLE_MAP ? i >> 1 : type === TUPLE_ERROR ? 'cause' : i)
+    }
     i32[b + 3] = items.length
     return pointer
   }

@@ -27,6 +27,9 @@
 // Who writes: the holder of the lock. Slots of OBJECT, CHUNK, ENTRY, CELL and short texts change in place, logged
 // (overwrite.ts); all else is written before anything leads to it, and never again.
 //
+// Crash windows: killed while a value is written, before a logged slot leads to it → its blocks were taken with logged
+// bits, and are free again. Killed later → the slot's old value is put back, and what hung on it was not freed yet.
+//
 // Ownership: a block belongs to the one slot that leads to it. Only values that were given with shared or cyclic
 // references are different: all of their containers carry the flag SHARED, see graph.ts.
 

@@ -14,6 +14,9 @@
 // count    changes of the watcher's key since it came, whichever fell out of the ring.
 //
 // Who writes: the holder of the lock, logged: a change that is rolled back was never noted.
+//
+// Crash windows: a watcher that is killed leaves its token: the next who comes looks for such, and so does every 4096th
+// change. Killed after the commit and before the bell: watchers look by themselves, see watcher.ts.
 
 export const W_CHANGES: number = 1 // f64 index from the block: words 2 and 3
 export const W_WATCHERS: number = 8
