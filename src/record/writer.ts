@@ -3,6 +3,7 @@
 import { MemlaneError, wrongType } from '../errors.js'
 import { BUSY, OwnerLock } from '../sync/index.js'
 import type { ArrayCodec } from './array-codec.js'
+import { type GeneratedWriting, generateWriting } from './generated-writing.js'
 import { LOCK, type PlacedField } from './record.layout.js'
 import type { Store } from './store.js'
 
@@ -24,6 +25,7 @@ export class Writer {
   readonly #indexOf: ReadonlyMap<string, PlacedField>
   readonly #live: object
   readonly #tools: UpdateTools
+  readonly #generated: GeneratedWriting | undefined
   #writing = false
   /** While writing: the published buffer, and the one being filled. */
   #from = 0
@@ -36,6 +38,11 @@ export class Writer {
     this.#store = store
     this.#lock = new OwnerLock(store.segment, store.body + LOCK)
     this.#indexOf = new Map(store.layout.fields.map((field) => [field.name, field]))
+    this.#generated = generateWriting(
+      store,
+      (field) => this.#turn(field),
+      (name) => this.field(name),
+    )
     this.#live = this.#makeLive()
     this.#tools = Object.freeze({ keep: (name: string) => this.#keep(this.field(name)) })
   }
@@ -77,6 +84,13 @@ export class Writer {
     this.#next = store.next(published)
     this.#from = store.bufferAt(published)
     this.#to = store.bufferAt(this.#next)
+    this.#prepare()
+    return WRITTEN
+  }
+
+  /** The next buffer holds the next record, of which nothing is given yet. */
+  #prepare(): void {
+    const store = this.#store
     const sequence = store.sequence(this.#from) + 1
     if (store.layout.slots === 0) {
       store.carry(this.#from, this.#to)
@@ -84,7 +98,6 @@ export class Writer {
     } else {
       store.clear(this.#to, sequence)
     }
-    return WRITTEN
   }
 
   /** Publishes what was filled since `begin`. */
@@ -106,14 +119,8 @@ export class Writer {
     const begun = this.begin(hasRoom, end)
     if (begun !== WRITTEN) return begun
     try {
-      const { fields } = this.#store.layout
-      let i = 0
-      for (const name in values) {
-        // Most writes give their fields in the schema's order: then there is nothing to look up.
-        const next = fields[i++]
-        const field = next !== undefined && next.name === name ? next : this.field(name)
-        this.#set(field, (values as Record<string, unknown>)[name])
-      }
+      if (this.#generated === undefined) this.#setAll(values)
+      else this.#generated(values, this.#to)
       this.commit()
     } finally {
       this.end()
@@ -138,6 +145,10 @@ export class Writer {
       this.end()
     }
     return WRITTEN
+  }
+
+  #setAll(values: object): void {
+    for (const name in values) this.#set(this.field(name), (values as Record<string, unknown>)[name])
   }
 
   #set(field: PlacedField, value: unknown): void {
