@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SharedHeap, SharedInt, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
+import { namespaceOf, objectName } from '../../segment/index.js'
 import { Crew } from '../../testing/crew.js'
 import { runtimeArgs } from '../../testing/runtime.js'
 import { parsePath } from './path.js'
@@ -118,7 +120,7 @@ describe('the command line reads and writes collections', () => {
     await using crew = new Crew()
     const [name, alone, secret] = [crew.name('game'), crew.name('alone'), crew.name('secret')]
     // Room for the two who are in, and for nobody else.
-    using heap = SharedHeap.open(name, { mode: 0o644, participants: 2 })
+    using heap = SharedHeap.open(name, { mode: 0o644, participants: 2, maxSize: '1 MiB' })
     using _second = SharedHeap.open(name)
     using map = SharedMap.open(alone, { mode: 0o644 })
     using _secret = SharedMap.open(secret)
@@ -129,6 +131,8 @@ describe('the command line reads and writes collections', () => {
     heap.int('round').value = 3
     heap.string('motto').value = 'share'
     heap.block('config').value = { level: 'info' }
+    const bytes = (): Buffer => readFileSync(`/dev/shm/${objectName(name, namespaceOf(undefined))}`)
+    const before = bytes()
     for (const uid of process.geteuid?.() === 0 ? [undefined, 65534] : [undefined]) {
       assert.equal(memlaneAs(uid, 'get', name, 'players.ada.score').out, '10')
       assert.deepEqual(JSON.parse(memlaneAs(uid, 'dump', name, '--json').out), {
@@ -151,6 +155,9 @@ describe('the command line reads and writes collections', () => {
         ['config', 'block', "{ level: 'info' }"],
       ])
       assert.match(memlaneAs(uid, 'inspect', alone).out, /\n {2}is +map\n {2}holds +1 entry\n/)
+      assert.equal(memlaneAs(uid, 'doctor', name, '--verify').status, 1, 'no slot is left, and nothing else is wrong')
+      assert.match(memlaneAs(uid, 'list', '--ours').out, /6 collections/)
+      assert.ok(bytes().equals(before), 'not a byte has changed')
       const refused = memlaneAs(uid, 'set', name, 'round', '4')
       assert.equal(refused.status, 1)
       assert.match(refused.err, uid === undefined ? /ERR_PARTICIPANTS/ : /ERR_PERMISSION/)

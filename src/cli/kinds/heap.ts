@@ -1,8 +1,8 @@
 // cli: looks into a heap: maps, lists, sets, strings, objects.
 //
 // A look reads without slot and lock, as a read-only handle does. What the writers leave no quiet moment for, or is damaged,
-// is left out, and it is said why. `verify` and `repair` attach like any process and take the heap's lock, which undoes
-// what a killed process left half done.
+// is left out, and it is said why. `repair` attaches like any process and takes the heap's lock, which undoes what a killed
+// process left half done, and `verify` does where it must.
 
 import { inspect } from 'node:util'
 import { type AnyCollection, existing, type Found, SharedHeap, SharedMap, SharedSet } from '../../collections/index.js'
@@ -47,7 +47,7 @@ export const heap: Kind = {
   },
   verify: (segment) =>
     unless(
-      () => attached(segment, (open) => open.verify()) && [],
+      () => walked(segment),
       (error) => {
         if (error.code === 'ERR_CORRUPT') return [error.message]
         throw error
@@ -66,6 +66,17 @@ function attached<T>(segment: Segment, work: (heap: Heap) => T): T {
   } finally {
     open.close()
   }
+}
+
+/** Walks the heap between the writers, or with its lock held where they leave no time for that. */
+function walked(segment: Segment): string[] {
+  return unless(
+    () => Heap.over(segment).verify() && [],
+    (error) => {
+      if (error.code !== 'ERR_BUSY') throw error
+      return attached(segment, (open) => open.verify()) && []
+    },
+  )
 }
 
 /** What `work` gives, or what is said of the MemlaneError that it throws. */

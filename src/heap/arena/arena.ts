@@ -431,7 +431,8 @@ export class Arena {
             return result as T
           }
           // A read within this one has been patient already.
-          if (threw && this.#token === 0 && (thrown as MemlaneError).code === 'ERR_BUSY') throw thrown
+          if (threw && this.#token === 0 && (thrown as Partial<MemlaneError> | undefined)?.code === 'ERR_BUSY')
+            throw thrown
         }
         pause(attempt)
       }
