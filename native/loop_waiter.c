@@ -182,7 +182,8 @@ static int submit(loop_waiter *l, const ring_entry *entry) {
   return r < 0 ? r : -EAGAIN;
 }
 
-static int ask(loop_waiter *l, int slot) {
+/* Should the kernel have no room for it now, the timer looks at the word every millisecond instead. */
+static void ask(loop_waiter *l, int slot) {
   wait *w = &l->waits[slot];
   ring_entry entry = {
     .opcode = OP_FUTEX_WAIT,
@@ -192,9 +193,7 @@ static int ask(loop_waiter *l, int slot) {
     .address3 = FUTEX_ANY,
     .user_data = (uint64_t)slot,
   };
-  int r = submit(l, &entry);
-  w->in_ring = r == 0;
-  return r;
+  w->in_ring = submit(l, &entry) == 0;
 }
 
 static void take_back(loop_waiter *l, int slot) {
@@ -369,13 +368,7 @@ int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t 
   uint64_t deadline = timeout_ms < 0 || timeout_ms > 1e15 ? UINT64_MAX : now + (uint64_t)(timeout_ms * 1e6);
   l->waits[slot] = (wait){PENDING, false, false, 0, id, handle, m, word, expected, deadline, watch_fd, watch_byte, -1};
   mapping_retain(m);
-  if (!m->read_only) { /* a wait on a private mapping would make the page a copy of its own: see word_wait */
-    int r = ask(l, slot);
-    if (r < 0) {
-      free_slot(l, slot);
-      return r;
-    }
-  }
+  if (!m->read_only) ask(l, slot); /* a wait on a private mapping would make the page a copy of its own: see word_wait */
   arm(l, next_look(&l->waits[slot], now));
   return 0;
 }

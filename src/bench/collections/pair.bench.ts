@@ -1,5 +1,5 @@
 // bench: two processes on one map. A reader beside a writer that never pauses; two writers; and how long a change takes to
-// reach who watches it in another process, beside process.send.
+// reach who watches it in another process, beside process.send and a keyspace notification of Redis.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { SharedMap } from '../../collections/index.js'
 import { emit, ended, percentile, placed, RUNS, startRole } from '../membridge/harness.js'
 import { sink, US } from './peers.js'
+import { converse, startRedis } from './redis.js'
 
 const KEYS = 1000
 const CHANGES = 3000
@@ -29,6 +30,10 @@ if (role === 'write') {
 } else if (role === 'send') {
   process.on('message', (message) => process.send?.(message))
   process.send?.('ready')
+} else if (role === 'redis') {
+  let n = 0
+  const other = await converse(name, 'pong', 'ping', () => other.set(++n))
+  console.log('ready')
 } else {
   using map = SharedMap.open<string, number>(name, { lifetime: 'lastClose' })
   for (const key of keys) map.set(key, 0)
@@ -38,6 +43,7 @@ if (role === 'write') {
   await writes(map)
   await notices(map)
   await sends()
+  await redisNotices()
 }
 
 function spin(body: (i: number) => void): number {
@@ -159,6 +165,41 @@ async function sends(): Promise<void> {
       '4',
       `change to notification, p${part * 100}`,
       'process.send',
+      'us',
+      [percentile(result, part)],
+      'half of a round trip',
+      rtt,
+    )
+}
+
+async function redisNotices(): Promise<void> {
+  const server = await startRedis()
+  if (server === undefined) return
+  const { result, rtt } = await placed(async () => {
+    const other = await startRole(program, 'redis', [server.socket])
+    let answered = (): void => {}
+    const here = await converse(server.socket, 'ping', 'pong', () => answered())
+    const times: number[] = []
+    for (let i = 1; i <= CHANGES; i++) {
+      const start = clock()
+      const answer = new Promise<void>((resolve) => {
+        answered = resolve
+      })
+      here.set(i)
+      await answer
+      times.push((clock() - start) / 2000)
+    }
+    here.end()
+    other.kill('SIGKILL')
+    await ended(other)
+    return times.sort((a, b) => a - b)
+  })
+  await server.end()
+  for (const part of [0.5, 0.99])
+    emit(
+      '4',
+      `change to notification, p${part * 100}`,
+      server.peer,
       'us',
       [percentile(result, part)],
       'half of a round trip',
