@@ -4,20 +4,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { tally } from '../testing/children/ground-sync.js'
 import { Crew, seeded, until } from '../testing/crew.js'
-import { together } from '../testing/locks.js'
+import { handOvers, together } from '../testing/locks.js'
 import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from './index.js'
 
 test('hand-overs of a mutex between four processes with random parks lose no count', async () => {
   await using crew = new Crew()
-  const name = crew.name()
-  const { seed } = seeded('hand-overs')
-  using mutex = Mutex.open(name)
-  const counter = mutex.segment.body / 4 + 64
-  const actors = [0, 1, 2, 3].map((i) => crew.start('hand-over', [name, 10_000, seed + i, 0.01]))
-  const results = await together<{ recovered: number }>(actors)
-  assert.equal(mutex.segment.memory.load(counter), 40_000)
-  assert.ok(results.every(({ recovered }) => recovered === 0))
-  assert.equal(mutex.isLocked, false)
+  await handOvers(crew, 10_000, 0.01)
 })
 
 test('readers never see half of what a writer writes, nor an older state than before', async () => {

@@ -3,24 +3,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Side } from '../testing/children/ground-sync.js'
-import { Crew, seeded } from '../testing/crew.js'
-import { report, takeOvers, together } from '../testing/locks.js'
-import { Mutex } from './mutex.js'
+import { Crew } from '../testing/crew.js'
+import { handOvers, report, takeOvers } from '../testing/locks.js'
 
 const HOUR = 3_600_000
 
 test('a million hand-overs between four processes with random parks lose nothing', { timeout: HOUR }, async () => {
   await using crew = new Crew()
-  const name = crew.name()
-  const { seed } = seeded('a million hand-overs')
-  using mutex = Mutex.open(name)
-  const start = performance.now()
-  const actors = [0, 1, 2, 3].map((i) => crew.start('hand-over', [name, 250_000, seed + i, 0.002]))
-  const results = await together<{ recovered: number }>(actors, HOUR)
-  const seconds = (performance.now() - start) / 1000
-  console.log(`${(1e6 / seconds).toFixed(0)} hand-overs a second`)
-  assert.equal(mutex.segment.memory.load(mutex.segment.body / 4 + 64), 1_000_000)
-  assert.ok(results.every(({ recovered }) => recovered === 0))
+  await handOvers(crew, 1_000_000, 0.002, HOUR)
 })
 
 for (const [side, processes, rounds] of [

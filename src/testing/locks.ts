@@ -1,8 +1,9 @@
 // testing: what several tests of locks do with their processes.
 
 import assert from 'node:assert/strict'
-import type { Side } from './children/ground-sync.js'
-import { type Actor, type Crew, watched } from './crew.js'
+import { Mutex } from '../sync/index.js'
+import { handOverWords, type Side } from './children/ground-sync.js'
+import { type Actor, type Crew, seeded, watched } from './crew.js'
 
 interface Turn {
   readonly recovered: boolean
@@ -73,4 +74,23 @@ export async function together<T>(actors: Actor[], limit: number = LONG): Promis
   for (const actor of actors) await actor.hear('ready')
   for (const actor of actors) actor.tell('go')
   return await watched(Promise.all(actors.map((actor) => actor.hear<T>())), 'all to finish', limit)
+}
+
+/** A mutex goes so often from one of four processes to another. Nothing is lost, nobody is inside together. */
+export async function handOvers(crew: Crew, target: number, howOften: number, limit?: number): Promise<void> {
+  const name = crew.name()
+  const { seed } = seeded(`${target} hand-overs`)
+  using mutex = Mutex.open(name)
+  const { memory } = mutex.segment
+  const actors = [0, 1, 2, 3].map((i) => crew.start('hand-over', [name, target, seed + i, howOften]))
+  const start = performance.now()
+  const results = await together<{ recovered: number; taken: number }>(actors, limit)
+  const seconds = (performance.now() - start) / 1000
+  const words = handOverWords(mutex)
+  const taken = results.reduce((sum, one) => sum + one.taken, 0)
+  console.log(`${memory.load(words.handOvers)} hand-overs, taken ${taken} times, in ${seconds.toFixed(1)} s`)
+  assert.ok(memory.load(words.handOvers) >= target)
+  assert.equal(memory.load(words.taken), taken)
+  assert.ok(results.every(({ recovered }) => recovered === 0))
+  assert.equal(mutex.isLocked, false)
 }

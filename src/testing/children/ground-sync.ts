@@ -57,6 +57,12 @@ export function tally(lock: RwLock, what: 'reads' | 'writes'): number {
   return (body + bodySize) / 4 - (what === 'reads' ? 32 : 16)
 }
 
+/** Words behind a mutex where 'hand-over' counts. */
+export function handOverWords(mutex: Mutex): { taken: number; last: number; handOvers: number } {
+  const first = mutex.segment.body / 4 + 64
+  return { taken: first, last: first + 1, handOvers: first + 2 }
+}
+
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
 export const syncScenarios: Readonly<Record<string, Scenario>> = {
@@ -94,29 +100,34 @@ export const syncScenarios: Readonly<Record<string, Scenario>> = {
   },
 
   /**
-   * Takes the mutex so often, and each time adds one to a number in steps that only exclusion makes right. Parks, or
-   * holds on, at random moments.
+   * Takes the mutex until it has gone from one process to another so often, and each time adds one to a number in steps
+   * that only exclusion makes right. Parks, or holds on, at random moments.
    */
-  async 'hand-over'(peer: Peer, name: string, times: number, seed: number, howOften: number) {
+  async 'hand-over'(peer: Peer, name: string, target: number, seed: number, howOften: number) {
     const random = mulberry(seed)
     const mutex = Mutex.open(name)
-    const { memory, body } = mutex.segment
-    const counter = body / 4 + 64
+    const { i32 } = mutex.segment.memory
+    const me = mutex.segment.participant.token
+    const words = handOverWords(mutex)
     let recovered = 0
+    let taken = 0
     peer.say('ready')
     await peer.hear()
-    for (let i = 0; i < times; i++) {
+    for (let over = false; !over; taken++) {
       const asynchronous = random() < 0.02
       const guard = asynchronous ? await mutex.acquireAsync() : mutex.acquire()
       if (guard.recovered) recovered++
       // Plain accesses, and time between them: two inside at once would lose counts.
-      const seen = memory.i32[counter]!
-      if (random() < howOften) for (let spin = 0; spin < 200; spin++) void memory.load(counter + 1)
-      memory.i32[counter] = seen + 1
+      const seen = i32[words.taken]!
+      if (i32[words.last] !== me) i32[words.handOvers]!++
+      i32[words.last] = me
+      over = i32[words.handOvers]! >= target
+      if (random() < howOften) for (let spin = 0; spin < 200; spin++) void mutex.isLocked
+      i32[words.taken] = seen + 1
       guard.release()
       if (random() < howOften / 4) await new Promise((resolve) => setTimeout(resolve, random() * 2))
     }
-    peer.say({ recovered })
+    peer.say({ recovered, taken })
   },
 
   /** Writers change two words far apart; readers must never see half of it. */
