@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { Segment } from '../segment/index.js'
+import type { Belongings } from '../testing/children/ground-memory.js'
 import { Crew } from '../testing/crew.js'
 import { ShmObject, statObject } from './shm.js'
 
@@ -124,9 +125,8 @@ test('opening and closing 20,000 times leaks no descriptor, no mapping and no me
   await using crew = new Crew()
   const name = crew.name()
   using _segment = Segment.create(name, { kind: 'x', size: 65_536 })
-  const child = crew.start('open-and-close', [name, 20_000])
-  const { before, after } =
-    await child.hear<Record<'before' | 'after', { descriptors: number; mappings: number; rss: number }>>()
+  const samples = await crew.start('open-and-close', [name, 20_000, 'open']).hear<Belongings[]>()
+  const [before, after] = [samples[0]!, samples.at(-1)!]
   assert.equal(after.descriptors, before.descriptors)
   assert.equal(after.mappings, before.mappings)
   const grown = (after.rss - before.rss) / 2 ** 20
