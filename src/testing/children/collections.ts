@@ -199,13 +199,13 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
   },
 
   /** Stops in the middle of a transaction, as Ctrl+Z would; goes on when it is continued. */
-  'stop-in-transaction'(peer, name: string) {
+  'stop-in-transaction'(peer, name: string, before: string, after: string) {
     using map = SharedMap.open<string, number>(name)
     map.transaction(() => {
-      map.set('held', 1)
+      map.set(before, 1)
       peer.say('inside')
       process.kill(process.pid, 'SIGSTOP')
-      map.set('also', 1)
+      map.set(after, 1)
     })
     peer.say('done')
   },
