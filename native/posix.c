@@ -385,7 +385,9 @@ int byte_unlock(int fd, uint64_t byte) {
 }
 
 int byte_held(int fd, uint64_t byte) {
-  struct flock range = byte_range(F_WRLCK, byte);
+  /* Asked as a reader: only the lock of a living participant is in the way, not a read lock, which whoever may read the file
+   * can take. */
+  struct flock range = byte_range(F_RDLCK, byte);
   int r;
   do r = fcntl(fd, F_OFD_GETLK, &range);
   while (r < 0 && errno == EINTR);

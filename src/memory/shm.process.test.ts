@@ -1,10 +1,13 @@
 // memory: waits and processes. A wait that nobody looks at keeps nobody alive; one that is awaited does.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { Crew, refuses, watched } from '../testing/crew.js'
+import { findPython } from '../testing/python.js'
 import { runtimeMajor, runtimeName } from '../testing/runtime.js'
 import { checkViewable, ShmObject } from './shm.js'
 
@@ -119,4 +122,31 @@ test('the last word of a segment of 6 GiB can be written and read, or it is refu
   assert.equal(view.wait(last, 0, 1000, -1), 1)
   assert.ok(object.stat().committed <= 65536)
   assert.equal(memory.faults, 0)
+})
+
+const { python, skip } = findPython('fcntl', 'struct')
+
+/** Opens an object for reading alone, and takes a read lock on every byte, far beyond its end. */
+const READ_LOCK = `
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.fcntl(fd, 37, struct.pack('hhqqi4x', fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+print('locked', flush=True)
+sys.stdin.read()
+`
+
+test('who may only read an object cannot pass for somebody alive', { skip }, async () => {
+  await using crew = new Crew()
+  const name = crew.object()
+  using memory = make(name)
+  const stranger = spawn(python!, ['-c', READ_LOCK, `/dev/shm/${name}`], { stdio: ['pipe', 'pipe', 'inherit'] })
+  try {
+    await once(stranger.stdout!, 'data')
+    assert.equal(memory.isLocked(3), false)
+    using other = ShmObject.open(name)
+    // The stranger is really there: nobody can take a byte now.
+    assert.equal(other.lock(3), false)
+  } finally {
+    stranger.kill('SIGKILL')
+  }
 })
