@@ -1,10 +1,11 @@
 /* bench: what the operating system and C cost for the work that src/bench/ground measures. Prints JSON lines.
  *
- *   ground CASE RUNS      CASE: segment | futex | socket | memcpy
+ *   ground CASE RUNS PLACE      CASE: segment | futex | memcpy; PLACE: the processor of futex's second process
  */
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,10 +46,18 @@ static void wait_for(_Atomic uint32_t *word, uint32_t value) {
   while ((seen = atomic_load(word)) != value) syscall(SYS_futex, word, FUTEX_WAIT, seen, NULL, NULL, 0);
 }
 
+static void pin(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  sched_setaffinity(0, sizeof set, &set);
+}
+
 /* Nanoseconds from one parked process to the other, half a round trip. */
-static double futex_handover(int times) {
+static double futex_handover(int times, int other) {
   _Atomic uint32_t *word = shared(4096);
   pid_t child = fork();
+  pin(child == 0 ? other : 0);
   for (int i = 0; i < times; i++) {
     if (child == 0) {
       wait_for(word, (uint32_t)(2 * i + 1));
@@ -95,7 +104,7 @@ int main(int argc, char **argv) {
   if (count > 100) count = 100;
   for (int i = 0; i < count; i++) {
     if (!strcmp(which, "segment")) runs[i] = segment_cycle(2000) / 1000;
-    else if (!strcmp(which, "futex")) runs[i] = futex_handover(20000) / 1000;
+    else if (!strcmp(which, "futex")) runs[i] = futex_handover(3000, argc > 3 ? atoi(argv[3]) : 1) / 1000;
     else if (!strcmp(which, "memcpy")) runs[i] = copy(2000, 1 << 20);
     else return 2;
   }

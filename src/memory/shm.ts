@@ -268,6 +268,8 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
     return handle
   }
   const object = new ShmObject(name, handle, readOnly)
+  // What was made this very moment is this user's.
+  if (owner === 'any' || (create && exclusive && owner === 'self')) return object
   try {
     refuseStranger(name, object.stat(), owner)
   } catch (error) {

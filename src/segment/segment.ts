@@ -311,9 +311,9 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
   }
   const start = performance.now()
   for (;;) {
-    const object = openForMaking(file, checked.mode, owner)
+    const { object, isNew } = openForMaking(file, checked.mode, owner)
     try {
-      const ready = isReady(object)
+      const ready = !isNew && isReady(object)
       if (ready && mode === 'create') {
         if (!cleanAbandoned(object, checkedName)) throw exists(checkedName, object)
       } else {
@@ -333,11 +333,16 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
 }
 
 /** A new object gets its mode exactly, whatever the umask; an existing one is opened as it is. */
-function openForMaking(file: string, mode: number, owner: ReturnType<typeof checkOwner>): ShmObject {
+function openForMaking(
+  file: string,
+  mode: number,
+  owner: ReturnType<typeof checkOwner>,
+): { object: ShmObject; isNew: boolean } {
   for (;;) {
-    const object =
-      ShmObject.tryOpen(file, { create: true, exclusive: true, mode, owner }) ?? ShmObject.tryOpen(file, { owner })
-    if (object !== undefined) return object
+    const made = ShmObject.tryOpen(file, { create: true, exclusive: true, mode, owner })
+    if (made !== undefined) return { object: made, isNew: true }
+    const object = ShmObject.tryOpen(file, { owner })
+    if (object !== undefined) return { object, isNew: false }
   }
 }
 
@@ -390,7 +395,7 @@ function finish(
   const { body, total } = plan(checked.slots, checked.participantBytes, checked.bodySize)
   const leftovers = object.memory !== undefined
   try {
-    object.resize(0)
+    if (leftovers) object.resize(0)
     object.resize(total)
     const shared = body - checked.slots * checked.participantBytes
     // Participants' areas lie between: they get memory when their slot is claimed.

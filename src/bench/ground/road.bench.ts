@@ -2,10 +2,9 @@
 // SharedArrayBuffer and a plain ArrayBuffer, on whatever runtime runs this. One JSON line per result.
 
 import { LocalMemory, ShmObject, unlinkObject } from '../../memory/index.js'
+import { emit, rate } from '../membridge/harness.js'
 
 const MIB = 2 ** 20
-const RUNS = Number(process.env.RUNS ?? 7)
-const SECONDS = Number(process.env.TARGET_S ?? 0.1)
 
 const runtime =
   'Bun' in globalThis
@@ -14,29 +13,8 @@ const runtime =
       ? `deno ${process.versions.deno}`
       : `node ${process.versions.node}`
 
-function measure(work: (times: number) => void): number[] {
-  let times = 1
-  for (;;) {
-    const start = performance.now()
-    work(times)
-    if (performance.now() - start > 20) break
-    times *= 4
-  }
-  const perSecond: number[] = []
-  for (let run = 0; run < RUNS; run++) {
-    let done = 0
-    const start = performance.now()
-    do {
-      work(times)
-      done += times
-    } while (performance.now() - start < SECONDS * 1000)
-    perSecond.push((done * 1000) / (performance.now() - start))
-  }
-  return perSecond
-}
-
-function print(name: string, metric: string, peer: string, unit: string, runs: number[]): void {
-  console.log(JSON.stringify({ case: name, metric, peer, unit, runs, note: runtime }))
+function measure(metric: string, road: string, body: (n: number) => void): void {
+  emit('road', metric, road, 'ops/s', rate(body), runtime)
 }
 
 const name = `memlane-road-${process.pid}`
@@ -53,50 +31,20 @@ const own = new Uint8Array(MIB).fill(7)
 for (const [road, buffer] of Object.entries(roads)) {
   const shared = new Uint8Array(buffer, 0, MIB)
   const words = new Int32Array(buffer)
-  print(
-    'road',
-    'copy 1 MiB in',
-    road,
-    'ops/s',
-    measure((n) => {
-      for (let i = 0; i < n; i++) shared.set(own)
-    }),
-  )
-  print(
-    'road',
-    'copy 1 MiB out',
-    road,
-    'ops/s',
-    measure((n) => {
-      for (let i = 0; i < n; i++) own.set(shared)
-    }),
-  )
-  print(
-    'road',
-    'plain load + store',
-    road,
-    'ops/s',
-    measure((n) => {
-      for (let i = 0; i < n; i++) words[i & 1023] = words[(i + 7) & 1023]! + 1
-    }),
-  )
-  print(
-    'road',
-    'Atomics.load',
-    road,
-    'ops/s',
-    measure((n) => {
-      for (let i = 0; i < n; i++) Atomics.load(words, i & 1023)
-    }),
-  )
-  print(
-    'road',
-    'Atomics.compareExchange',
-    road,
-    'ops/s',
-    measure((n) => {
-      for (let i = 0; i < n; i++) Atomics.compareExchange(words, i & 1023, 0, 0)
-    }),
-  )
+  measure('copy 1 MiB in', road, (n) => {
+    for (let i = 0; i < n; i++) shared.set(own)
+  })
+  measure('copy 1 MiB out', road, (n) => {
+    for (let i = 0; i < n; i++) own.set(shared)
+  })
+  measure('plain load + store', road, (n) => {
+    for (let i = 0; i < n; i++) words[i & 1023] = words[(i + 7) & 1023]! + 1
+  })
+  measure('Atomics.load', road, (n) => {
+    for (let i = 0; i < n; i++) Atomics.load(words, i & 1023)
+  })
+  measure('Atomics.compareExchange', road, (n) => {
+    for (let i = 0; i < n; i++) Atomics.compareExchange(words, i & 1023, 0, 0)
+  })
 }
 object.close()
