@@ -38,9 +38,13 @@ export abstract class Collection implements Disposable {
   /** Gives back the memory and the descriptor; what is stored stays. Safe to call twice. */
   close(): void {
     if (this.#closed) return
-    if (this.#alone) this.heap.close()
     this.#closed = true
+    if (this.#alone) this.heap.close()
+    else this.detach()
   }
+
+  /** @internal The handle is closed while its heap goes on. */
+  protected detach(): void {}
 
   [Symbol.dispose](): void {
     this.close()
@@ -57,6 +61,14 @@ export abstract class Collection implements Disposable {
   protected checkOpen(): void {
     if (this.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.name)} is closed`)
   }
+}
+
+/** Stands where a structure stood whose handle is closed while its heap goes on: whoever uses it is told so. */
+export function closedStandIn<T extends object>(name: string): T {
+  const tell = (): never => {
+    throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(name)} is closed`)
+  }
+  return new Proxy({} as T, { get: tell, set: tell })
 }
 
 /** SameValueZero, as Map compares keys. */

@@ -19,7 +19,8 @@ export class Handle {
   readonly #carveWord: number
 
   static {
-    Handle.coreOf = (handle) => handle.#core
+    // What stands in for a closed handle is none, and tells so when it is looked into.
+    Handle.coreOf = (handle) => (#core in handle ? handle.#core : (handle as { core: Core }).core)
     Handle.pointerOf = (handle) => handle.#pointer
   }
 

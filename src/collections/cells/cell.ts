@@ -168,7 +168,7 @@ export abstract class Cell<T> implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.store.close()
+    this.store.close(this.name)
   }
 
   [Symbol.dispose](): void {

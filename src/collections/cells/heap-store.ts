@@ -2,12 +2,12 @@
 
 import type { Heap, HeapCell } from '../../heap/index.js'
 import type { Source } from '../changes.js'
-import { sameValueZero } from '../collection.js'
+import { closedStandIn, sameValueZero } from '../collection.js'
 import type { AddingStore, Store } from './store.js'
 
 export class HeapStore<T> implements Store<T> {
   readonly heap: Heap
-  readonly cell: HeapCell
+  cell: HeapCell
   readonly #alone: boolean
 
   /** @param alone the heap is its own, and is closed with it. */
@@ -53,8 +53,9 @@ export class HeapStore<T> implements Store<T> {
     return this.cell.watch()
   }
 
-  close(): void {
+  close(name: string): void {
     if (this.#alone) this.heap.close()
+    else this.cell = closedStandIn(name)
   }
 }
 

@@ -12,7 +12,8 @@ export interface Store<T> {
   /** Replaces the value by what `next` makes of it, in one step for everybody. `next` may run several times. @returns the old value. */
   change(next: (old: T) => T): T
   watch(): Source
-  close(): void
+  /** @param name of the handle, for those who use it afterwards. */
+  close(name: string): void
 }
 
 /** Adds without a function in between. `check` tells whether a sum may be kept, and throws when not. */

@@ -228,7 +228,7 @@ export class BitsWord<T, B extends number | bigint> implements Store<T> {
     return this.#word.watch()
   }
 
-  close(): void {
-    this.#word.close()
+  close(name: string): void {
+    this.#word.close(name)
   }
 }

@@ -5,7 +5,8 @@ import { MemlaneError } from '../../errors.js'
 import { type Heap, type HeapList, unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
-import { liveList } from '../live/live-list.js'
+import { closedStandIn } from '../collection.js'
+import { namedList } from '../live/live-list.js'
 import { listOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openList } from '../structure.js'
 
@@ -85,16 +86,24 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
   }
   const close = (): void => {
     if (closed) return
-    if (alone) heap.close()
     closed = true
+    if (alone) heap.close()
+    else named.end(closedStandIn(name))
   }
   const members = {
     name,
     get closed(): boolean {
       return isClosed()
     },
-    snapshot: (): unknown[] => list.snapshot(),
-    assign: (values: Iterable<unknown>): void => list.assign([...values]),
+    snapshot: (): unknown[] => {
+      checkOpen()
+      return list.snapshot()
+    },
+    assign: (values: Iterable<unknown>): void => {
+      const all = [...values]
+      checkOpen()
+      list.assign(all)
+    },
     transaction: <R>(work: () => R): R => {
       checkOpen()
       return heap.transaction(work)
@@ -109,7 +118,8 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
     [inspect.custom]: (_depth: number, options: object): string =>
       `SharedList(${JSON.stringify(name)}) ${isClosed() ? '<closed>' : inspect(list.snapshot(), options)}`,
   }
-  return liveList(list, Object.setPrototypeOf(members, null)) as unknown as SharedList<T>
+  const named = namedList(list, Object.setPrototypeOf(members, null))
+  return named.list as unknown as SharedList<T>
 }
 
 function change<T>(list: HeapList, type: ListChange<T>['type'], key: unknown, coalesced: number): ListChange<T> {

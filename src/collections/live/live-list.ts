@@ -20,12 +20,16 @@ const NONE: Members = Object.freeze(Object.create(null))
 class LiveArray extends Array<unknown> {
   static handle: (target: LiveArray) => HeapList
   static members: (target: LiveArray) => Members
-  readonly #handle: HeapList
+  static replace: (target: LiveArray, handle: HeapList) => void
+  #handle: HeapList
   readonly #members: Members
 
   static {
     LiveArray.handle = (target) => target.#handle
     LiveArray.members = (target) => target.#members
+    LiveArray.replace = (target, handle) => {
+      target.#handle = handle
+    }
   }
 
   constructor(handle: HeapList, members: Members) {
@@ -123,6 +127,12 @@ function checkedIndex(key: string | symbol): number {
 }
 
 /** The live array of a handle. */
-export function liveList(handle: HeapList, members: Members = NONE): unknown[] {
-  return new Proxy(new LiveArray(handle, members), TRAPS)
+export function liveList(handle: HeapList): unknown[] {
+  return new Proxy(new LiveArray(handle, NONE), TRAPS)
+}
+
+/** A live array with a name, members of its own, and an end: from then on it stands over what it is given there. */
+export function namedList(handle: HeapList, members: Members): { list: unknown[]; end(standIn: HeapList): void } {
+  const target = new LiveArray(handle, members)
+  return { list: new Proxy(target, TRAPS), end: (standIn) => LiveArray.replace(target, standIn) }
 }

@@ -4,7 +4,7 @@ import { wrongType } from '../../errors.js'
 import { type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
-import { Collection, refuseThenable, sameValueZero } from '../collection.js'
+import { Collection, closedStandIn, refuseThenable, sameValueZero } from '../collection.js'
 import { handleOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
 
@@ -34,7 +34,7 @@ export interface MapChange<K extends Key, V> {
  * players.get('ada')!.tags.push('admin')
  */
 export class SharedMap<K extends Key = string, V = unknown> extends Collection {
-  readonly #map: HeapMap
+  #map: HeapMap
 
   /** @internal */
   constructor(name: string, heap: Heap, map: HeapMap, alone: boolean) {
@@ -273,6 +273,11 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
 
   get [Symbol.toStringTag](): string {
     return 'SharedMap'
+  }
+
+  /** @internal */
+  protected override detach(): void {
+    this.#map = closedStandIn(this.name)
   }
 
   /** @internal */

@@ -4,7 +4,7 @@ import { wrongType } from '../../errors.js'
 import { type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
-import { Collection } from '../collection.js'
+import { Collection, closedStandIn } from '../collection.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
 import type { SetLike } from './set-algebra.js'
 import * as algebra from './set-algebra.js'
@@ -31,7 +31,7 @@ export interface SetChange<T extends Key> {
  * console.log(online.union(new Set(['bo'])))
  */
 export class SharedSet<T extends Key = string> extends Collection {
-  readonly #map: HeapMap
+  #map: HeapMap
 
   /** @internal */
   constructor(name: string, heap: Heap, map: HeapMap, alone: boolean) {
@@ -192,6 +192,11 @@ export class SharedSet<T extends Key = string> extends Collection {
 
   get [Symbol.toStringTag](): string {
     return 'SharedSet'
+  }
+
+  /** @internal */
+  protected override detach(): void {
+    this.#map = closedStandIn(this.name)
   }
 
   /** @internal */
