@@ -68,6 +68,11 @@ export function parseTimeout(timeout: number | undefined, what: string = 'timeou
   return timeout === Number.POSITIVE_INFINITY ? -1 : timeout
 }
 
+/** When such a time-out is over, by `performance.now()`. */
+export function endOf(timeout: number): number {
+  return timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+}
+
 /**
  * Reads a whole number within a range.
  *

@@ -17,14 +17,13 @@
 
 import { MemlaneError } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
-import { parseInteger } from '../sizes.js'
+import { endOf, parseInteger } from '../sizes.js'
 import {
   type AsyncLimits,
   asyncWait,
-  checkFits,
   checkGiven,
   Handle,
-  openPrimitive,
+  openWithParameter,
   signalOf,
   timeoutOf,
   unlinkPrimitive,
@@ -72,13 +71,15 @@ export class Barrier extends Handle {
 
   /** Opens the barrier of that name, or makes it. @throws MemlaneError `ERR_MISMATCH`, `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`. */
   static open(name: string, options: BarrierOptions = {}): Barrier {
-    const parties = parseInteger(checkGiven(options).parties ?? 2, 'parties', 1, PARTIES_MAX)
-    const segment = openPrimitive(KIND, name, Barrier.bytes(parties), options, [
-      'parties',
-      parties,
-      options.parties !== undefined,
-    ])
-    return new Barrier(segment, segment.body, true, checkFits(segment, PARTIES_MAX, Barrier.bytes))
+    const parameter = {
+      what: 'parties',
+      value: parseInteger(checkGiven(options).parties ?? 2, 'parties', 1, PARTIES_MAX),
+      given: options.parties !== undefined,
+      most: PARTIES_MAX,
+      bytes: Barrier.bytes,
+    }
+    const { segment, value } = openWithParameter(KIND, name, options, parameter)
+    return new Barrier(segment, segment.body, true, value)
   }
 
   /** Bytes it takes inside another segment. */
@@ -111,7 +112,7 @@ export class Barrier extends Handle {
   wait(limits?: WaitLimits): boolean {
     this.checkOpen()
     const timeout = timeoutOf(limits)
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     this.#mend(this.#lock.acquire())
     const arrival = this.#arrive()
     if (arrival === undefined) return true
@@ -138,7 +139,7 @@ export class Barrier extends Handle {
       const timeout = timeoutOf(limits)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
-      const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+      const end = endOf(timeout)
       this.#mend(await this.#lock.acquireAsync())
       if (this.closed && !this.segment.memory.closed) this.#lock.release()
       this.checkOpen()

@@ -2,7 +2,7 @@
 
 import { MemlaneError, wrongType } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
-import { parseInteger } from '../sizes.js'
+import { endOf, parseInteger } from '../sizes.js'
 import { Guard } from './guard.js'
 import {
   type AsyncLimits,
@@ -75,7 +75,7 @@ export class Condition extends Handle {
     this.checkOpen()
     const mutex = checkGuard(guard)
     const timeout = timeoutOf(limits)
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     const entry = this.#enter()
     mutex.suspend(guard)
     try {
@@ -98,7 +98,7 @@ export class Condition extends Handle {
       const timeout = timeoutOf(limits)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
-      const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+      const end = endOf(timeout)
       const entry = this.#enter()
       mutex.suspend(guard)
       let left = true

@@ -11,10 +11,9 @@ import { Gate, waitAt, waitAtAsync } from './gate.js'
 import {
   type AsyncLimits,
   asyncWait,
-  checkFits,
   checkGiven,
   Handle,
-  openPrimitive,
+  openWithParameter,
   signalOf,
   timeoutOf,
   unlinkPrimitive,
@@ -62,13 +61,15 @@ export class Event extends Handle {
   static open(name: string, options: EventOptions = {}): Event {
     const { reset = 'manual' } = checkGiven(options)
     if (reset !== 'auto' && reset !== 'manual') throw outOfRange('reset', "'auto' or 'manual'", reset)
-    const wanted = reset === 'auto' ? AUTO : MANUAL
-    const segment = openPrimitive(KIND, name, Event.BYTES, options, [
-      `reset (${AUTO} auto, ${MANUAL} manual)`,
-      wanted,
-      options.reset !== undefined,
-    ])
-    return new Event(segment, segment.body, true, checkFits(segment, MANUAL, () => Event.BYTES) === AUTO)
+    const parameter = {
+      what: `reset (${AUTO} auto, ${MANUAL} manual)`,
+      value: reset === 'auto' ? AUTO : MANUAL,
+      given: options.reset !== undefined,
+      most: MANUAL,
+      bytes: () => Event.BYTES,
+    }
+    const { segment, value } = openWithParameter(KIND, name, options, parameter)
+    return new Event(segment, segment.body, true, value === AUTO)
   }
 
   /** An event at a zeroed place inside another segment, a multiple of 4. */

@@ -11,6 +11,7 @@
 // Opening wakes everybody: a waiter that is killed in that moment takes nobody's wake with it.
 
 import { type Memory, NOBODY, type WaitOptions } from '../memory/index.js'
+import { endOf } from '../sizes.js'
 
 const ALL = 0x7fffffff
 
@@ -64,7 +65,7 @@ export class Gate {
  * @param slice longest sleep in milliseconds, for those who must also notice deaths; below 0 none.
  */
 export function waitAt<T>(gate: Gate, look: () => T | undefined, timeout: number, slice: number): T | undefined {
-  const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+  const end = endOf(timeout)
   for (;;) {
     const sequence = gate.announce()
     const found = look()
@@ -83,7 +84,7 @@ export async function waitAtAsync<T>(
   slice: number,
   signal: AbortSignal | undefined,
 ): Promise<T | undefined> {
-  const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+  const end = endOf(timeout)
   for (;;) {
     signal?.throwIfAborted()
     const sequence = gate.announce()

@@ -73,22 +73,17 @@ export function checkGiven<T>(options: T): T {
   return options
 }
 
-/**
- * Opens the segment of a primitive, or makes it.
- *
- * @param parameter what cannot differ between those who open it, as `['permits', 3]`; kept in the header.
- * @throws MemlaneError `ERR_MISMATCH` naming both values.
- */
+/** Opens the segment of a primitive, or makes it. @param parameter kept in the header by whoever makes it. */
 export function openPrimitive(
   kind: string,
   name: string,
   size: number,
   options: CreateOptions,
-  parameter?: readonly [what: string, value: number, given: boolean],
+  parameter: number = 0,
 ): Segment {
   const parameters = new Uint8Array(4)
-  new DataView(parameters.buffer).setUint32(0, parameter?.[1] ?? 0, true)
-  const segment = Segment.createOrOpen(name, {
+  new DataView(parameters.buffer).setUint32(0, parameter, true)
+  return Segment.createOrOpen(name, {
     ...options,
     kind,
     size,
@@ -96,21 +91,6 @@ export function openPrimitive(
     participants: options.participants ?? PARTICIPANTS,
     parameters,
   })
-  if (parameter?.[2]) {
-    const [what, value] = parameter
-    const has = readParameter(segment)
-    if (has !== value) {
-      segment.close()
-      throw new MemlaneError('ERR_MISMATCH', `${JSON.stringify(name)} was made with ${what} ${has}, not ${value}`)
-    }
-  }
-  return segment
-}
-
-/** The parameter that the one who made it chose. */
-export function readParameter(segment: Segment): number {
-  const { parameters } = segment
-  return parameters.length < 4 ? 0 : new DataView(parameters.buffer, parameters.byteOffset).getUint32(0, true)
 }
 
 /** @throws MemlaneError `ERR_CORRUPT` when the body is smaller than the kind needs; the segment is closed then. */
@@ -121,20 +101,43 @@ export function checkBody(segment: Segment, bytes: number): Segment {
   throw new MemlaneError('ERR_CORRUPT', `${JSON.stringify(name)}: a ${kind} needs ${bytes} bytes and has ${bodySize}`)
 }
 
+/** A number from 1 to `most` that cannot differ between those who open a primitive. */
+export interface Parameter {
+  readonly what: string
+  readonly value: number
+  /** False: whatever is there is taken. */
+  readonly given: boolean
+  readonly most: number
+  /** What the primitive needs with such a parameter. */
+  bytes(value: number): number
+}
+
 /**
- * The parameter that the one who made it chose, when that is from 1 to `most` and the body has room for it.
+ * The same for one with a parameter. @returns the segment, and the parameter that whoever made it chose.
  *
- * @throws MemlaneError `ERR_CORRUPT`; the segment is closed then.
+ * @throws MemlaneError `ERR_MISMATCH` naming both values; `ERR_CORRUPT` when the one that is there cannot be.
  */
-export function checkFits(segment: Segment, most: number, bytes: (parameter: number) => number): number {
-  const parameter = readParameter(segment)
-  const { name, kind, bodySize } = segment
-  if (parameter >= 1 && parameter <= most && bytes(parameter) <= bodySize) return parameter
-  segment.close()
-  throw new MemlaneError(
-    'ERR_CORRUPT',
-    `${JSON.stringify(name)}: a ${kind} of ${parameter} (1 to ${most}) in ${bodySize} bytes cannot be`,
-  )
+export function openWithParameter(
+  kind: string,
+  name: string,
+  options: CreateOptions,
+  { what, value, given, most, bytes }: Parameter,
+): { segment: Segment; value: number } {
+  const segment = openPrimitive(kind, name, bytes(value), options, value)
+  const { parameters, bodySize } = segment
+  const has = parameters.length < 4 ? 0 : new DataView(parameters.buffer, parameters.byteOffset).getUint32(0, true)
+  if (given && has !== value) {
+    segment.close()
+    throw new MemlaneError('ERR_MISMATCH', `${JSON.stringify(name)} was made with ${what} ${has}, not ${value}`)
+  }
+  if (has < 1 || has > most || bytes(has) > bodySize) {
+    segment.close()
+    throw new MemlaneError(
+      'ERR_CORRUPT',
+      `${JSON.stringify(name)}: a ${kind} of ${has} (1 to ${most}) in ${bodySize} bytes cannot be`,
+    )
+  }
+  return { segment, value: has }
 }
 
 /** Removes the name. @returns true if it was there. */

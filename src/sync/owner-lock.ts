@@ -17,6 +17,7 @@
 import { MemlaneError } from '../errors.js'
 import { FOREVER, type Memory, NOBODY, Wait } from '../memory/index.js'
 import { type Segment, slotOf } from '../segment/index.js'
+import { endOf } from '../sizes.js'
 
 export const WAITERS: number = 1 << 30
 export const TOKEN: number = WAITERS - 1
@@ -90,7 +91,7 @@ export class OwnerLock {
       if (this.#memory.load(this.#word) === 0 && this.#memory.compareExchange(this.#word, 0, this.#me) === 0)
         return TAKEN
     }
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     let flag = 0
     for (;;) {
       const seen = this.#memory.load(this.#word)
@@ -120,7 +121,7 @@ export class OwnerLock {
     signal?.throwIfAborted()
     const quick = this.tryAcquire()
     if (quick !== BUSY) return quick
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     let flag = 0
     for (;;) {
       if (this.#shut || this.#memory.closed)

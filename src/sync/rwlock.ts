@@ -21,6 +21,7 @@
 // and is told. A dead reader → its word names the dead, whoever has the slot by now, so the writer does not wait for it.
 
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
+import { endOf } from '../sizes.js'
 import { Gate } from './gate.js'
 import { Guard } from './guard.js'
 import {
@@ -147,7 +148,7 @@ export class RwLock extends Handle {
   }
 
   #readInTurn(timeout: number): Guard {
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     this.#queued++
     try {
       for (let spins = SPINS; ; ) {
@@ -175,7 +176,7 @@ export class RwLock extends Handle {
       const timeout = timeoutOf(limits)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
-      const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+      const end = endOf(timeout)
       this.#queued++
       try {
         for (;;) {
@@ -210,7 +211,7 @@ export class RwLock extends Handle {
   write(limits?: WaitLimits): Guard {
     this.#checkWrite()
     const timeout = timeoutOf(limits)
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     const got = this.#writer.acquire(timeout)
     if (got === BUSY) throw timedOut(this.name, 'writing', timeout)
     for (;;) {
@@ -232,7 +233,7 @@ export class RwLock extends Handle {
       this.#checkWrite()
       const timeout = timeoutOf(limits)
       const signal = signalOf(limits)
-      const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+      const end = endOf(timeout)
       const got = await this.#writer.acquireAsync(timeout, signal)
       if (got === BUSY) throw timedOut(this.name, 'writing', timeout)
       // From here on this handle is the writer, as its other users must see.

@@ -14,10 +14,9 @@ import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
-  checkFits,
   checkGiven,
   Handle,
-  openPrimitive,
+  openWithParameter,
   signalOf,
   timedOut,
   timeoutOf,
@@ -69,13 +68,15 @@ export class Semaphore extends Handle {
    * @throws MemlaneError `ERR_MISMATCH` when it has another number of permits; `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`.
    */
   static open(name: string, options: SemaphoreOptions = {}): Semaphore {
-    const permits = parseInteger(checkGiven(options).permits ?? 1, 'permits', 1, PERMITS_MAX)
-    const segment = openPrimitive(KIND, name, Semaphore.bytes(permits), options, [
-      'permits',
-      permits,
-      options.permits !== undefined,
-    ])
-    return new Semaphore(segment, segment.body, true, checkFits(segment, PERMITS_MAX, Semaphore.bytes))
+    const parameter = {
+      what: 'permits',
+      value: parseInteger(checkGiven(options).permits ?? 1, 'permits', 1, PERMITS_MAX),
+      given: options.permits !== undefined,
+      most: PERMITS_MAX,
+      bytes: Semaphore.bytes,
+    }
+    const { segment, value } = openWithParameter(KIND, name, options, parameter)
+    return new Semaphore(segment, segment.body, true, value)
   }
 
   /** Bytes it takes inside another segment. */

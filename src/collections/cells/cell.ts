@@ -2,7 +2,7 @@
 
 import { MemlaneError, wrongType } from '../../errors.js'
 import { waiting } from '../../memory/index.js'
-import { parseTimeout } from '../../sizes.js'
+import { endOf, parseTimeout } from '../../sizes.js'
 import type { AsyncLimits, WaitLimits } from '../../sync/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { makePrintable, PRINT_CLOSED } from '../collection.js'
@@ -93,7 +93,7 @@ export abstract class Cell<T> implements Disposable {
     const passes = this.#test(expected)
     const timeout = timeoutOf(limits)
     if (passes(this.get())) return true
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     const changes = this.store.watch()
     try {
       for (;;) {
@@ -120,7 +120,7 @@ export abstract class Cell<T> implements Disposable {
     const signal = checkWatchOptions(limits)?.signal
     signal?.throwIfAborted()
     if (passes(this.get())) return true
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     const changes = this.store.watch()
     try {
       for (;;) {

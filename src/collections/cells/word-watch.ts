@@ -1,6 +1,7 @@
 // collections/cells: notices the changes of a word, and sleeps between them.
 
 import { type Memory, Wait } from '../../memory/index.js'
+import { endOf } from '../../sizes.js'
 import type { Source } from '../changes.js'
 import { ASLEEP, INTEREST, SEQUENCE, VALUE } from './word.layout.js'
 
@@ -66,7 +67,7 @@ export class WordWatch implements Source {
     signal?.throwIfAborted()
     const stop = (): void => this.#end.abort(signal?.reason)
     signal?.addEventListener('abort', stop, { once: true })
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     this.#strange = false
     try {
       while (this.#prepare()) {
@@ -87,7 +88,7 @@ export class WordWatch implements Source {
   }
 
   waitSync(timeout: number = -1): boolean {
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     this.#strange = false
     while (this.#prepare()) {
       const ended = this.#memory.wait(this.#base + SEQUENCE / 4, this.#seen, this.#pause(end), -1)

@@ -2,6 +2,7 @@
 
 import { MemlaneError } from '../../errors.js'
 import { type Memory, Wait } from '../../memory/index.js'
+import { endOf } from '../../sizes.js'
 import type { Core } from '../core.js'
 import type { Key } from '../map/map-index.js'
 import { WATCH } from '../values/values.layout.js'
@@ -105,7 +106,7 @@ export class Watcher {
   async wait(timeout: number = -1, signal?: AbortSignal): Promise<boolean> {
     const { memory } = this.#core.arena
     const bell = this.#core.watches.bellOf(this.#structure)
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     for (;;) {
       signal?.throwIfAborted()
       if (this.#closed || memory.closed) return false
@@ -123,7 +124,7 @@ export class Watcher {
   waitSync(timeout: number = -1): boolean {
     const { memory } = this.#core.arena
     const bell = this.#core.watches.bellOf(this.#structure)
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    const end = endOf(timeout)
     for (;;) {
       if (this.#closed || memory.closed) return false
       const seen = memory.load(bell)

@@ -8,7 +8,7 @@ import { pause } from '../../pause.js'
 import { FieldValue } from '../../record/field-value.js'
 import type { Fields } from '../../record/fields.js'
 import type { Infer, Input, RecordField } from '../../record/types.js'
-import { parseInteger, parseTimeout } from '../../sizes.js'
+import { endOf, parseInteger, parseTimeout } from '../../sizes.js'
 import { decode, type Prepared, prepare } from './codec.js'
 import { Counters } from './counters.js'
 import { type FlexibleLayout, type FlexibleSchema, layoutOf, STATUS } from './flexible.layout.js'
@@ -232,7 +232,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
     const timeout = parseTimeout(options.timeout ?? 0)
     if (options.resetModified === true && this.isFifo)
       throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for single slots, not for FIFOs')
-    return timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    return endOf(timeout)
   }
 
   #tryRead(options: FlexibleReadOptions): FlexibleRecord<S> | undefined {
