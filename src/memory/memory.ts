@@ -12,7 +12,10 @@
 
 import { MemlaneError } from '../errors.js'
 import { WAIT_CHANGED, WAIT_CLOSED, WAIT_DEAD, WAIT_TIMED_OUT, WAIT_WOKEN } from '../native/layout.js'
-import { FENCED, PLAIN_VERSIONS } from './ordering.js'
+import * as ordering from './ordering.js'
+
+// Taken apart, not imported by name: an imported name is looked up at every use, a constant of the module is compiled in.
+const { FENCED, PLAIN_VERSIONS, publish } = ordering
 
 /** How a wait ended. */
 export const Wait: Readonly<Record<'woken' | 'changed' | 'timedOut' | 'dead' | 'closed', number>> = {
@@ -125,8 +128,7 @@ export abstract class Memory {
 
   /** Marks the data as whole again. `version` is even. */
   closeVersion(word: number, version: number): void {
-    if (PLAIN_VERSIONS) this.i32[word] = version
-    else Atomics.store(this.i32, word, version)
+    publish(this.i32, word, version)
   }
 
   /** A full fence where the processor needs one between plain accesses; nothing on x64. */

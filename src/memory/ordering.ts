@@ -13,7 +13,8 @@ export const FENCED: boolean = process.arch !== 'x64' && process.arch !== 'ia32'
  *
  * JavaScriptCore (Bun) merges the first look too: it lifts plain loads out of loops.
  */
-export const PLAIN_VERSIONS: boolean = !FENCED && process.versions.bun === undefined
+const PLAIN = !FENCED && process.versions.bun === undefined
+export const PLAIN_VERSIONS: boolean = PLAIN
 
 /**
  * True where an `Atomics.load` stores: JavaScriptCore compiles a hot one to `lock xadd 0`. On a private mapping, which a
@@ -21,3 +22,9 @@ export const PLAIN_VERSIONS: boolean = !FENCED && process.versions.bun === undef
  * handle loads plainly there, after a call that the compiler cannot look into.
  */
 export const LOADS_STORE: boolean = process.versions.bun !== undefined
+
+/** The store that closes a version, or lets others see what was written: who sees it sees everything before it too. */
+export function publish(words: Int32Array, word: number, value: number): void {
+  if (PLAIN) words[word] = value
+  else Atomics.store(words, word, value)
+}

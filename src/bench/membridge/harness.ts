@@ -2,6 +2,8 @@
 // stand in one table: { case, metric, peer, unit, runs, note, rtt }. rtt: cache-line round trips measured around it.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
 
 export const RUNS: number = Number(process.env.RUNS ?? 5)
@@ -33,15 +35,21 @@ export function percentile(sorted: ArrayLike<number>, part: number): number {
 
 /** Operations per second of `body(n)`, n chosen so that a run takes about TARGET seconds; warm runs only. */
 export function rate(body: (n: number) => void): number[] {
+  const once = rater(body)
+  return Array.from({ length: RUNS }, once)
+}
+
+/** The same for one run of `target` seconds at a time, so that runs of others can stand between. */
+export function rater(body: (n: number) => void, target: number = TARGET): () => number {
   const timed = (n: number): number => {
     const start = performance.now()
     body(n)
     return (performance.now() - start) / 1000
   }
   let n = 1000
-  for (let seconds = timed(n); seconds < TARGET / 3; seconds = timed(n))
-    n = seconds < TARGET / 40 ? n * 4 : Math.ceil((n * TARGET) / seconds)
-  return Array.from({ length: RUNS }, () => n / timed(n))
+  for (let seconds = timed(n); seconds < target / 3; seconds = timed(n))
+    n = seconds < target / 40 ? n * 4 : Math.ceil((n * target) / seconds)
+  return () => n / timed(n)
 }
 
 /** Median round trip of a cache line between two threads now, in nanoseconds. */
@@ -83,7 +91,7 @@ export async function placed<T>(measure: () => Promise<T>): Promise<{ result: T;
 
 /** Starts this very program in another role; it says "ready" on stdout when it is. */
 export async function startRole(program: string, role: string, args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [program, role, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, role, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
   await new Promise<void>((resolve, reject) => {
     child.stdout?.once('data', () => resolve())
     child.once('exit', (code) => reject(new Error(`the ${role} ended with ${code}`)))
@@ -103,21 +111,38 @@ export function python(): string | undefined {
   return spawnSync(named, ['-c', 'import membridge']).status === 0 ? named : undefined
 }
 
-/** Runs a Python program that prints JSON lines, and gives them back; an empty list, said aloud, without Python. */
-export async function runPython(source: string, args: readonly string[]): Promise<Record<string, unknown>[]> {
-  const found = python()
-  if (found === undefined) {
-    console.error('bench: no Python with membridge (MEMLANE_PYTHON): its rows are missing')
-    return []
+/**
+ * A Python program with the real package, which answers each line it is asked with a line of JSON. Asked between our
+ * own runs, it meets the machine in the same state as they do.
+ */
+export class PythonPeer implements Disposable {
+  readonly #child: ChildProcess
+  readonly #lines: AsyncIterator<string>
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    this.#lines = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]()
   }
-  const child = spawn(found, ['-c', source, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let output = ''
-  child.stdout.setEncoding('utf8').on('data', (chunk) => {
-    output += chunk
-  })
-  await new Promise((resolve) => child.once('close', resolve))
-  return output
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+  /** @returns undefined, said aloud, without a Python that has the package. */
+  static start(source: string, args: readonly string[] = []): PythonPeer | undefined {
+    const found = python()
+    if (found === undefined) {
+      console.error('bench: no Python with membridge (MEMLANE_PYTHON): its rows are missing')
+      return undefined
+    }
+    return new PythonPeer(spawn(found, ['-c', source, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }))
+  }
+
+  async ask<T>(question: string): Promise<T> {
+    this.#child.stdin?.write(`${question}\n`)
+    const { value, done } = await this.#lines.next()
+    if (done === true) throw new Error('the Python program has ended')
+    return JSON.parse(value) as T
+  }
+
+  /** Ends the program, whose input ends. */
+  [Symbol.dispose](): void {
+    this.#child.stdin?.end()
+  }
 }

@@ -1,8 +1,11 @@
-// bench: the ring between two processes, both polling: one-way rate and round trips, beside the Python package itself.
+// bench: the ring between two processes, both polling: one-way rate and round trips, run by run in turn with the Python
+// package itself.
 
+import type { ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { SharedMemory, type SpscRingBuffer } from '../../interop/membridge/index.js'
-import { emit, ended, percentile, placed, RUNS, roundTrip, runPython, startRole, US } from './harness.js'
+import { emit, ended, PythonPeer, percentile, placed, RUNS, startRole, US } from './harness.js'
 
 const PROGRAM = fileURLToPath(import.meta.url)
 const CAPACITY = 1 << 20
@@ -32,16 +35,14 @@ function taker(ring: SpscRingBuffer, kind: Kind, size: number): () => boolean {
   return () => ring.pop() !== undefined
 }
 
-// ---- the other process
+// ---- the other process: asleep until a line tells it to take part in a run
 
-/** Takes messages of every run and tells the time of each by a ring back. */
-function consume(name: string, kind: Kind, size: number, count: number, runs: number): void {
-  using shm = SharedMemory.open(name)
-  using ring = shm.spsc()
-  using back = SharedMemory.open(`${name}-b`).spsc()
+/** Takes the messages of a run and tells the time of it by a ring back. */
+function consumer(name: string, kind: Kind, size: number, count: number): () => void {
+  const ring = SharedMemory.open(name).spsc()
+  const back = SharedMemory.open(`${name}-b`).spsc()
   const take = taker(ring, kind, size)
-  console.log('ready')
-  for (let run = 0; run < runs; run++) {
+  return () => {
     while (!take());
     const start = performance.now()
     for (let got = 0; got < count; ) if (take()) got++
@@ -49,86 +50,124 @@ function consume(name: string, kind: Kind, size: number, count: number, runs: nu
   }
 }
 
-function echo(name: string, kind: Kind, size: number, rounds: number): void {
-  using ring = SharedMemory.open(name).spsc()
-  using back = SharedMemory.open(`${name}-b`).spsc()
+function echo(name: string, kind: Kind, size: number, rounds: number): () => void {
+  const ring = SharedMemory.open(name).spsc()
+  const back = SharedMemory.open(`${name}-b`).spsc()
   const target = new Uint8Array(size)
-  console.log('ready')
-  for (let i = 0; i < rounds; i++) {
-    if (kind === 'into') {
-      while (ring.popInto(target) < 0);
-      back.push(target)
-    } else {
-      let message: string | Uint8Array | undefined
-      do message = kind === 'str' ? ring.pop('str') : ring.pop()
-      while (message === undefined)
-      back.push(message)
+  return () => {
+    for (let i = 0; i < rounds; i++) {
+      if (kind === 'into') {
+        while (ring.popInto(target) < 0);
+        back.push(target)
+      } else {
+        let message: string | Uint8Array | undefined
+        do message = kind === 'str' ? ring.pop('str') : ring.pop()
+        while (message === undefined)
+        back.push(message)
+      }
     }
   }
 }
 
 // ---- this process
 
-async function oneWay(kind: Kind, size: number, count: number): Promise<number[]> {
-  const name = `/memlane-bench-${process.pid}`
-  using shm = SharedMemory.create(name, CAPACITY + 24, { replace: true })
-  using other = SharedMemory.create(`${name}-b`, 4096 + 24, { replace: true })
-  using ring = shm.spsc()
-  using back = other.spsc()
-  const child = await startRole(PROGRAM, 'consume', [name, kind, String(size), String(count), String(RUNS + 1)])
-  const message = payload(kind, size)
-  const rates: number[] = []
-  for (let run = 0; run <= RUNS; run++) {
-    for (let i = 0; i <= count; i++) while (!ring.push(message));
+/** What is measured: a run of it gives figures by name. */
+interface Contender {
+  readonly peer: string
+  readonly note: string
+  /** Figures of one run. */
+  run(): Promise<Figures>
+  end(): Promise<void>
+}
+type Figures = Readonly<Record<string, number>>
+
+class Ours implements Contender {
+  readonly peer: string
+  readonly note: string
+  readonly #kind: Kind
+  readonly #size: number
+  readonly #count: number
+  readonly #names: string[] = []
+  readonly #children: ChildProcess[] = []
+  #way: Pair | undefined
+  #trip: Pair | undefined
+
+  constructor(kind: Kind, size: number, count: number) {
+    this.peer = `${US} ${kind}`
+    this.note = NOTES[kind]
+    this.#kind = kind
+    this.#size = size
+    this.#count = count
+  }
+
+  async run(): Promise<Figures> {
+    this.#way ??= await this.#pair('consume', this.#count)
+    this.#trip ??= await this.#pair('echo', ROUNDS)
+    const rate = this.#oneWay(this.#way)
+    const times = this.#pingPong(this.#trip)
+    return { rate, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
+  }
+
+  async #pair(role: string, count: number): Promise<Pair> {
+    const name = `/memlane-bench-${process.pid}-${role}-${this.#kind}-${this.#size}`
+    const there = SharedMemory.create(name, CAPACITY + 24, { replace: true })
+    const back = SharedMemory.create(`${name}-b`, CAPACITY + 24, { replace: true })
+    this.#names.push(name, `${name}-b`)
+    const child = await startRole(PROGRAM, role, [name, this.#kind, String(this.#size), String(count)])
+    this.#children.push(child)
+    return { there: there.spsc(), back: back.spsc(), go: () => child.stdin?.write('go\n') }
+  }
+
+  #oneWay({ there, back, go }: Pair): number {
+    const count = this.#count
+    const message = payload(this.#kind, this.#size)
+    go()
+    for (let i = 0; i <= count; i++) while (!there.push(message));
     let time: number | undefined
     do time = back.pop('float')
     while (time === undefined)
-    if (run > 0) rates.push(count / (time / 1000))
+    return count / (time / 1000)
   }
-  await ended(child)
-  SharedMemory.remove(name)
-  SharedMemory.remove(`${name}-b`)
-  return rates
-}
 
-async function pingPong(kind: Kind, size: number): Promise<Float64Array[]> {
-  const name = `/memlane-bench-${process.pid}`
-  using shm = SharedMemory.create(name, CAPACITY + 24, { replace: true })
-  using other = SharedMemory.create(`${name}-b`, CAPACITY + 24, { replace: true })
-  using ring = shm.spsc()
-  using back = other.spsc()
-  const child = await startRole(PROGRAM, 'echo', [name, kind, String(size), String(ROUNDS * (RUNS + 1))])
-  const message = payload(kind, size)
-  const take = taker(back, kind, size)
-  const results: Float64Array[] = []
-  for (let run = 0; run <= RUNS; run++) {
+  #pingPong({ there, back, go }: Pair): Float64Array {
+    const message = payload(this.#kind, this.#size)
+    const take = taker(back, this.#kind, this.#size)
     const times = new Float64Array(ROUNDS)
+    go()
     for (let i = 0; i < ROUNDS; i++) {
       const start = performance.now()
-      ring.push(message)
+      there.push(message)
       while (!take());
       times[i] = (performance.now() - start) * 1e6
     }
-    if (run > 0) results.push(times.sort())
+    return times.sort()
   }
-  await ended(child)
-  SharedMemory.remove(name)
-  SharedMemory.remove(`${name}-b`)
-  return results
+
+  async end(): Promise<void> {
+    for (const child of this.#children) {
+      child.stdin?.end()
+      await ended(child)
+    }
+    for (const name of this.#names) SharedMemory.remove(name)
+  }
+}
+
+interface Pair {
+  readonly there: SpscRingBuffer
+  readonly back: SpscRingBuffer
+  go(): void
 }
 
 const PYTHON = `
 import json, os, sys, time
 import membridge
 CAP = 1 << 20
-RUNS = int(sys.argv[1]); SIZE = int(sys.argv[2]); COUNT = int(sys.argv[3]); KIND = sys.argv[4]
-payload, tag = (b"x" * SIZE, None) if KIND == "bytes" else ("x" * SIZE, "str")
 def make(name):
     try: membridge.SharedMemory.remove(name)
     except OSError: pass
     s = membridge.SharedMemory.create(name, CAP + 24)
     return s.spsc()
-def rate(n):
+def rate(n, payload, tag):
     name = "/memlane-bench-py%d" % os.getpid()
     ring = make(name); r, w = os.pipe(); pid = os.fork()
     if pid == 0:
@@ -143,8 +182,9 @@ def rate(n):
     for _ in range(n + 1):
         while not push(payload): pass
     sec = json.loads(os.read(r, 100)); os.waitpid(pid, 0); membridge.SharedMemory.remove(name)
+    os.close(r); os.close(w)
     return n / sec
-def trips(n):
+def trips(n, payload, tag):
     a, b = "/memlane-bench-pa%d" % os.getpid(), "/memlane-bench-pb%d" % os.getpid()
     ra, rb = make(a), make(b); pid = os.fork()
     if pid == 0:
@@ -162,58 +202,62 @@ def trips(n):
         lat.append(pc() - t)
     os.waitpid(pid, 0); membridge.SharedMemory.remove(a); membridge.SharedMemory.remove(b)
     lat.sort(); return lat
-rate(COUNT // 10)
-rates = [rate(COUNT) for _ in range(RUNS)]
-lats = [trips(20000) for _ in range(RUNS)]
-print(json.dumps({"rates": rates, "p50": [l[len(l) // 2] for l in lats], "p99": [l[int(len(l) * .99)] for l in lats]}))
+for line in sys.stdin:
+    kind, size, count, rounds = line.split()
+    size = int(size)
+    payload, tag = (b"x" * size, None) if kind == "bytes" else ("x" * size, "str")
+    lat = trips(int(rounds), payload, tag)
+    print(json.dumps({"rate": rate(int(count), payload, tag), "p50": lat[len(lat) // 2], "p99": lat[int(len(lat) * .99)]}), flush=True)
 `
 
-async function peer(kind: Kind, size: number, count: number): Promise<void> {
-  const before = await roundTrip()
-  const [row] = await runPython(PYTHON, [String(RUNS), String(size), String(Math.round(count / 2)), kind])
-  if (row === undefined) return
-  const rtt = [before, await roundTrip()]
-  const name = `membridge 1.0.0 ${kind}`
-  emit('5', `SPSC one-way ${size} B`, name, 'msg/s', row.rates as number[], '1 MiB ring, two processes, both spin', rtt)
-  emit('5', `ping-pong RTT ${size} B p50`, name, 'ns', row.p50 as number[], 'two rings, both spin', rtt)
-  emit('5', `ping-pong RTT ${size} B p99`, name, 'ns', row.p99 as number[], 'two rings, both spin', rtt)
+function theirs(python: PythonPeer, kind: Kind, size: number, count: number): Contender {
+  return {
+    peer: `membridge 1.0.0 ${kind}`,
+    note: '',
+    run: () => python.ask<Figures>(`${kind} ${size} ${count} ${ROUNDS}`),
+    end: async () => {},
+  }
 }
 
-const [role, name = '', kind = '', size = '', count = '', runs = ''] = process.argv.slice(2)
-if (role === 'consume') {
-  consume(name, kind as Kind, Number(size), Number(count), Number(runs))
-} else if (role === 'echo') {
-  echo(name, kind as Kind, Number(size), Number(count))
-} else {
-  for (const [bytes, messages] of SIZES) {
-    for (const kind of KINDS) {
-      const way = await placed(() => oneWay(kind, bytes, messages))
-      emit(
-        '5',
-        `SPSC one-way ${bytes} B`,
-        `${US} ${kind}`,
-        'msg/s',
-        way.result,
-        `1 MiB ring, two processes, both spin; ${NOTES[kind]}`,
-        way.rtt,
-      )
-      const trip = await placed(() => pingPong(kind, bytes))
-      for (const [p, part] of [
-        ['p50', 0.5],
-        ['p99', 0.99],
-      ] as const) {
-        const runs = trip.result.map((times) => percentile(times, part))
-        emit(
-          '5',
-          `ping-pong RTT ${bytes} B ${p}`,
-          `${US} ${kind}`,
-          'ns',
-          runs,
-          `two rings, both spin; ${NOTES[kind]}`,
-          trip.rtt,
-        )
-      }
+const METRICS = [
+  ['rate', (size: number) => `SPSC one-way ${size} B`, 'msg/s', '1 MiB ring, two processes, both spin'],
+  ['p50', (size: number) => `ping-pong RTT ${size} B p50`, 'ns', 'two rings, both spin'],
+  ['p99', (size: number) => `ping-pong RTT ${size} B p99`, 'ns', 'two rings, both spin'],
+] as const
+
+/** Every contender once, then again, so that all meet the machine in the same states; the first round warms up. */
+async function measure(contenders: readonly Contender[], size: number): Promise<void> {
+  const runs = new Map(contenders.map((contender) => [contender, { figures: [] as Figures[], rtt: [] as number[] }]))
+  for (let run = 0; run <= RUNS; run++) {
+    for (const [contender, { figures, rtt }] of runs) {
+      const { result, rtt: around } = await placed(() => contender.run())
+      if (run === 0) continue
+      figures.push(result)
+      rtt.push(...around)
     }
-    for (const kind of ['bytes', 'str'] as const) await peer(kind, bytes, messages)
+  }
+  for (const [metric, title, unit, how] of METRICS) {
+    for (const [{ peer, note }, { figures, rtt }] of runs) {
+      const values = figures.map((figure) => figure[metric] as number)
+      emit('5', title(size), peer, unit, values, note === '' ? how : `${how}; ${note}`, rtt)
+    }
+  }
+  for (const contender of contenders) await contender.end()
+}
+
+const [role, name = '', kind = '', size = '', count = ''] = process.argv.slice(2)
+if (role !== undefined) {
+  const part = role === 'consume' ? consumer : echo
+  const run = part(name, kind as Kind, Number(size), Number(count))
+  console.log('ready')
+  for await (const _ of createInterface({ input: process.stdin })) run()
+} else {
+  using python = PythonPeer.start(PYTHON)
+  for (const [bytes, messages] of SIZES) {
+    const contenders: Contender[] = KINDS.map((kind) => new Ours(kind, bytes, messages))
+    if (python !== undefined) {
+      for (const kind of ['bytes', 'str'] as const) contenders.push(theirs(python, kind, bytes, messages / 2))
+    }
+    await measure(contenders, bytes)
   }
 }

@@ -10,7 +10,7 @@
 // copied out before it is decoded: a decoder looks twice, and another process may write in between.
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
-import { Int, type Scalar, type SchemaEntry, sizeOf, type Tag, type TagTypes, unsupported } from './values.js'
+import { isInt, type Scalar, type SchemaEntry, sizeOf, type Tag, type TagTypes, unsupported } from './values.js'
 
 const TWO_32 = 2 ** 32
 const LEAST_I64 = -(2n ** 63n)
@@ -23,26 +23,32 @@ export const SHORT_BYTES = 32
 
 // ---- whole numbers
 
-/** The upper 32 bits of a safe integer as i64; the lower are `value | 0`. */
+/** Writes a safe integer as i64. */
+export function setInt(view: DataView, at: number, value: number): void {
+  const low = value | 0
+  view.setInt32(at, low, true)
+  // Most are of 32 bits: their upper half is their sign.
+  view.setInt32(at + 4, low === value ? low >> 31 : high(value), true)
+}
+
+/** The upper 32 bits of a safe integer as i64. */
 function high(value: number): number {
   return Math.floor(value / TWO_32)
 }
 
-/** Writes a safe integer as i64. */
-export function setInt(view: DataView, at: number, value: number): void {
-  view.setInt32(at, value | 0, true)
-  view.setInt32(at + 4, high(value), true)
+/** An i64 from its halves. @throws MemlaneError `ERR_RANGE` when a number cannot hold it exactly. */
+export function safeInt(high: number, low: number): number {
+  const value = high * TWO_32 + low
+  if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) throw unsafe(high, low)
+  return value
 }
 
-function getInt(view: DataView, at: number): number {
-  const value = view.getInt32(at + 4, true) * TWO_32 + view.getUint32(at, true)
-  if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) {
-    throw new MemlaneError(
-      'ERR_RANGE',
-      `the integer ${view.getBigInt64(at, true)} does not fit into a number exactly (2^53 - 1 is the limit); read it as 'i64'`,
-    )
-  }
-  return value
+function unsafe(high: number, low: number): MemlaneError {
+  const value = (BigInt(high) << 32n) | BigInt(low)
+  return new MemlaneError(
+    'ERR_RANGE',
+    `the integer ${value} does not fit into a number exactly (2^53 - 1 is the limit); read it as 'i64'`,
+  )
 }
 
 /** @throws MemlaneError `ERR_RANGE` when the value is no i64. */
@@ -161,7 +167,7 @@ export class Scratch {
         this.length += 8
         return
     }
-    if (value instanceof Int) {
+    if (isInt(value)) {
       this.reserve(8)
       setInt(this.view, this.length, value.value)
       this.length += 8
@@ -229,7 +235,7 @@ export function getFixed(view: DataView, tag: Tag, at: number): unknown {
     case 'f64':
       return view.getFloat64(at, true)
     case 'int':
-      return getInt(view, at)
+      return safeInt(view.getInt32(at + 4, true), view.getUint32(at, true))
     case 'bool':
       return view.getUint8(at) !== 0
     case 'i64':

@@ -6,7 +6,7 @@ export { MappedView, type ViewOptions } from './mapped-view.js'
 export { SpscRingBuffer } from './ring.js'
 export { type CreateOptions, type OpenOptions, SharedMemory } from './shared-memory.js'
 export {
-  Int,
+  type Int,
   int,
   type Message,
   type Mixed,

@@ -15,13 +15,15 @@ import {
   isBytes,
   type Scratch,
   SHORT_BYTES,
+  safeInt,
   setInt,
   takeScratch,
   tooShort,
 } from './codec.js'
 import {
   checkSchema,
-  Int,
+  type Int,
+  isInt,
   type Mixed,
   type Scalar,
   type SchemaEntry,
@@ -31,8 +33,10 @@ import {
   unsupported,
   type Values,
 } from './values.js'
-import { DATA } from './view.layout.js'
+import * as layout from './view.layout.js'
 import { type LockState, ViewLock } from './view-lock.js'
+
+const { DATA } = layout
 
 /** How long an operation may wait for the lock. */
 export interface ViewOptions {
@@ -64,8 +68,11 @@ export class MappedView implements Disposable {
   readonly #view: DataView
   readonly #lock: ViewLock
   readonly #timeout: number
+  readonly #reading: number
+  readonly #writing: number
   #cursor = 0
-  #closed = false
+  /** Where the area ends: its size, or -1 when this view is closed, so that one comparison finds out either. */
+  #end: number
 
   /** @internal Made by `SharedMemory.map`. */
   constructor(attachment: Attachment, options: ViewOptions) {
@@ -74,7 +81,10 @@ export class MappedView implements Disposable {
     this.#memory = attachment.map()
     this.#view = new DataView(this.#memory.buffer, 0, attachment.size)
     this.#lock = new ViewLock(attachment)
+    this.#reading = this.#lock.reading
+    this.#writing = this.#lock.writing
     this.size = attachment.size - DATA
+    this.#end = this.size
     attachment.retain()
   }
 
@@ -88,46 +98,45 @@ export class MappedView implements Disposable {
    *   value that would pass the end, empty bytes), `ERR_TIMEOUT`, `ERR_TRUNCATED`, `ERR_CLOSED`; nothing is written then.
    */
   write(value: Scalar, offset?: number | null, options?: ViewOptions): void {
+    // Each kind has a small function of its own, so that the whole way of one can be compiled into the caller's loop.
+    if (isInt(value)) this.#writeInt(value.value, offset, options)
+    else if (typeof value === 'number') this.#writeFloat(value, offset, options)
+    else this.#writeOther(value, offset, options)
+  }
+
+  #writeInt(value: number, offset: number | null | undefined, options: ViewOptions | undefined): void {
+    const at = this.#beginWriting(8, offset, options)
+    setInt(this.#view, at, value)
+    this.#endWriting(8, offset)
+  }
+
+  #writeFloat(value: number, offset: number | null | undefined, options: ViewOptions | undefined): void {
+    const at = this.#beginWriting(8, offset, options)
+    this.#view.setFloat64(at, value, true)
+    this.#endWriting(8, offset)
+  }
+
+  #writeOther(
+    value: Exclude<Scalar, number | Int>,
+    offset: number | null | undefined,
+    options: ViewOptions | undefined,
+  ): void {
     this.#check()
-    switch (typeof value) {
-      case 'number': {
-        const at = this.#room(offset, 8)
-        const timeout = this.#timeoutOf(options)
-        this.#lock.acquireToWrite(timeout)
-        this.#view.setFloat64(at, value, true)
-        this.#lock.releaseFromWriting()
-        return this.#wrote(offset, 8)
-      }
-      case 'boolean': {
-        const at = this.#room(offset, 1)
-        const timeout = this.#timeoutOf(options)
-        this.#lock.acquireToWrite(timeout)
-        this.#view.setUint8(at, value ? 1 : 0)
-        this.#lock.releaseFromWriting()
-        return this.#wrote(offset, 1)
-      }
-      case 'bigint': {
-        checkBigInt(value, 'value')
-        const at = this.#room(offset, 8)
-        const timeout = this.#timeoutOf(options)
-        this.#lock.acquireToWrite(timeout)
-        this.#view.setBigInt64(at, value, true)
-        this.#lock.releaseFromWriting()
-        return this.#wrote(offset, 8)
-      }
-      case 'string':
-        return this.#writeScratch(value, offset, options)
+    if (typeof value === 'string') {
+      this.#writeScratch(value, offset, options)
+    } else if (typeof value === 'boolean') {
+      const at = this.#beginWriting(1, offset, options)
+      this.#view.setUint8(at, value ? 1 : 0)
+      this.#endWriting(1, offset)
+    } else if (typeof value === 'bigint') {
+      checkBigInt(value, 'value')
+      const at = this.#beginWriting(8, offset, options)
+      this.#view.setBigInt64(at, value, true)
+      this.#endWriting(8, offset)
+    } else {
+      if (!isBytes(value)) throw unsupported('value', value)
+      this.#writeBytes(value, value.length, offset, options)
     }
-    if (value instanceof Int) {
-      const at = this.#room(offset, 8)
-      const timeout = this.#timeoutOf(options)
-      this.#lock.acquireToWrite(timeout)
-      setInt(this.#view, at, value.value)
-      this.#lock.releaseFromWriting()
-      return this.#wrote(offset, 8)
-    }
-    if (!isBytes(value)) throw unsupported('value', value)
-    this.#writeBytes(value, value.length, offset, options)
   }
 
   /**
@@ -169,22 +178,31 @@ export class MappedView implements Disposable {
     options: ViewOptions | undefined,
   ): void {
     if (length === 0) throw outOfRange('the length of what is written', '1 or more bytes', 0)
-    const at = this.#room(offset, length)
-    const timeout = this.#timeoutOf(options)
     const target = this.#memory.u8
-    this.#lock.acquireToWrite(timeout)
+    const at = this.#beginWriting(length, offset, options)
     try {
+      // A subclass may throw here.
       if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) target[at + i] = bytes[i]!
       else target.set(length === bytes.length ? bytes : bytes.subarray(0, length), at)
-    } finally {
-      this.#lock.releaseFromWriting()
+    } catch (error) {
+      this.#lock.release(this.#writing)
+      throw error
     }
-    this.#wrote(offset, length)
+    this.#endWriting(length, offset)
   }
 
-  #wrote(offset: number | null | undefined, length: number): void {
+  /** Takes the lock for `length` bytes, when there is room for them. @returns where they go, in bytes of the object. */
+  #beginWriting(length: number, offset: number | null | undefined, options: ViewOptions | undefined): number {
+    const from = offset ?? this.#cursor
+    if (!(Number.isInteger(from) && from >= 0 && length <= this.#end - from)) throw this.#noRoom(length, offset)
+    this.#lock.acquire(this.#writing, options === undefined ? this.#timeout : this.#timeoutOf(options))
+    return DATA + from
+  }
+
+  #endWriting(length: number, offset: number | null | undefined): void {
+    this.#lock.release(this.#writing)
     if (offset === undefined || offset === null) this.#cursor += length
-    this.#memory.checkWhole(this.#attachment.name)
+    if (this.#memory.faults !== 0) this.#checkWhole()
   }
 
   // ---- reading
@@ -197,35 +215,64 @@ export class MappedView implements Disposable {
    */
   read<T extends Tag>(tag: T, options?: ViewOptions): TagTypes[T]
   read(tag: Tag, options?: ViewOptions): unknown {
+    // As in `write`.
+    if (tag === 'int') return this.#readInt(options)
+    if (tag === 'float' || tag === 'f64') return this.#readFloat(options)
+    return this.#readOther(tag, options)
+  }
+
+  #readInt(options: ViewOptions | undefined): number {
+    const at = this.#beginReading('int', 8, options)
+    const low = this.#view.getUint32(at, true)
+    const high = this.#view.getInt32(at + 4, true)
+    this.#endReading()
+    const value = safeInt(high, low)
+    this.#cursor += 8
+    return value
+  }
+
+  #readFloat(options: ViewOptions | undefined): number {
+    const at = this.#beginReading('float', 8, options)
+    const value = this.#view.getFloat64(at, true)
+    this.#endReading()
+    this.#cursor += 8
+    return value
+  }
+
+  #readOther(tag: Exclude<Tag, 'int' | 'float' | 'f64'>, options: ViewOptions | undefined): unknown {
     this.#check()
     const size = sizeOf(tag)
-    const left = this.size - this.#cursor
-    if (size > left) throw tooShort(tag, size, left)
-    const at = DATA + this.#cursor
-    const timeout = this.#timeoutOf(options)
-    if (tag === 'str') return this.#readText(at, timeout)
-    let value: unknown
-    this.#lock.acquireToRead(timeout)
-    try {
-      value = getFixed(this.#view, tag, at)
-    } finally {
-      this.#lock.releaseFromReading()
-    }
-    this.#memory.checkWhole(this.#attachment.name)
+    if (tag === 'str') return this.#readText(options)
+    const at = this.#beginReading(tag, size, options)
+    const value = getFixed(this.#view, tag, at)
+    this.#endReading()
     this.#cursor += size
     return value
   }
 
-  #readText(at: number, timeout: number): string {
+  /** Takes the lock for a value of `size` bytes at the cursor. @returns where they are, in bytes of the object. */
+  #beginReading(tag: Tag, size: number, options: ViewOptions | undefined): number {
+    const from = this.#cursor
+    if (size > this.#end - from) throw this.#nothingLeft(tag, size)
+    this.#lock.acquire(this.#reading, options === undefined ? this.#timeout : this.#timeoutOf(options))
+    return DATA + from
+  }
+
+  #endReading(): void {
+    this.#lock.release(this.#reading)
+    if (this.#memory.faults !== 0) this.#checkWhole()
+  }
+
+  #readText(options: ViewOptions | undefined): string {
     const scratch = takeScratch()
     try {
-      this.#lock.acquireToRead(timeout)
+      const at = this.#beginReading('str', 4, options)
       try {
         this.#copyOut(scratch, at, extent(this.#view, 'str', at, DATA + this.size))
       } finally {
-        this.#lock.releaseFromReading()
+        this.#lock.release(this.#reading)
       }
-      this.#memory.checkWhole(this.#attachment.name)
+      this.#checkWhole()
       const text = getText(scratch.bytes, 4, scratch.length)
       this.#cursor += scratch.length
       return text
@@ -253,20 +300,19 @@ export class MappedView implements Disposable {
   ): Values<S> {
     this.#check()
     checkSchema(schema)
-    this.#check()
     const from = this.#position(offset)
     if (from >= this.size)
       throw outOfRange('the place to read from', `before the end of the area at ${this.size}`, from)
     const timeout = this.#timeoutOf(options)
     const scratch = takeScratch()
     try {
-      this.#lock.acquireToRead(timeout)
+      this.#lock.acquire(this.#reading, timeout)
       try {
         this.#copyOut(scratch, DATA + from, extentOf(this.#view, schema, DATA + from, DATA + this.size))
       } finally {
-        this.#lock.releaseFromReading()
+        this.#lock.release(this.#reading)
       }
-      this.#memory.checkWhole(this.#attachment.name)
+      this.#checkWhole()
       const values = getAll(scratch.bytes, scratch.view, schema, scratch.length) as Values<S>
       if (offset === undefined || offset === null) this.#cursor += scratch.length
       return values
@@ -283,20 +329,19 @@ export class MappedView implements Disposable {
    * @throws {MemlaneError} `ERR_TYPE`, `ERR_RANGE`, `ERR_TIMEOUT`, `ERR_TRUNCATED`, `ERR_CLOSED`.
    */
   readRange(offset: number, length: number, options?: ViewOptions): Uint8Array {
-    this.#check()
     const from = this.#position(offset)
     if (typeof length !== 'number') throw wrongType('length', 'a number of bytes', length)
     if (!Number.isInteger(length) || length < 1) throw outOfRange('length', '1 or more bytes', length)
     if (length > this.size - from) throw this.#passesEnd(from, length)
     const timeout = this.#timeoutOf(options)
     const bytes = newBytes(length)
-    this.#lock.acquireToRead(timeout)
+    this.#lock.acquire(this.#reading, timeout)
     try {
       bytes.set(this.#memory.u8.subarray(DATA + from, DATA + from + length))
     } finally {
-      this.#lock.releaseFromReading()
+      this.#lock.release(this.#reading)
     }
-    this.#memory.checkWhole(this.#attachment.name)
+    this.#checkWhole()
     return bytes
   }
 
@@ -318,8 +363,8 @@ export class MappedView implements Disposable {
 
   /** Moves the cursor. @param position 0 to `size`. @throws {MemlaneError} `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`. */
   seek(position: number = 0): void {
-    this.#check()
-    this.#cursor = this.#position(position)
+    const fits = Number.isInteger(position) && position >= 0 && position <= this.#end
+    this.#cursor = fits ? position : this.#position(position)
   }
 
   /** Where the cursor is: bytes from the beginning of the area. @throws {MemlaneError} `ERR_CLOSED`. */
@@ -332,13 +377,13 @@ export class MappedView implements Disposable {
   zero(options?: ViewOptions): void {
     this.#check()
     const timeout = this.#timeoutOf(options)
-    this.#lock.acquireToWrite(timeout)
+    this.#lock.acquire(this.#writing, timeout)
     try {
       this.#memory.u8.fill(0, DATA, DATA + this.size)
     } finally {
-      this.#lock.releaseFromWriting()
+      this.#lock.release(this.#writing)
     }
-    this.#memory.checkWhole(this.#attachment.name)
+    this.#checkWhole()
   }
 
   // ---- lock
@@ -387,13 +432,13 @@ export class MappedView implements Disposable {
 
   /** True after {@link close}. */
   get closed(): boolean {
-    return this.#closed
+    return this.#end < 0
   }
 
   /** Gives back this view; the memory and other views stay. Safe to call twice. */
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.#end < 0) return
+    this.#end = -1
     this.#attachment.release()
   }
 
@@ -402,31 +447,44 @@ export class MappedView implements Disposable {
   }
 
   toString(): string {
-    if (this.#closed) return 'MappedView(closed)'
+    if (this.#end < 0) return 'MappedView(closed)'
     return `MappedView(data_size=${this.size}, readers=${this.readerCount}, write_locked=${this.isWriteLocked})`
   }
 
   // ---- checks
 
   #check(): void {
-    if (this.#closed)
-      throw new MemlaneError('ERR_CLOSED', `the view of ${JSON.stringify(this.#attachment.name)} is closed`)
+    if (this.#end < 0) throw this.#closed()
   }
 
+  #closed(): MemlaneError {
+    return new MemlaneError('ERR_CLOSED', `the view of ${JSON.stringify(this.#attachment.name)} is closed`)
+  }
+
+  #checkWhole(): void {
+    this.#memory.checkWhole(this.#attachment.name)
+  }
+
+  /** Why `length` bytes cannot be written. */
+  #noRoom(length: number, offset: number | null | undefined): MemlaneError {
+    return this.#passesEnd(this.#position(offset), length)
+  }
+
+  /** Why a value cannot be read at the cursor. */
+  #nothingLeft(tag: Tag, size: number): MemlaneError {
+    this.#check()
+    return tooShort(tag, size, this.size - this.#cursor)
+  }
+
+  /** Checks an offset; without one it is the cursor. */
   #position(offset: number | null | undefined): number {
+    this.#check()
     if (offset === undefined || offset === null) return this.#cursor
     if (typeof offset !== 'number') throw wrongType('offset', 'a number of bytes', offset)
     if (!Number.isInteger(offset) || offset < 0 || offset > this.size) {
       throw outOfRange('offset', `a whole number from 0 to ${this.size}`, offset)
     }
     return offset
-  }
-
-  /** Where `length` bytes go, in bytes of the object. */
-  #room(offset: number | null | undefined, length: number): number {
-    const from = this.#position(offset)
-    if (length > this.size - from) throw this.#passesEnd(from, length)
-    return DATA + from
   }
 
   #passesEnd(from: number, length: number): MemlaneError {

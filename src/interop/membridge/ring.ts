@@ -25,7 +25,7 @@ import { CONSUMER_LOCK, PREFIX, PRODUCER_LOCK, RING } from './ring.layout.js'
 import { copyWords, EMPTY, FULL, LOOP_BYTES, NOT_ASCII, RingBytes } from './ring-bytes.js'
 import {
   checkSchema,
-  Int,
+  isInt,
   type Message,
   type Scalar,
   type SchemaEntry,
@@ -111,7 +111,7 @@ export class SpscRingBuffer implements Disposable {
       this.#ring.put(index, message, length)
       return this.#sent(length)
     }
-    if (message instanceof Int) {
+    if (isInt(message)) {
       const at = this.#pushFixed(8)
       if (at <= 0) return at === 0 && this.#pushScratch(message)
       setInt(this.#ring.view, at, message.value)

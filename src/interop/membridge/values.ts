@@ -2,16 +2,21 @@
 
 import { outOfRange, wrongType } from '../../errors.js'
 
-/** A whole number that is written as a signed 64-bit integer. Made by {@link int}. */
+/** A whole number that is written as a signed 64-bit integer. Made by {@link int}, which has checked it. */
 export class Int {
-  readonly value: number
+  // Declared, not defined, and with nothing to do but this one store: where such a value is written at once, compiled
+  // code makes no object at all.
+  declare readonly value: number
 
+  /** @internal */
   constructor(value: number) {
-    if (typeof value !== 'number') throw wrongType('int', 'a number', value)
-    if (!Number.isSafeInteger(value))
-      throw outOfRange('int', 'a whole number from -(2^53 - 1) to 2^53 - 1; use a bigint beyond', value)
     this.value = value
   }
+}
+
+/** True for what {@link int} has made. Compiled code sees through this look, as it does not through `instanceof`. */
+export function isInt(value: unknown): value is Int {
+  return (value as object | undefined | null)?.constructor === Int
 }
 
 /**
@@ -27,7 +32,9 @@ export class Int {
  * view.write(int(42))
  */
 export function int(value: number): Int {
-  return new Int(value)
+  if (typeof value === 'number' && ((value | 0) === value || Number.isSafeInteger(value))) return new Int(value)
+  if (typeof value !== 'number') throw wrongType('int', 'a number', value)
+  throw outOfRange('int', 'a whole number from -(2^53 - 1) to 2^53 - 1; use a bigint beyond', value)
 }
 
 /** One value on the wire: `boolean` 1 byte, `number` f64, `bigint` and `int(n)` i64, `string` u32 length and UTF-8, `Uint8Array` its bytes alone. */

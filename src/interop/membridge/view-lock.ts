@@ -1,25 +1,26 @@
 // interop/membridge: taking and leaving the lock of a view. view.layout.ts says what its word may hold.
 //
-// Uncontended it is one CAS in and one CAS out. A waiter spins a little and then sleeps: on a holder of ours in the
+// Uncontended it is one CAS in, and a look and a store out. A waiter spins a little and then sleeps: on a holder of ours in the
 // kernel, to be woken by it or by its death; on the package, which wakes nobody, in naps that grow with the wait.
 
 import { MemlaneError } from '../../errors.js'
-import { type Memory, NOBODY } from '../../memory/index.js'
-import type { Attachment, Holder } from './attachment.js'
+import { type Memory, NOBODY, publish } from '../../memory/index.js'
+import type { Attachment } from './attachment.js'
+import * as layout from './view.layout.js'
 import {
   FOREIGN_WRITER,
-  FREE,
   hasWaiters,
   holderOf,
   isOurs,
   isWriter,
-  LOCK,
   MOST_READERS,
   readersLeft,
   sameHolder,
   withReaders,
   withWaiters,
 } from './view.layout.js'
+
+const { FREE, LOCK } = layout
 
 /** Looks at the word before the first sleep: some microseconds. */
 const SPINS = 300
@@ -62,46 +63,43 @@ export function lockState(memory: Memory): LockState {
 export class ViewLock {
   readonly #name: string
   readonly #memory: Memory
-  readonly #holder: Holder
+  /** The memory as words: the uncontended way in and out goes straight to them. */
+  readonly #words: Int32Array
+  /** What this handle writes into the word. */
+  readonly reading: number
+  readonly writing: number
   /** How often this handle took the lock over from a handle that died with it. */
   recoveries = 0
 
   constructor(attachment: Attachment) {
     this.#name = attachment.name
     this.#memory = attachment.map()
-    this.#holder = attachment.holder()
+    this.#words = this.#memory.i32
+    const { reading, writing } = attachment.holder()
+    this.reading = reading
+    this.writing = writing
   }
 
-  /** @throws MemlaneError `ERR_TIMEOUT`. */
-  acquireToRead(timeout: number): void {
+  /**
+   * @param mine {@link reading} or {@link writing}.
+   * @param timeout milliseconds; below 0 waits for ever.
+   * @throws MemlaneError `ERR_TIMEOUT`.
+   */
+  acquire(mine: number, timeout: number): void {
     // SYNC: "what the last holder wrote is visible to the next"
-    if (this.#memory.compareExchange(LOCK, FREE, this.#holder.reading) !== FREE)
-      this.#acquire(this.#holder.reading, timeout)
+    if (Atomics.compareExchange(this.#words, LOCK, FREE, mine) !== FREE) this.#waitFor(mine, timeout)
   }
 
-  /** @throws MemlaneError `ERR_TIMEOUT`. */
-  acquireToWrite(timeout: number): void {
-    // SYNC: "what the last holder wrote is visible to the next"
-    if (this.#memory.compareExchange(LOCK, FREE, this.#holder.writing) !== FREE)
-      this.#acquire(this.#holder.writing, timeout)
-  }
-
-  releaseFromReading(): void {
-    this.#release(this.#holder.reading)
-  }
-
-  releaseFromWriting(): void {
-    this.#release(this.#holder.writing)
-  }
-
-  #release(mine: number): void {
+  /** @param mine what it was acquired with. */
+  release(mine: number): void {
     // A look and a store cost half of a CAS. A waiter that announces itself just in between finds the word free when it
     // goes to sleep, or, should this thread stop here, wakes by itself after a SLICE.
-    if (this.#memory.i32[LOCK] === mine) {
-      // SYNC: "what the last holder wrote is visible to the next"
-      this.#memory.closeVersion(LOCK, FREE)
-      return
-    }
+    // SYNC: "what the last holder wrote is visible to the next"
+    if (this.#words[LOCK] === mine) publish(this.#words, LOCK, FREE)
+    else this.#giveBack(mine)
+  }
+
+  #giveBack(mine: number): void {
     let word = this.#memory.load(LOCK)
     // Somebody sleeps, or readers of the package were inside; or the word is not ours any more: a creator of the
     // package has reset it, or breakLock() was called.
@@ -116,7 +114,7 @@ export class ViewLock {
     }
   }
 
-  #acquire(mine: number, timeout: number): void {
+  #waitFor(mine: number, timeout: number): void {
     const memory = this.#memory
     const start = performance.now()
     const left = (): number => (timeout < 0 ? Number.POSITIVE_INFINITY : timeout - (performance.now() - start))

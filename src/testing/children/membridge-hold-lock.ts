@@ -7,7 +7,6 @@ import { ShmObject } from '../../memory/index.js'
 const [name = '', how = ''] = process.argv.slice(2)
 const object = ShmObject.open(name.slice(1))
 const lock = new ViewLock(new Attachment(name, object, object.stat().size, false))
-if (how === 'read') lock.acquireToRead(-1)
-else lock.acquireToWrite(-1)
+lock.acquire(how === 'read' ? lock.reading : lock.writing, -1)
 console.log('holding')
 setInterval(() => {}, 1000)
