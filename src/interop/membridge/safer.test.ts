@@ -83,6 +83,31 @@ test('writes past the end, of nothing, or at strange offsets: refused before the
   assert.equal(view.tell(), 0)
 })
 
+test('bytes that throw while they are copied leave the lock free', () => {
+  class Bad extends Uint8Array {
+    override subarray(): Uint8Array<ArrayBuffer> {
+      throw new Error('not now')
+    }
+    asked = 0
+    override get length(): number {
+      return 40 + this.asked++
+    }
+  }
+  using view = SharedMemory.create(freshName(), 64).map({ timeout: 5 })
+  assert.throws(() => view.write(new Bad(50)), /not now/)
+  assert.deepEqual(view.lockState, { state: 'free' })
+  view.write(1)
+  assert.equal(view.tell(), 8)
+})
+
+test('int(n) takes whole numbers that are exact, and says what is wrong with others', () => {
+  for (const value of [0, -0, 2 ** 31, -(2 ** 31) - 1, 2 ** 53 - 1, 1 - 2 ** 53]) assert.equal(int(value).value, value)
+  for (const value of [0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])
+    assert.throws(() => int(value), { code: 'ERR_RANGE' })
+  for (const value of ['1', 1n, null, undefined, true, {}, Symbol('1'), int(1)])
+    assert.throws(() => int(value as never), { code: 'ERR_TYPE' })
+})
+
 test('a read that fails leaves the cursor, an int that is no number too', () => {
   using view = SharedMemory.create(freshName(), 36).map()
   view.write(2n ** 53n)
