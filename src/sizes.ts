@@ -68,6 +68,30 @@ export function parseTimeout(timeout: number | undefined, what: string = 'timeou
   return timeout === Number.POSITIVE_INFINITY ? -1 : timeout
 }
 
+/** What was given, unless nothing was. Unlike `??` it does not take null for nothing: that is a wrong type. */
+export function given<T>(value: T | undefined, otherwise: T): T {
+  return value === undefined ? otherwise : value
+}
+
+/** @throws MemlaneError `ERR_TYPE`. */
+export function checkObject<T>(value: T, what: string = 'options'): T {
+  if (typeof value !== 'object' || value === null) throw wrongType(what, 'an object', value)
+  return value
+}
+
+/** @throws MemlaneError `ERR_TYPE`. */
+export function checkFunction<T>(value: T, what: string): T {
+  if (typeof value !== 'function') throw wrongType(what, 'a function', value)
+  return value
+}
+
+/** Goes through an iterable. @throws MemlaneError `ERR_TYPE`; what the iterator throws. */
+export function collect<T>(values: Iterable<T>, what: string): T[] {
+  if (typeof values !== 'string') checkObject(values, what)
+  checkFunction(values[Symbol.iterator], `${what}[Symbol.iterator]`)
+  return [...values]
+}
+
 /** When such a time-out is over, by `performance.now()`. */
 export function endOf(timeout: number): number {
   return timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout

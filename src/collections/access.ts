@@ -1,6 +1,7 @@
 // collections: opening to read only.
 
 import { MemlaneError, wrongType } from '../errors.js'
+import { checkObject } from '../sizes.js'
 
 /** What a handle may do. */
 export interface Access {
@@ -14,8 +15,7 @@ export interface Access {
 
 /** @throws MemlaneError `ERR_TYPE`. */
 export function isReadOnly(options: Access): boolean {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
-  const { readOnly = false } = options
+  const { readOnly = false } = checkObject(options)
   if (typeof readOnly !== 'boolean') throw wrongType('readOnly', 'true or false', readOnly)
   return readOnly
 }

@@ -5,6 +5,7 @@
 
 import { wrongType } from '../errors.js'
 import { waiting } from '../memory/index.js'
+import { checkObject } from '../sizes.js'
 
 export interface WatchOptions {
   /** Ends the iteration with the signal's reason. */
@@ -99,8 +100,7 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
 /** @throws MemlaneError `ERR_TYPE`; the signal's reason when it is aborted already. */
 export function checkWatchOptions(options: WatchOptions | undefined): WatchOptions | undefined {
   if (options === undefined) return undefined
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
-  const { signal } = options
+  const { signal } = checkObject(options)
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
   return options
 }

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { MemlaneError, outOfRange } from '../errors.js'
 import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
-import { PAGE, parseSize, roundUp, type Size } from '../sizes.js'
+import { checkFunction, given, PAGE, parseSize, roundUp, type Size } from '../sizes.js'
 import { Arena } from './arena/arena.js'
 import { Allocator } from './blocks/allocator.js'
 import { createCell, HeapCell } from './cell/heap-cell.js'
@@ -139,6 +139,7 @@ export class Heap {
    */
   transaction<T>(work: () => T): T {
     this.#open()
+    checkFunction(work, 'transaction()')
     const { arena } = this.core
     const mark = arena.begin()
     const deferred = arena.deferred
@@ -322,11 +323,11 @@ export function unlinkHeap(name: string, options: { namespace?: string | undefin
 }
 
 function plan(options: HeapOptions): SegmentOptions {
-  const pages = Math.ceil(parseSize(options.maxSize ?? '256 MiB', 'maxSize') / HEAP_PAGE)
+  const pages = Math.ceil(parseSize(given(options.maxSize, '256 MiB'), 'maxSize') / HEAP_PAGE)
   const { pages: first, total } = bodyPlan(pages)
   if (total > 4 * 2 ** 30) throw outOfRange('maxSize', 'below 4 GiB', options.maxSize)
-  const initial = Math.min(pages, Math.ceil(parseSize(options.initialSize ?? '64 KiB', 'initialSize') / HEAP_PAGE))
-  const undo = roundUp(parseSize(options.undoSize ?? '64 KiB', 'undoSize'), PAGE)
+  const initial = Math.min(pages, Math.ceil(parseSize(given(options.initialSize, '64 KiB'), 'initialSize') / HEAP_PAGE))
+  const undo = roundUp(parseSize(given(options.undoSize, '64 KiB'), 'undoSize'), PAGE)
   const { namespace, owner, mode, lifetime, participants } = options
   return {
     namespace,

@@ -261,6 +261,7 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
   const { create = false, exclusive = false, mode = 0o600, readOnly = false, owner = 'self' } = options
   const flags =
     (readOnly ? OPEN_READ_ONLY : 0) | (create ? OPEN_CREATE : 0) | (create && exclusive ? OPEN_EXCLUSIVE : 0)
+  if (create && typeof owner === 'number') refuseToMakeFor(owner, name)
   const handle = here().addon.open(name, flags, mode)
   if (handle < 0) {
     // Another user's object: say whose it is rather than that the kernel said no.
@@ -312,6 +313,16 @@ export function checkViewable(length: number): void {
   } finally {
     probe.close()
   }
+}
+
+/** What a process makes is its own user's: for another one it can only be found. */
+function refuseToMakeFor(owner: number, name: string): void {
+  const mine = process.geteuid?.()
+  if (mine === undefined || mine === owner || statObject(name) !== undefined) return
+  throw new MemlaneError(
+    'ERR_OWNER',
+    `there is no ${JSON.stringify(name)}, and made by this process it would belong to user ${mine}, not to user ${owner}`,
+  )
 }
 
 function refuseStranger(name: string, stat: ObjectStat | undefined, owner: Owner): void {

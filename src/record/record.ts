@@ -1,8 +1,8 @@
 // record: a schema, and the doors to segments that hold it.
 
 import { MemlaneError, outOfRange } from '../errors.js'
-import { type CreateOptions, type NameOptions, type OpenOptions, Segment } from '../segment/index.js'
-import { parseInteger } from '../sizes.js'
+import { type CreateOptions, type NameOptions, type OpenOptions, Segment, SLOTS_MAX } from '../segment/index.js'
+import { checkObject, given, parseInteger } from '../sizes.js'
 import { describeRecord, type RecordDescription } from './describe.js'
 import { checkFields, Field, type Fields, RECORD_MAX } from './fields.js'
 import type { ReaderMode } from './fifo.js'
@@ -120,7 +120,8 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
   }
 
   #plan(options: RecordCreateOptions): Parameters<typeof Segment.create>[1] {
-    const { slots, full = 'overwrite', firstCounter = 0 } = options
+    const { slots, full = 'overwrite', firstCounter = 0 } = checkObject(options)
+    checkMode(options.readers)
     if (full !== 'overwrite' && full !== 'reject') throw outOfRange('full', "'overwrite' or 'reject'", full)
     const layout = this.#layout(options)
     if (layout.size > RECORD_MAX * 3) {
@@ -146,13 +147,14 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
     }
   }
 
-  #layout({ slots, buffers, participants = PARTICIPANTS }: RecordCreateOptions): RecordLayout {
+  #layout({ slots, buffers, ...rest }: RecordCreateOptions): RecordLayout {
+    const participants = parseInteger(given(rest.participants, PARTICIPANTS), 'participants', 1, SLOTS_MAX)
     if (slots !== undefined) {
       parseInteger(slots, 'slots', 1, 2 ** 20)
       if (buffers !== undefined)
         throw new MemlaneError('ERR_RANGE', 'buffers are for latest values; a FIFO has its slots and one more')
     }
-    const copies = slots === undefined ? parseInteger(buffers ?? BUFFERS, 'buffers', 3, 64) : slots + 1
+    const copies = slots === undefined ? parseInteger(given(buffers, BUFFERS), 'buffers', 3, 64) : slots + 1
     const textBytes = new TextEncoder().encode(this.text).length
     return layoutOf(this.fields, { slots: slots ?? 0, buffers: copies, participants, textBytes })
   }
@@ -200,7 +202,7 @@ function pickOpen(options: RecordOpenOptions): {
   owner?: OpenOptions['owner']
   readOnly?: boolean
 } {
-  const { namespace, owner, readOnly = false } = options
+  const { namespace, owner, readOnly = false } = checkObject(options)
   return { namespace, owner, readOnly }
 }
 

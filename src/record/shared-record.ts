@@ -1,11 +1,11 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
 import { setTimeout as later } from 'node:timers/promises'
-import { MemlaneError, wrongType } from '../errors.js'
+import { MemlaneError } from '../errors.js'
 import { waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
 import type { Segment } from '../segment/index.js'
-import { parseTimeout } from '../sizes.js'
+import { checkFunction, checkObject, endOf, parseTimeout } from '../sizes.js'
 import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
 import { Reader, type RecordInfo } from './reader.js'
@@ -138,7 +138,7 @@ export class SharedRecord<F extends Fields = Fields> {
    */
   write(values: PartialInput<F>, options?: WriteOptions): void {
     this.#latest('write()', 'push(), or stage() and commit()')
-    const end = options === undefined ? Number.POSITIVE_INFINITY : endOf(options.timeout)
+    const end = endOfWait(options)
     if (this.#writing().write(checkValues(values), undefined, end) === HELD) throw this.#held(options?.timeout)
   }
 
@@ -161,7 +161,7 @@ export class SharedRecord<F extends Fields = Fields> {
    * })
    */
   update(fill: (record: LiveRecord<F>, tools: UpdateTools) => void, options: PushOptions = {}): void {
-    if (typeof fill !== 'function') throw wrongType('update()', 'a function', fill)
+    checkFunction(fill, 'update()')
     this.#blocking(options, (end) => this.#writing().update(fill as never, this.#hasRoom, end))
   }
 
@@ -175,7 +175,7 @@ export class SharedRecord<F extends Fields = Fields> {
    */
   tryPush(values: PartialInput<F>, options?: WriteOptions): boolean {
     this.#fifo('tryPush()')
-    const end = options === undefined ? Number.POSITIVE_INFINITY : endOf(options.timeout)
+    const end = endOfWait(options)
     const got = this.#writing().write(checkValues(values), this.#hasRoom, end)
     if (got === HELD) throw this.#held(options?.timeout)
     return got === WRITTEN
@@ -200,7 +200,7 @@ export class SharedRecord<F extends Fields = Fields> {
   async #pushAsync(values: PartialInput<F>, options: PushAsyncOptions): Promise<void> {
     this.#fifo('pushAsync()')
     checkValues(values)
-    const end = endOf(options.timeout)
+    const end = endOfWait(options)
     for (;;) {
       options.signal?.throwIfAborted()
       const space = this.#announce()
@@ -220,7 +220,7 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   #blocking(options: PushOptions, tryOnce: (end: number) => number): void {
-    const end = endOf(options.timeout)
+    const end = endOfWait(options)
     for (;;) {
       let got = tryOnce(end)
       const space = got === FULL ? this.#announce() : 0
@@ -294,12 +294,12 @@ export class SharedRecord<F extends Fields = Fields> {
   read(options?: ReadOptions): Snapshot<F> | undefined {
     this.#checkOpen()
     if (options === undefined) return this.#tryRead(false, false)
-    const { timeout = 0, latest = false, resetModified = false } = options
+    const { timeout = 0, latest = false, resetModified = false } = checkObject(options)
     if (resetModified && this.isFifo)
       throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for latest values, not for FIFOs')
     if (resetModified && this.#segment.readOnly)
       throw this.#readOnly('resetModified stores the mark that readers share')
-    const end = endOf(timeout)
+    const end = endOf(parseTimeout(timeout))
     for (;;) {
       const counter = this.#store.published()
       const found = this.#tryRead(latest, resetModified)
@@ -325,6 +325,7 @@ export class SharedRecord<F extends Fields = Fields> {
    */
   readInto(target: Partial<PlainOf<F>>): boolean {
     this.#checkOpen()
+    checkObject(target, 'target')
     if (this.#cursor === undefined) return this.#reader.readInto(target)
     const taken = this.#cursor.take(false, (buffer) => {
       this.#reader.fill(target as Record<string, unknown>, buffer)
@@ -342,6 +343,7 @@ export class SharedRecord<F extends Fields = Fields> {
    */
   view<T>(use: (record: LiveView<F>, info: RecordInfo) => T): T | undefined {
     if (this.#segment.memory.closed) this.#checkOpen()
+    checkFunction(use, 'view()')
     if (this.#cursor === undefined) return this.#reader.view(use as never)
     return this.#cursor.take(false, (buffer, sequence) =>
       this.#reader.show(buffer, sequence, sequence - 1, use as never),
@@ -358,7 +360,7 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   async #next(options: NextOptions): Promise<Snapshot<F> | undefined> {
-    const end = endOf(options.timeout)
+    const end = endOfWait(options)
     for (;;) {
       options.signal?.throwIfAborted()
       this.#checkOpen()
@@ -434,12 +436,10 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 }
 
-function endOf(timeout: number | undefined): number {
-  const left = parseTimeout(timeout)
-  return left < 0 ? Number.POSITIVE_INFINITY : performance.now() + left
+function endOfWait(options: WriteOptions | undefined): number {
+  return options === undefined ? Number.POSITIVE_INFINITY : endOf(parseTimeout(checkObject(options).timeout))
 }
 
 function checkValues<T>(values: T): T & object {
-  if (typeof values !== 'object' || values === null) throw wrongType('values', 'an object', values)
-  return values
+  return checkObject(values as T & object, 'values')
 }

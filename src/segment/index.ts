@@ -1,6 +1,7 @@
 // segment: the room's door.
 
 export { checksum, type Header } from './header.js'
+export { SLOTS_MAX } from './header.layout.js'
 export { checkName, NAME_MAX, namespaceOf, objectName, parseObjectName } from './name.js'
 export type {
   CreateOptions,

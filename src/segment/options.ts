@@ -2,7 +2,7 @@
 
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
 import type { Owner } from '../memory/index.js'
-import { PAGE, parseInteger, roundUp } from '../sizes.js'
+import { checkObject, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { checkKind, type HeaderFields } from './header.js'
 import { KEEP, LAST_CLOSE, PARAMETERS_MAX, SLOTS_MAX } from './header.layout.js'
 import type { Segment } from './segment.js'
@@ -66,7 +66,7 @@ export interface Checked extends HeaderFields {
 
 /** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
 export function checkOptions(options: SegmentOptions): Checked {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+  checkObject(options)
   const { lifetime = 'keep', schema = 0n, parameters = new Uint8Array(0) } = options
   if (lifetime !== 'keep' && lifetime !== 'lastClose') throw outOfRange('lifetime', "'keep' or 'lastClose'", lifetime)
   if (typeof schema !== 'bigint') throw wrongType('schema', 'a bigint', schema)
@@ -83,19 +83,22 @@ export function checkOptions(options: SegmentOptions): Checked {
     kind: checkKind(options.kind),
     schema,
     lifetime: lifetime === 'lastClose' ? LAST_CLOSE : KEEP,
-    slots: parseInteger(options.participants ?? 64, 'participants', 1, SLOTS_MAX),
-    participantBytes: roundUp(parseInteger(options.participantBytes ?? 0, 'participantBytes', 0, 2 ** 31), PAGE),
+    slots: parseInteger(given(options.participants, 64), 'participants', 1, SLOTS_MAX),
+    participantBytes: roundUp(parseInteger(given(options.participantBytes, 0), 'participantBytes', 0, 2 ** 31), PAGE),
     bodySize,
     parameters,
     commit,
-    mode: parseInteger(options.mode ?? 0o600, 'mode', 0, 0o777),
+    mode: parseInteger(given(options.mode, 0o600), 'mode', 0, 0o777),
   }
 }
 
-/** @throws MemlaneError `ERR_TYPE`. */
+/** The largest user id; the next one stands for none. */
+const UID_MAX = 2 ** 32 - 2
+
+/** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
 export function checkOwner(owner: unknown): Owner {
   if (owner === undefined || owner === 'self') return 'self'
   if (owner === 'any') return 'any'
-  if (typeof owner === 'number' && Number.isInteger(owner) && owner >= 0) return owner
+  if (typeof owner === 'number') return parseInteger(owner, 'owner', 0, UID_MAX)
   throw wrongType('owner', "'self', 'any' or a user id", owner)
 }

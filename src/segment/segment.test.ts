@@ -121,7 +121,7 @@ test('options that make no sense are refused before anything is made', async () 
     ['ERR_RANGE', { lifetime: 'forever' }],
     ['ERR_RANGE', { mode: 0o1777 }],
     ['ERR_TYPE', { owner: 'me' }],
-    ['ERR_TYPE', { owner: -1 }],
+    ['ERR_RANGE', { owner: -1 }],
     ['ERR_NAME', { namespace: 'a/b' }],
   ]
   for (const [code, wrong] of attempts) {

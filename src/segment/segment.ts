@@ -3,10 +3,10 @@
 // Creation is two-phase. Whoever holds the creation lock (a kernel lock, gone with its process) of an object that is
 // not READY makes it; READY is the last store. An opener of a READY segment takes no lock at all.
 
-import { MemlaneError, wrongType } from '../errors.js'
+import { MemlaneError } from '../errors.js'
 import { checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
 import { pause } from '../pause.js'
-import { formatSize, PAGE, parseInteger, roundUp } from '../sizes.js'
+import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
 import { CREATION, LAST_CLOSE, READY, SLOTS_MAX, W_COMMITTED, W_LIFETIME, W_STATE } from './header.layout.js'
 import { checkName, namespaceOf, objectName } from './name.js'
@@ -87,7 +87,7 @@ export class Segment {
    *   `ERR_KIND`, `ERR_SCHEMA`, `ERR_TOO_SMALL`, `ERR_TRUNCATED`, `ERR_CORRUPT`, `ERR_BOOT`; `ERR_PARTICIPANTS`.
    */
   static open(name: string, options: SegmentOpenOptions = {}): Segment {
-    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
+    checkObject(options)
     const checked = checkName(name)
     const namespace = namespaceOf(options.namespace)
     const file = objectName(checked, namespace)
@@ -119,7 +119,7 @@ export class Segment {
    * @throws MemlaneError `ERR_NAME`, `ERR_PERMISSION`.
    */
   static unlink(name: string, options: NameOptions = {}): boolean {
-    return unlinkObject(objectName(checkName(name), namespaceOf(options.namespace)))
+    return unlinkObject(objectName(checkName(name), namespaceOf(checkObject(options).namespace)))
   }
 
   /** A segment over plain memory of this process, for workers and tests. `memory.buffer` may be posted to workers. */
@@ -307,7 +307,7 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
   const expected: SegmentOpenOptions = {
     kind: checked.kind,
     schema: checked.schema,
-    least: options.least ?? checked.bodySize,
+    least: given(options.least, checked.bodySize),
   }
   const start = performance.now()
   for (;;) {

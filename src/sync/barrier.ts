@@ -17,11 +17,10 @@
 
 import { MemlaneError } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
-import { endOf, parseInteger } from '../sizes.js'
+import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import {
   type AsyncLimits,
   asyncWait,
-  checkGiven,
   Handle,
   openWithParameter,
   signalOf,
@@ -73,7 +72,7 @@ export class Barrier extends Handle {
   static open(name: string, options: BarrierOptions = {}): Barrier {
     const parameter = {
       what: 'parties',
-      value: parseInteger(checkGiven(options).parties ?? 2, 'parties', 1, PARTIES_MAX),
+      value: parseInteger(given(checkObject(options).parties, 2), 'parties', 1, PARTIES_MAX),
       given: options.parties !== undefined,
       most: PARTIES_MAX,
       bytes: Barrier.bytes,

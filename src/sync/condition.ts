@@ -2,13 +2,12 @@
 
 import { MemlaneError, wrongType } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
-import { endOf, parseInteger } from '../sizes.js'
+import { checkObject, endOf, parseInteger } from '../sizes.js'
 import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
   checkBody,
-  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -51,7 +50,7 @@ export class Condition extends Handle {
 
   /** Opens the condition of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`. */
   static open(name: string, options: CreateOptions = {}): Condition {
-    const segment = openPrimitive(KIND, name, Condition.BYTES, checkGiven(options))
+    const segment = openPrimitive(KIND, name, Condition.BYTES, checkObject(options))
     return new Condition(checkBody(segment, Condition.BYTES), segment.body, true)
   }
 

@@ -7,11 +7,11 @@
 
 import { outOfRange } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
+import { checkObject } from '../sizes.js'
 import { Gate, waitAt, waitAtAsync } from './gate.js'
 import {
   type AsyncLimits,
   asyncWait,
-  checkGiven,
   Handle,
   openWithParameter,
   signalOf,
@@ -59,7 +59,7 @@ export class Event extends Handle {
    * @throws MemlaneError `ERR_MISMATCH` when it resets another way; `ERR_RANGE`, `ERR_NAME`, `ERR_KIND`.
    */
   static open(name: string, options: EventOptions = {}): Event {
-    const { reset = 'manual' } = checkGiven(options)
+    const { reset = 'manual' } = checkObject(options)
     if (reset !== 'auto' && reset !== 'manual') throw outOfRange('reset', "'auto' or 'manual'", reset)
     const parameter = {
       what: `reset (${AUTO} auto, ${MANUAL} manual)`,

@@ -3,7 +3,7 @@
 import { MemlaneError, wrongType } from '../errors.js'
 import { waiting } from '../memory/index.js'
 import { type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
-import { parseTimeout } from '../sizes.js'
+import { checkObject, given, parseTimeout } from '../sizes.js'
 
 /** How long to wait. */
 export interface WaitLimits {
@@ -18,7 +18,7 @@ export interface AsyncLimits extends WaitLimits {
 }
 
 /** Enough for a hundred waiters with a handle each; a slot costs 64 bytes. */
-const PARTICIPANTS = 256
+export const PARTICIPANTS = 256
 
 /** One open primitive. Holds one descriptor and one participant's slot, unless it lives inside another segment. */
 export class Handle {
@@ -67,12 +67,6 @@ export class Handle {
   }
 }
 
-/** @throws MemlaneError `ERR_TYPE`. */
-export function checkGiven<T>(options: T): T {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
-  return options
-}
-
 /** Opens the segment of a primitive, or makes it. @param parameter kept in the header by whoever makes it. */
 export function openPrimitive(
   kind: string,
@@ -88,7 +82,7 @@ export function openPrimitive(
     kind,
     size,
     least: 4,
-    participants: options.participants ?? PARTICIPANTS,
+    participants: given(options.participants, PARTICIPANTS),
     parameters,
   })
 }
@@ -147,8 +141,7 @@ export function unlinkPrimitive(name: string, options: NameOptions = {}): boolea
 
 export function timeoutOf(limits: WaitLimits | undefined): number {
   if (limits === undefined) return -1
-  if (typeof limits !== 'object' || limits === null) throw wrongType('options', 'an object', limits)
-  return parseTimeout(limits.timeout)
+  return parseTimeout(checkObject(limits).timeout)
 }
 
 export function signalOf(limits: AsyncLimits | undefined): AbortSignal | undefined {

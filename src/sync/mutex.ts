@@ -2,11 +2,11 @@
 
 import { MemlaneError } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
+import { checkFunction, checkObject } from '../sizes.js'
 import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
-  checkGiven,
   Handle,
   openPrimitive,
   signalOf,
@@ -60,7 +60,7 @@ export class Mutex extends Handle {
    * @throws MemlaneError `ERR_NAME`, `ERR_KIND` (the name is something else), `ERR_PARTICIPANTS`, and what opening a segment can give.
    */
   static open(name: string, options: CreateOptions = {}): Mutex {
-    const segment = openPrimitive(KIND, name, Mutex.BYTES, checkGiven(options))
+    const segment = openPrimitive(KIND, name, Mutex.BYTES, checkObject(options))
     return new Mutex(segment, segment.body, true)
   }
 
@@ -121,16 +121,17 @@ export class Mutex extends Handle {
    * @returns what `fn` returns; the mutex is free again when the promise settles.
    */
   run<T>(fn: (guard: Guard) => T | Promise<T>, limits?: AsyncLimits): Promise<T> {
-    return asyncWait(() =>
-      this.#turns.take(
+    return asyncWait(async () => {
+      checkFunction(fn, 'fn')
+      return await this.#turns.take(
         limits,
         { deadlock: () => this.#lock.deadlock(), timedOut: (timeout) => timedOut(this.name, 'the mutex', timeout) },
         async (rest) => {
           using guard = await this.#acquireAsync(rest)
           return await fn(guard)
         },
-      ),
-    )
+      )
+    })
   }
 
   async #acquireAsync(limits: AsyncLimits | undefined): Promise<Guard> {

@@ -20,17 +20,17 @@
 // Crash windows: a dead writer → as any owner lock, the next writer is told; a reader that finds it first frees the word
 // and is told. A dead reader → its word names the dead, whoever has the slot by now, so the writer does not wait for it.
 
-import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
-import { endOf } from '../sizes.js'
+import { type CreateOptions, type NameOptions, type Segment, SLOTS_MAX } from '../segment/index.js'
+import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import { Gate } from './gate.js'
 import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
   checkBody,
-  checkGiven,
   Handle,
   openPrimitive,
+  PARTICIPANTS,
   signalOf,
   timedOut,
   timeoutOf,
@@ -96,7 +96,7 @@ export class RwLock extends Handle {
 
   /** Opens the lock of that name, or makes it. @throws MemlaneError `ERR_NAME`, `ERR_KIND`, `ERR_PARTICIPANTS`. */
   static open(name: string, options: CreateOptions = {}): RwLock {
-    const slots = checkGiven(options).participants ?? 256
+    const slots = parseInteger(given(checkObject(options).participants, PARTICIPANTS), 'participants', 1, SLOTS_MAX)
     const segment = openPrimitive(KIND, name, RwLock.bytes(slots), options)
     return new RwLock(checkBody(segment, RwLock.bytes(segment.slots)), segment.body, true)
   }

@@ -8,13 +8,12 @@
 // Crash windows: a permit whose owner is dead is taken over like any dead owner's word; there is no count to go wrong.
 
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
-import { parseInteger } from '../sizes.js'
+import { checkFunction, checkObject, given, parseInteger } from '../sizes.js'
 import { Gate, waitAt, waitAtAsync } from './gate.js'
 import { Guard } from './guard.js'
 import {
   type AsyncLimits,
   asyncWait,
-  checkGiven,
   Handle,
   openWithParameter,
   signalOf,
@@ -70,7 +69,7 @@ export class Semaphore extends Handle {
   static open(name: string, options: SemaphoreOptions = {}): Semaphore {
     const parameter = {
       what: 'permits',
-      value: parseInteger(checkGiven(options).permits ?? 1, 'permits', 1, PERMITS_MAX),
+      value: parseInteger(given(checkObject(options).permits, 1), 'permits', 1, PERMITS_MAX),
       given: options.permits !== undefined,
       most: PERMITS_MAX,
       bytes: Semaphore.bytes,
@@ -138,6 +137,7 @@ export class Semaphore extends Handle {
   /** Calls `fn` while holding a permit. @returns what it returns. */
   run<T>(fn: (guard: Guard) => T | Promise<T>, limits?: AsyncLimits): Promise<T> {
     return asyncWait(async () => {
+      checkFunction(fn, 'fn')
       using guard = await this.acquireAsync(limits)
       return await fn(guard)
     })

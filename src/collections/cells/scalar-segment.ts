@@ -2,6 +2,7 @@
 
 import { MemlaneError } from '../../errors.js'
 import { type CreateOptions, Segment } from '../../segment/index.js'
+import { given } from '../../sizes.js'
 import { type Access, isReadOnly } from '../access.js'
 import { BYTES } from './word.layout.js'
 
@@ -49,7 +50,7 @@ function createOrOpen(name: string, options: ScalarOptions, scalar: Scalar): Seg
     mode: options.mode,
     owner: options.owner,
     lifetime: options.lifetime,
-    participants: options.participants ?? PARTICIPANTS,
+    participants: given(options.participants, PARTICIPANTS),
     kind: scalar.kind,
     size: BYTES,
     parameters,

@@ -37,7 +37,7 @@ export class SharedBlock<T = unknown> extends Cell<T> {
   static open<T = unknown>(name: string, options: BlockOptions<T> = {}): SharedBlock<T> {
     const heap = openHeap(name, options)
     try {
-      return new SharedBlock<T>(name, new Store<T>(heap, openCell(heap, 'block', ALONE, options?.initial), true))
+      return new SharedBlock<T>(name, new Store<T>(heap, openCell(heap, 'block', ALONE, options.initial), true))
     } catch (error) {
       heap.close()
       throw error

@@ -2,6 +2,7 @@
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import { type NameOptions, Segment } from '../../segment/index.js'
+import { checkObject, given } from '../../sizes.js'
 import { sameValueZero } from '../collection.js'
 import { Cell } from './cell.js'
 import { ReadOnlyWord } from './read-only-word.js'
@@ -91,8 +92,8 @@ export class SharedFloat extends Cell<number> {
    *   `ERR_TYPE`, `ERR_RANGE`, `ERR_NAME`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
    */
   static open(name: string, options: FloatOptions = {}): SharedFloat {
-    const type = floatType(options?.type)
-    const initial = checkFloat(type, options?.initial ?? 0, 'initial')
+    const type = floatType(checkObject(options).type)
+    const initial = checkFloat(type, given(options.initial, 0), 'initial')
     const segment = openScalar(name, options, {
       kind: 'float',
       code: type === 'float64' ? 64 : 32,

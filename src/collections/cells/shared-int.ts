@@ -1,6 +1,7 @@
 // collections/cells: an integer that every process sees. Atomics on one word; no lock, no system call.
 
 import { type NameOptions, Segment } from '../../segment/index.js'
+import { checkObject, given } from '../../sizes.js'
 import { Cell } from './cell.js'
 import {
   type BigIntType,
@@ -62,9 +63,9 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
   static open(name: string, options?: IntOptions<SmallIntType>): SharedInt<number>
   static open(name: string, options?: IntOptions): SharedInt<number> | SharedInt<bigint>
   static open(name: string, options: IntOptions = {}): SharedInt<number> | SharedInt<bigint> {
-    const facts = intFacts(options?.type ?? 'int32')
+    const facts = intFacts(given(checkObject(options).type, 'int32'))
     const range = facts.big ? bigRange(facts) : smallRange(facts)
-    const initial = range.check((options?.initial ?? (facts.big ? 0n : 0)) as never, 'initial')
+    const initial = range.check(given<number | bigint>(options.initial, facts.big ? 0n : 0) as never, 'initial')
     const init = (made: Segment): void => (viewOf(made, facts.type) as BigInt64Array).set([initial as bigint])
     return SharedInt.over(openScalar(name, options, { kind: 'int', code: codeOf(facts), typeName, init }))
   }

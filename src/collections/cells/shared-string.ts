@@ -3,6 +3,7 @@
 import { MemlaneError, wrongType } from '../../errors.js'
 import { unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
+import { checkObject, given } from '../../sizes.js'
 import { ALONE, type CollectionOptions, openCell, openHeap } from '../structure.js'
 import { Cell } from './cell.js'
 import { HeapStore } from './heap-store.js'
@@ -31,7 +32,7 @@ export class SharedString extends Cell<string> {
 
   /** Opens the string of that name, or makes it. Throws as `SharedMap.open` does. */
   static open(name: string, options: StringOptions = {}): SharedString {
-    const initial = checkString(options?.initial ?? '', 'initial')
+    const initial = checkString(given(checkObject(options).initial, ''), 'initial')
     const heap = openHeap(name, { maxSize: '64 MiB', ...options })
     try {
       return new SharedString(name, new HeapStore(heap, openCell(heap, 'string', ALONE, initial), true))

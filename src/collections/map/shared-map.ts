@@ -3,6 +3,7 @@
 import { wrongType } from '../../errors.js'
 import { type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
+import { checkObject, collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn, refuseThenable, sameValueZero } from '../collection.js'
 import { handleOf } from '../live/secret.js'
@@ -180,17 +181,18 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
   /** Stores many entries in one step for everybody: all of them, or none when one is refused. */
   setMany(entries: Iterable<readonly [K, V]>): this {
     // The caller's iterator runs before the heap is locked.
-    const all = [...entries]
+    const all = collect(entries, 'entries')
+    for (const entry of all) checkObject(entry, 'an entry')
     this.checkOpen()
     this.heap.transaction(() => {
-      for (const [key, value] of all) this.#map.set(key, value)
+      for (const entry of all) this.#map.set(entry[0], entry[1])
     })
     return this
   }
 
   /** Deletes many keys in one step for everybody. @returns how many were there. */
   deleteMany(keys: Iterable<K>): number {
-    const all = [...keys]
+    const all = collect(keys, 'keys')
     this.checkOpen()
     return this.heap.transaction(() => {
       let count = 0

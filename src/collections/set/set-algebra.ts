@@ -1,6 +1,9 @@
 // collections/set: the set methods of ES2025, over a plain Set and anything like a set. Node 20 does not have them.
 // The order of steps, and so of results, is the specification's.
 
+import { outOfRange, wrongType } from '../../errors.js'
+import { checkFunction, checkObject } from '../../sizes.js'
+
 /** What the set methods take: size, has and keys, as a Set and a Map have them. */
 export interface SetLike<T> {
   readonly size: number
@@ -16,13 +19,12 @@ interface Record<T> {
 
 /** GetSetRecord of the specification. */
 function record<T>(other: SetLike<T>): Record<T> {
-  if (typeof other !== 'object' || other === null) throw new TypeError('other must be like a set')
-  const size = Number(other.size)
-  if (Number.isNaN(size)) throw new TypeError('other.size must be a number')
+  const size = Number(checkObject(other, 'other').size)
+  if (Number.isNaN(size)) throw wrongType('other.size', 'a number', other.size)
   const whole = Math.trunc(size)
-  if (whole < 0) throw new RangeError('other.size must not be negative')
-  if (typeof other.has !== 'function') throw new TypeError('other.has must be a function')
-  if (typeof other.keys !== 'function') throw new TypeError('other.keys must be a function')
+  if (whole < 0) throw outOfRange('other.size', '0 or more', other.size)
+  checkFunction(other.has, 'other.has')
+  checkFunction(other.keys, 'other.keys')
   return {
     size: whole,
     has: (value) => Boolean(other.has(value as T)),

@@ -3,6 +3,7 @@
 import { wrongType } from '../../errors.js'
 import { type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
+import { collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn } from '../collection.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
@@ -84,7 +85,7 @@ export class SharedSet<T extends Key = string> extends Collection {
 
   /** Adds many values in one step for everybody. @returns how many were new. */
   addMany(values: Iterable<T>): number {
-    const all = [...values]
+    const all = collect(values, 'values')
     this.checkOpen()
     return this.heap.transaction(() => {
       let count = 0
@@ -99,7 +100,7 @@ export class SharedSet<T extends Key = string> extends Collection {
 
   /** Deletes many values in one step for everybody. @returns how many were there. */
   deleteMany(values: Iterable<T>): number {
-    const all = [...values]
+    const all = collect(values, 'values')
     this.checkOpen()
     return this.heap.transaction(() => {
       let count = 0
@@ -110,7 +111,7 @@ export class SharedSet<T extends Key = string> extends Collection {
 
   /** Makes this set hold exactly these values, in one step for everybody; those it has stay where they are. */
   assign(values: Iterable<T>): this {
-    const wanted = new Set(values)
+    const wanted = new Set(collect(values, 'values'))
     this.checkOpen()
     this.heap.transaction(() => {
       for (const value of this.#map.snapshot().keys()) if (!wanted.has(value as T)) this.#map.delete(value)
