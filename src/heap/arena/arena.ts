@@ -39,6 +39,20 @@ const ATTEMPTS = 48
 /** How long a handle that cannot take the lock tries to read between the writers. */
 const PATIENCE_MS = 1000
 
+/** Looks at a taken lock before giving way: together about as long as a transaction and a hand-over. */
+const LOOKS = 100
+
+/** Who finds the lock taken twice within so many transactions of the heap is in a crowd. */
+const CROWD = 2000
+
+/**
+ * In a crowd a writer leaves the lock alone for so long before it looks again, and so on a few times before it sleeps.
+ * Writers then work in turns of about that length. To hand the lock over means to hand over what it guards, a dozen cache
+ * lines; at every transaction, that takes longer than the transactions themselves, and each look slows the holder down.
+ */
+const TURN_MS = 0.1
+const TURNS = 4
+
 /** What the allocator does for the arena. */
 export interface Pages {
   /** Frees blocks for good; between the last change and the commit point, so it may log. */
@@ -83,6 +97,8 @@ export class Arena {
   readonly #holder: number
   readonly #slot: number
   #length = 0
+  /** The arena's version when this handle last found the lock taken. */
+  #contended = -2 * CROWD
   #dirtyLow = 0
   #dirtyHigh = 0
   /** The version an optimistic read goes by, for long reads that want to know early that they are in vain. */
@@ -142,8 +158,7 @@ export class Arena {
     // The first step of OwnerLock.acquire, here so that it costs no call.
     // SYNC: "what the last holder wrote is visible to the next"
     if (memory.compareExchange(this.#lockWord, 0, this.#token) !== 0) {
-      const got = this.#lock.acquire(-1)
-      if (got === RECOVERED) this.#repair()
+      this.#contend()
     }
     const holder = this.#holder
     if (i32[holder] !== this.#slot) {
@@ -168,6 +183,35 @@ export class Arena {
     memory.closeVersion(version, (i32[version]! + 1) & ~1)
     this.#lock.release()
     if (this.#ringCount > 0) this.#ring()
+  }
+
+  /** Somebody else has the lock. */
+  #contend(): void {
+    const crowded = ((this.i32[this.version]! - this.#contended) | 0) < 2 * CROWD
+    if (crowded || !this.#grab()) {
+      let turns = TURNS
+      do {
+        const end = performance.now() + TURN_MS
+        while (performance.now() < end);
+      } while (!this.#grab() && --turns > 0)
+      if (turns === 0) {
+        const got = this.#lock.acquire(-1)
+        if (got === RECOVERED) this.#repair()
+      }
+    }
+    this.#contended = this.i32[this.version]!
+  }
+
+  #grab(): boolean {
+    const { memory } = this
+    for (let i = 0; i < LOOKS; i++) {
+      if (memory.load(this.#lockWord) !== 0) continue
+      // SYNC: "what the last holder wrote is visible to the next"
+      if (memory.compareExchange(this.#lockWord, 0, this.#token) === 0) {
+        return true
+      }
+    }
+    return false
   }
 
   #releaseDeferred(): void {
