@@ -19,7 +19,12 @@ typedef struct handle {
   int fd; /* -1: free */
   mapping *m;
   struct attachment *attached;
+  /* What JavaScript sees of the mapping when it lies in memory of the engine's, which `place` keeps alive. */
+  overlay over;
+  napi_ref place;
 } handle;
+
+static const handle NO_HANDLE = {.fd = -1};
 
 typedef struct environment {
   handle *handles;
@@ -103,11 +108,11 @@ static int new_handle(environment *e, int fd) {
     int room = e->room == 0 ? 16 : e->room * 2;
     handle *grown = realloc(e->handles, (size_t)room * sizeof *grown);
     if (grown == NULL) return -ENOMEM;
-    for (int k = e->room; k < room; k++) grown[k] = (handle){-1, NULL, NULL};
+    for (int k = e->room; k < room; k++) grown[k] = NO_HANDLE;
     e->handles = grown;
     e->room = room;
   }
-  e->handles[i] = (handle){fd, NULL, NULL};
+  e->handles[i] = (handle){.fd = fd};
   e->free_hint = i + 1;
   return i;
 }
@@ -220,8 +225,22 @@ static void on_buffer_gone(napi_env env, void *data, void *hint) {
   let_go(hint);
 }
 
+/* Lays the mapping over the bytes of a typed array. 0, or a negated errno. */
+static int lay_over(napi_env env, handle *h, mapping *m, napi_value array) {
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  if (napi_get_typedarray_info(env, array, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array || length < m->length) return -EINVAL;
+  if (napi_create_reference(env, array, 1, &h->place) != napi_ok) return -ENOMEM;
+  int r = overlay_lay(&h->over, m, h->fd, data);
+  if (r < 0) napi_delete_reference(env, h->place);
+  return r;
+}
+
+/* map(handle, offset, length, readOnly, place): an external ArrayBuffer; or, with a place (a Uint8Array over memory of
+ * the engine's that it neither moves nor shares), undefined, and the bytes are there. */
 static napi_value f_map(napi_env env, napi_callback_info info) {
-  ARGUMENTS(4);
+  ARGUMENTS(5);
   handle *h = get_handle(env, e, argv[0]);
   uint64_t offset, length;
   bool read_only;
@@ -231,6 +250,16 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
   mapping *m;
   int r = mapping_acquire(h->fd, offset, (size_t)length, read_only, &m);
   if (r < 0) return integer(env, r);
+  napi_valuetype type;
+  if (napi_typeof(env, argv[4], &type) == napi_ok && type == napi_object) {
+    r = lay_over(env, h, m, argv[4]);
+    if (r < 0) {
+      mapping_release(m);
+      return integer(env, r);
+    }
+    h->m = m;
+    return NULL;
+  }
   attachment *a = malloc(sizeof *a);
   if (a == NULL) {
     mapping_release(m);
@@ -264,7 +293,8 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
 static napi_value f_fault_slot(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   handle *h = get_handle(env, e, argv[0]);
-  return integer(env, h == NULL || h->m == NULL ? -EINVAL : (int32_t)h->m->fault_slot);
+  if (h == NULL || h->m == NULL) return integer(env, -EINVAL);
+  return integer(env, (int32_t)(h->over.address != NULL ? h->over.fault_slot : h->m->fault_slot));
 }
 
 static void nothing(napi_env env, void *data, void *hint) {
@@ -289,6 +319,10 @@ static napi_value f_close(napi_env env, napi_callback_info info) {
   int index = (int)(h - e->handles);
   if (e->loop != NULL) loop_waiter_close_handle(e->loop, index);
   else waiter_close_handle(e, index);
+  if (h->over.address != NULL) {
+    overlay_lift(&h->over);
+    napi_delete_reference(env, h->place);
+  }
   if (h->m != NULL) {
     bool is_buffer = false;
     napi_is_arraybuffer(env, argv[1], &is_buffer);
@@ -305,7 +339,7 @@ static napi_value f_close(napi_env env, napi_callback_info info) {
     mapping_release(h->m);
   }
   int r = object_close(h->fd);
-  *h = (handle){-1, NULL, NULL};
+  *h = NO_HANDLE;
   if (index < e->free_hint) e->free_hint = index;
   return integer(env, r);
 }
@@ -407,6 +441,7 @@ static void close_everything(environment *e) {
   e->ended = true;
   for (int i = 0; i < e->room; i++) {
     if (e->handles[i].fd < 0) continue;
+    overlay_lift(&e->handles[i].over);
     if (e->handles[i].m != NULL) mapping_release(e->handles[i].m);
     object_close(e->handles[i].fd);
   }

@@ -359,6 +359,30 @@ void mapping_blank(mapping *m) {
   pthread_mutex_unlock(&mappings_lock);
 }
 
+int overlay_lay(overlay *o, const mapping *m, int fd, unsigned char *address) {
+  if ((uintptr_t)address % page_size != 0) return -EINVAL;
+  uint32_t slot;
+  pthread_mutex_lock(&mappings_lock);
+  int result = claim_region(address, m->length, &slot);
+  pthread_mutex_unlock(&mappings_lock);
+  if (result < 0) return result;
+  int flags = MAP_FIXED | (m->read_only ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE;
+  if (mmap(address, m->length, PROT_READ | PROT_WRITE, flags, fd, (off_t)m->offset) == MAP_FAILED) {
+    result = -errno;
+    atomic_store_explicit(&regions[slot].end, 0, memory_order_release);
+    return result;
+  }
+  *o = (overlay){address, m->length, slot};
+  return 0;
+}
+
+void overlay_lift(overlay *o) {
+  if (o->address == NULL) return;
+  mmap(o->address, o->length, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  atomic_store_explicit(&regions[o->fault_slot].end, 0, memory_order_release);
+  o->address = NULL;
+}
+
 /* ---- liveness ------------------------------------------------------------------------------------------ */
 
 static struct flock byte_range(short type, uint64_t byte) {

@@ -18,6 +18,13 @@ typedef struct mapping {
   bool read_only;
 } mapping;
 
+/* The bytes of a mapping once more, laid over memory that the engine has reserved and will free. */
+typedef struct overlay {
+  unsigned char *address; /* NULL: none */
+  size_t length;
+  uint32_t fault_slot;
+} overlay;
+
 /* Objects: every function gives 0 or more, or a negated errno. */
 int object_open(const char *name, unsigned flags, unsigned mode);
 int object_close(int fd);
@@ -36,6 +43,9 @@ void mapping_retain(mapping *m);
 void mapping_release(mapping *m);
 /* Lays zero pages over the whole mapping, for a buffer that cannot be detached; nothing when other handles use it too. */
 void mapping_blank(mapping *m);
+int overlay_lay(overlay *o, const mapping *m, int fd, unsigned char *address);
+/* Puts zero pages in its place: the engine's memory is the engine's again. */
+void overlay_lift(overlay *o);
 /* MAX_MAPPINGS words; a word other than 0 counts the pages that a fault replaced. */
 uint32_t *fault_words(void);
 int faults_install(void);

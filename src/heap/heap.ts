@@ -74,7 +74,7 @@ export class Heap {
   /** Opens an existing heap. @throws MemlaneError what Segment.open throws. */
   static open(name: string, options: HeapOpenOptions = {}): Heap {
     const { namespace, owner, readOnly = false } = options
-    return Heap.#over(Segment.open(name, { namespace, owner, readOnly, kind: KIND }))
+    return Heap.#over(Segment.open(name, { namespace, owner, readOnly, kind: KIND, sparse: true }))
   }
 
   /** Opens a heap, or makes it when it is not there; then the options count. */
@@ -336,6 +336,7 @@ function plan(options: HeapOptions): SegmentOptions {
     lifetime,
     participants,
     kind: KIND,
+    sparse: true,
     size: total,
     commit: first + initial * HEAP_PAGE,
     participantBytes: undo,

@@ -1,7 +1,8 @@
 // memory: the shm backend. Named objects of the operating system, and memory mapped from them.
 //
 // One external ArrayBuffer per handle over one mapping per object and process. It works on every runtime and copies
-// faster than a SharedArrayBuffer (docs/design.md, "Mapping into JavaScript"); workers open the name themselves.
+// faster than a SharedArrayBuffer (docs/design.md, "Mapping into JavaScript"); workers open the name themselves. Sparse
+// objects may be seen in another way: see place.ts.
 
 import { MemlaneError, outOfRange } from '../errors.js'
 import type { Addon } from '../native/addon.js'
@@ -24,6 +25,7 @@ import { addon as loadAddon } from '../native/load.js'
 import { isBusy, isForbidden, isMissing, isTaken, osError } from '../native/os-error.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
 import { FENCED, LOADS_STORE } from './ordering.js'
+import { placeFor } from './place.js'
 
 /** Who may own an object that is opened: this user (default), anybody, or the user of a numeric id. */
 export type Owner = 'self' | 'any' | number
@@ -38,6 +40,8 @@ export interface ObjectOptions {
   readOnly?: boolean
   /** Default `'self'`. */
   owner?: Owner
+  /** Most of it may be holes, and its bytes are seldom copied in bulk: a large one shall not count as memory in use. */
+  sparse?: boolean
 }
 
 export interface ObjectStat {
@@ -136,14 +140,16 @@ export function unlinkObject(name: string): boolean {
 export class ShmObject {
   readonly name: string
   readonly readOnly: boolean
+  readonly #sparse: boolean
   #handle: number
   #memory: ShmMemory | undefined
 
   /** @internal Use `open` or `tryOpen`. */
-  constructor(name: string, handle: number, readOnly: boolean) {
+  constructor(name: string, handle: number, readOnly: boolean, sparse: boolean) {
     this.name = name
     this.#handle = handle
     this.readOnly = readOnly
+    this.#sparse = sparse
   }
 
   /**
@@ -207,12 +213,19 @@ export class ShmObject {
     if (this.#memory !== undefined)
       throw new MemlaneError('ERR_RANGE', `${JSON.stringify(this.name)} is mapped already`)
     const { addon, faults } = here()
-    const buffer = addon.map(this.handle, offset, length, this.readOnly)
+    const buffer = this.#mapInto(length, offset) ?? addon.map(this.handle, offset, length, this.readOnly, undefined)!
     if (typeof buffer === 'number')
       throw tooLargeOr(osError(`mapping ${length} bytes of ${JSON.stringify(this.name)}`, buffer, length), length)
     const Mapped = this.readOnly && LOADS_STORE ? PrivateMemory : ShmMemory
     this.#memory = new Mapped(this, addon, this.#handle, buffer, length, faults, addon.faultSlot(this.#handle))
     return this.#memory
+  }
+
+  #mapInto(length: number, offset: number): ArrayBufferLike | undefined {
+    const place = this.#sparse ? placeFor(length) : undefined
+    if (place === undefined) return undefined
+    const refused = here().addon.map(this.handle, offset, length, this.readOnly, place)
+    return refused === undefined ? place.buffer : undefined
   }
 
   get memory(): ShmMemory | undefined {
@@ -268,7 +281,7 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
     if (isForbidden(handle)) refuseStranger(name, statObject(name), owner)
     return handle
   }
-  const object = new ShmObject(name, handle, readOnly)
+  const object = new ShmObject(name, handle, readOnly, options.sparse === true)
   // What was made this very moment is this user's.
   if (owner === 'any' || (create && exclusive && owner === 'self')) return object
   try {
@@ -348,7 +361,7 @@ export class ShmMemory extends Memory {
     object: ShmObject,
     addon: Addon,
     handle: number,
-    buffer: ArrayBuffer,
+    buffer: ArrayBufferLike,
     size: number,
     faults: Uint32Array,
     faultSlot: number,

@@ -10,7 +10,14 @@ export interface Addon {
   list(): string[] | number
   truncate(handle: number, size: number): number
   commit(handle: number, offset: number, length: number): number
-  map(handle: number, offset: number, length: number, readOnly: boolean): ArrayBuffer | number
+  /** With a place the bytes lie there, and nothing is returned. */
+  map(
+    handle: number,
+    offset: number,
+    length: number,
+    readOnly: boolean,
+    place: Uint8Array | undefined,
+  ): ArrayBuffer | number | undefined
   faultSlot(handle: number): number
   faultWords(): ArrayBuffer | number
   close(handle: number, buffer: ArrayBuffer | undefined): number

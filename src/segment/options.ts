@@ -38,6 +38,8 @@ export interface SegmentOpenOptions extends OpenOptions {
   least?: number
   /** Maps privately and claims no slot: for tools. */
   readOnly?: boolean
+  /** See ObjectOptions. */
+  sparse?: boolean
 }
 
 export interface SegmentOptions extends CreateOptions {
@@ -55,6 +57,8 @@ export interface SegmentOptions extends CreateOptions {
   parameters?: Uint8Array
   /** When it exists already: the least body size that will do; default `size`. */
   least?: number
+  /** See ObjectOptions. */
+  sparse?: boolean
   /** Fills the zeroed body, before anybody else can open the segment. */
   init?: (segment: Segment) => void
 }

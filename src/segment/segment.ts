@@ -94,7 +94,11 @@ export class Segment {
     const owner = checkOwner(options.owner)
     const start = performance.now()
     for (;;) {
-      const object = ShmObject.open(file, { owner, readOnly: options.readOnly === true })
+      const object = ShmObject.open(file, {
+        owner,
+        readOnly: options.readOnly === true,
+        sparse: options.sparse === true,
+      })
       try {
         const segment = attach(checked, namespace, object, options, false)
         if (segment !== undefined) return segment
@@ -311,7 +315,7 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
   }
   const start = performance.now()
   for (;;) {
-    const { object, isNew } = openForMaking(file, checked.mode, owner)
+    const { object, isNew } = openForMaking(file, checked.mode, owner, options.sparse === true)
     try {
       const ready = !isNew && isReady(object)
       if (ready && mode === 'create') {
@@ -337,11 +341,12 @@ function openForMaking(
   file: string,
   mode: number,
   owner: ReturnType<typeof checkOwner>,
+  sparse: boolean,
 ): { object: ShmObject; isNew: boolean } {
   for (;;) {
-    const made = ShmObject.tryOpen(file, { create: true, exclusive: true, mode, owner })
+    const made = ShmObject.tryOpen(file, { create: true, exclusive: true, mode, owner, sparse })
     if (made !== undefined) return { object: made, isNew: true }
-    const object = ShmObject.tryOpen(file, { owner })
+    const object = ShmObject.tryOpen(file, { owner, sparse })
     if (object !== undefined) return { object, isNew: false }
   }
 }
@@ -409,7 +414,7 @@ function finish(
     throw error
   }
   // A mapping of what was left has the wrong length: this handle starts over with one of the right length.
-  const fresh = leftovers ? ShmObject.open(object.name, { owner: 'any' }) : object
+  const fresh = leftovers ? ShmObject.open(object.name, { owner: 'any', sparse: options.sparse === true }) : object
   if (fresh !== object && fresh.stat().inode !== object.stat().inode) {
     // Unlinked and made anew by others in this very moment.
     fresh.close()
