@@ -278,6 +278,22 @@ static int claim_region(unsigned char *address, size_t length, uint32_t *slot) {
   return -EMFILE;
 }
 
+/* The same object through a description of its own. A mapping keeps the description that it was made from, and so its
+ * locks, for as long as it lives: in a child that forked, in another thread that shares the mapping, in whoever reads
+ * /proc/PID/maps while the process dies. So nothing is ever mapped from a description that holds locks. Where /proc is
+ * not mounted there is no other way to the object, and the given descriptor must do. */
+static int reopen(int fd) {
+  char path[40];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int how = fcntl(fd, F_GETFL);
+  if (how < 0) return -errno;
+  int again;
+  do again = open(path, (how & O_ACCMODE) | O_CLOEXEC | O_NONBLOCK);
+  while (again < 0 && errno == EINTR);
+  if (again >= 0) return again;
+  return errno == EMFILE || errno == ENFILE ? -errno : fd;
+}
+
 int mapping_acquire(int fd, uint64_t offset, size_t length, bool read_only, mapping **out) {
   struct stat s;
   if (length == 0 || offset % page_size != 0) return -EINVAL;
@@ -301,9 +317,16 @@ int mapping_acquire(int fd, uint64_t offset, size_t length, bool read_only, mapp
   }
   /* A read-only mapping is private and writable: a stray store from JavaScript lands in this process's own copy of the
      page and neither reaches the object nor raises SIGSEGV. Pages not written to show what others write. */
-  m->address = mmap(NULL, length, PROT_READ | PROT_WRITE, (read_only ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE, fd, (off_t)offset);
-  if (m->address == MAP_FAILED) {
-    result = -errno;
+  int source = reopen(fd);
+  if (source < 0) {
+    result = source;
+    free(m);
+    goto done;
+  }
+  m->address = mmap(NULL, length, PROT_READ | PROT_WRITE, (read_only ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE, source, (off_t)offset);
+  if (m->address == MAP_FAILED) result = -errno;
+  if (source != fd) close(source);
+  if (result < 0) {
     free(m);
     goto done;
   }

@@ -1,8 +1,10 @@
 // segment: who is attached, and who is not any more, however they went.
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Mutex } from '../sync/index.js'
@@ -22,6 +24,7 @@ const noPidNamespaces =
   spawnSync(inPidNamespace[0]!, [...inPidNamespace.slice(1), 'true']).status === 0
     ? false
     : 'pid namespaces are not permitted here'
+const compiler = spawnSync('cc', ['--version']).status === 0 ? false : 'there is no C compiler here'
 const lastPid = '/proc/sys/kernel/ns_last_pid'
 const noPidReuse = ((): string | false => {
   try {
@@ -120,7 +123,7 @@ test('two handles in one process are two participants', async () => {
   assert.equal(c.isAlive(a.participant.token), true)
 })
 
-test('every worker of a process may attach, and is gone when it ends', async () => {
+test('every worker of a process may attach, and is gone when it ends, whoever goes on in the same memory', async () => {
   await using crew = new Crew()
   const name = crew.name()
   using segment = Segment.create(name, patterned())
@@ -133,7 +136,8 @@ test('every worker of a process may attach, and is gone when it ends', async () 
   assert.ok(threads.every(({ alive, pid }) => alive && pid === child.pid))
   child.tell('terminate')
   await child.hear('terminated')
-  await until(() => segment.participants().filter(({ alive }) => alive).length === 1, 'the workers have let go')
+  // This handle and that of their main thread are left.
+  await until(() => segment.participants().filter(({ alive }) => alive).length === 2, 'the workers have let go')
 })
 
 test('a stopped process is alive', async () => {
@@ -220,6 +224,52 @@ test('children of a killed holder do not keep its locks alive', async () => {
     for (const pid of orphans) process.kill(pid, 0)
   } finally {
     for (const pid of orphans) process.kill(-pid, 'SIGKILL')
+  }
+})
+
+test('a child that forked from a holder and runs no other program does not keep its locks alive', {
+  skip: compiler,
+}, async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  const folder = mkdtempSync(join(tmpdir(), 'memlane-fork-'))
+  let orphan = 0
+  try {
+    // No runtime forks in this way by itself: a library that is loaded first makes it do so, at a signal.
+    writeFileSync(
+      join(folder, 'fork.c'),
+      `#include <fcntl.h>
+       #include <signal.h>
+       #include <stdio.h>
+       #include <stdlib.h>
+       #include <unistd.h>
+       static void on_signal(int s) {
+         (void)s;
+         if (fork() != 0) return;
+         for (int i = 0; i < 3; i++) close(i);
+         FILE *f = fopen(getenv("FORKED"), "w");
+         fprintf(f, "%d ", getpid());
+         fclose(f);
+         for (;;) pause();
+       }
+       __attribute__((constructor)) static void install(void) { signal(SIGUSR2, on_signal); }`,
+    )
+    execFileSync('cc', ['-shared', '-fPIC', '-o', join(folder, 'fork.so'), join(folder, 'fork.c')])
+    const forked = join(folder, 'pid')
+    const LD_PRELOAD = [process.env.LD_PRELOAD, join(folder, 'fork.so')].filter(Boolean).join(':')
+    using mutex = Mutex.open(name)
+    const holder = crew.start('hold', ['mutex', name], { env: { LD_PRELOAD, FORKED: forked } })
+    await holder.hear({ recovered: false })
+    process.kill(holder.pid, 'SIGUSR2')
+    await until(() => existsSync(forked) && /^[0-9]+ $/.test(readFileSync(forked, 'utf8')), 'it has forked')
+    orphan = Number(readFileSync(forked, 'utf8'))
+    holder.kill('SIGKILL')
+    using guard = mutex.acquire({ timeout: 20_000 })
+    assert.equal(guard.recovered, true)
+    process.kill(orphan, 0)
+  } finally {
+    if (orphan > 0) process.kill(orphan, 'SIGKILL')
+    rmSync(folder, { recursive: true })
   }
 })
 

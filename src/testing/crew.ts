@@ -9,9 +9,8 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { listObjects, unlinkObject } from '../memory/index.js'
-import { identity } from '../native/identity.js'
-import { inspectSegment, namespaceOf, objectName, parseObjectName } from '../segment/index.js'
+import { unlinkObject } from '../memory/index.js'
+import { namespaceOf, objectName } from '../segment/index.js'
 import { mulberry } from './random.js'
 import { runtimeArgs, runtimeLabel } from './runtime.js'
 
@@ -45,8 +44,7 @@ export class Actor {
   constructor(scenario: string, child: ChildProcess) {
     this.scenario = scenario
     this.process = child
-    this.ended = once(child, 'close').then(async ([code, signal]) => {
-      await letGo(this.pid)
+    this.ended = once(child, 'close').then(([code, signal]) => {
       this.#over = true
       this.#notify()
       return { code, signal } as Ending
@@ -188,32 +186,11 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
   }
 }
 
-/** Kills a process and waits until everybody can see that it is dead. */
+/** Kills a process and waits until it is gone, and with it its locks: the kernel frees them first. */
 export async function killed(child: ChildProcess): Promise<void> {
   const over = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit')
   child.kill('SIGKILL')
   await over
-  await letGo(child.pid)
-}
-
-/**
- * Waits until the slot locks of a process that has ended are free. They go with the last use of the opened file, and a
- * mapping is one: who reads /proc/PID/maps in the moment of the death (`memlane doctor` in the test next door) holds the
- * whole memory of the dead for some milliseconds more.
- */
-export async function letGo(pid: number | undefined): Promise<void> {
-  const namespace = namespaceOf(undefined)
-  const { pidNamespace } = identity()
-  const names = (): string[] =>
-    listObjects().flatMap((object) => {
-      const parsed = parseObjectName(object)
-      return parsed?.namespace === namespace ? [parsed.name] : []
-    })
-  const holds = (name: string): boolean =>
-    inspectSegment(name)?.participants.some(
-      (one) => one.alive && one.pid === pid && one.pidNamespace === pidNamespace,
-    ) ?? false
-  await until(() => !names().some(holds), `nothing is locked by pid ${pid}, which has ended`)
 }
 
 /** Asserts that something throws or rejects with a code, and that the message has a number or a name in it. */

@@ -125,6 +125,8 @@ export const segmentScenarios: Readonly<Record<string, Scenario>> = {
       () => new Worker(helper, { workerData: { do: 'attach', key: name } }),
     )
     const slots = await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))))
+    // This thread shares the mapping that one of them made.
+    Segment.open(name)
     peer.say(slots)
     await peer.hear()
     await Promise.all(workers.map((worker) => worker.terminate()))
