@@ -25,6 +25,7 @@ import { f64, record, str } from '../record/index.js'
 import { killed } from '../testing/crew.js'
 import { fileOf, freshName } from '../testing/membridge-names.js'
 import { runtimeArgs } from '../testing/runtime.js'
+import { send } from '../testing/signals.js'
 
 const namespace = `cli-${randomBytes(4).toString('hex')}`
 process.env.MEMLANE_NAMESPACE = namespace
@@ -257,8 +258,7 @@ test('doctor finds what a killed process left, frees its slot, and leaves the lo
 test('doctor tells a stopped holder from a dead one', async () => {
   const child = await holding()
   try {
-    // Deno's child.kill() knows only signals that end a process.
-    process.kill(child.pid!, 'SIGSTOP')
+    send(child, 'SIGSTOP')
     let found = await json('doctor', 'mutex')
     while (found.code === 0) found = await json('doctor', 'mutex')
     assert.deepEqual(
@@ -267,7 +267,7 @@ test('doctor tells a stopped holder from a dead one', async () => {
     )
     assert.match(found.value.findings[0].cure, new RegExp(`kill -CONT ${child.pid}`))
   } finally {
-    process.kill(child.pid!, 'SIGCONT')
+    send(child, 'SIGCONT')
     await killed(child)
     removeAll()
   }

@@ -8,6 +8,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Crew, until, watched } from '../testing/crew.js'
 import { runtimeArgs, runtimeName } from '../testing/runtime.js'
+import { send } from '../testing/signals.js'
 import { SharedHeap } from './heap/shared-heap.js'
 import { SharedMap } from './map/shared-map.js'
 
@@ -39,7 +40,7 @@ class Program implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.process.kill('SIGKILL')
+    send(this.process)
   }
 }
 
@@ -59,7 +60,7 @@ test('game-state: players, a scoreboard, and a player who is killed', { skip }, 
   await ada.succeed()
   const players = heap.map<string, { score: number }>('players')
   await until(() => (players.snapshot('bo')?.score ?? 0) > 50, 'bo has played')
-  bo.process.kill('SIGKILL')
+  send(bo.process)
   await bo.ended
   await board.hear(/set bo.*: .*ada \d+ at 10,0/)
   const scores = [...players.snapshot().values()].map(({ score }) => score)
@@ -101,7 +102,7 @@ test('rate-limiter: all workers share one limit, and one that is killed changes 
   )
   using limits = SharedMap.open<string, { tokens: number }>(name)
   assert.ok(limits.get('ada')!.tokens < 20)
-  server.process.kill('SIGTERM')
+  send(server.process, 'SIGTERM')
   await server.succeed()
 })
 

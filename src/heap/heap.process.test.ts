@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { send } from '../testing/signals.js'
 import { Heap, unlinkHeap } from './index.js'
 import { checkSix } from './testing/scenarios.js'
 
@@ -42,7 +43,7 @@ test('writers that are killed at any moment leave nothing half done, and readers
     while (performance.now() < end) {
       await sleep(Math.random() * 60)
       const victim = workers[1 + (kills % 2)]!
-      victim.child.kill('SIGKILL')
+      send(victim.child)
       await victim.ended
       kills++
       assert.equal(victim.errors, '')
@@ -60,7 +61,7 @@ test('writers that are killed at any moment leave nothing half done, and readers
     )
   } finally {
     for (const { child, ended } of workers) {
-      child.kill('SIGKILL')
+      send(child)
       await ended
     }
     unlinkHeap(name)
@@ -86,7 +87,7 @@ test('a stopped holder of the lock is never robbed: others wait, and read what i
       await sleep(50)
       assert.equal(map.get(other), 1)
       // In another thread of control this would block for as long as the holder is stopped; here somebody ends that.
-      setTimeout(() => worker.child.kill(end), 0)
+      setTimeout(() => send(worker.child, end), 0)
       await worker.ended
       const value = map.get('held')
       assert.equal(value, end === 'SIGCONT' ? 'half' : 'before')
@@ -98,7 +99,7 @@ test('a stopped holder of the lock is never robbed: others wait, and read what i
     assert.ok(heap.core.arena.repairs >= 1)
   } finally {
     for (const { child, ended } of workers) {
-      child.kill('SIGKILL')
+      send(child)
       await ended
     }
     unlinkHeap(name)

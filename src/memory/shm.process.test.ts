@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { Crew, refuses, watched } from '../testing/crew.js'
 import { findPython } from '../testing/python.js'
 import { runtimeMajor, runtimeName } from '../testing/runtime.js'
+import { send } from '../testing/signals.js'
 import { checkViewable, ShmObject } from './shm.js'
 
 function make(name: string, size: number = 8192): ReturnType<ShmObject['map']> {
@@ -147,6 +148,6 @@ test('who may only read an object cannot pass for somebody alive', { skip }, asy
     // The stranger is really there: nobody can take a byte now.
     assert.equal(other.lock(3), false)
   } finally {
-    stranger.kill('SIGKILL')
+    send(stranger)
   }
 })

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Frame, Item, numberOf } from '../testing/children/record-peer.js'
 import { killed } from '../testing/crew.js'
 import { runtimeArgs } from '../testing/runtime.js'
+import { send } from '../testing/signals.js'
 
 const peer = fileURLToPath(new URL('../testing/children/record-peer.js', import.meta.url))
 const running = new Set<ChildProcess>()
@@ -49,7 +50,7 @@ function fresh(): string {
 }
 
 after(() => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) send(child)
   for (const name of names) Frame.unlink(name)
 })
 
@@ -212,7 +213,7 @@ for (const slots of [0, 8]) {
       held.map(({ what, pid, alive }) => [what, pid, alive]),
       [['the writer lock', other.child.pid, true]],
     )
-    process.kill(other.child.pid!, 'SIGCONT')
+    send(other.child, 'SIGCONT')
     assert.equal(await other.said(), 'done')
     if (pushed === undefined) put(2, { timeout: 10_000 })
     await pushed

@@ -13,6 +13,7 @@ import { unlinkObject } from '../memory/index.js'
 import { namespaceOf, objectName } from '../segment/index.js'
 import { mulberry } from './random.js'
 import { runtimeArgs, runtimeLabel } from './runtime.js'
+import { send } from './signals.js'
 
 /** Nothing in a test takes so long; what does is a hang, and the test says where. Milliseconds. */
 export const WATCHDOG: number = 60_000
@@ -101,7 +102,7 @@ export class Actor {
   }
 
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
-    if (!this.#over) this.process.kill(signal)
+    if (!this.#over) send(this.process, signal)
   }
 
   /** Kills it and waits until it is gone. */
@@ -120,7 +121,7 @@ export class Actor {
 let count = 0
 const living = new Set<ChildProcess>()
 process.on('exit', () => {
-  for (const child of living) child.kill('SIGKILL')
+  for (const child of living) send(child)
 })
 
 /** The processes and names of one test. */
@@ -189,7 +190,7 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
 /** Kills a process and waits until it is gone, and with it its locks: the kernel frees them first. */
 export async function killed(child: ChildProcess): Promise<void> {
   const over = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit')
-  child.kill('SIGKILL')
+  send(child)
   await over
 }
 

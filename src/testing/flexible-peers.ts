@@ -10,6 +10,7 @@ import type { Fields } from '../record/fields.js'
 import { fieldOf } from './flexible-vectors.js'
 import { findPython } from './python.js'
 import { runtimeArgs } from './runtime.js'
+import { send } from './signals.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
@@ -97,6 +98,6 @@ export class FlexiblePeer {
   }
 
   static killAll(): void {
-    for (const child of running) child.kill('SIGKILL')
+    for (const child of running) send(child)
   }
 }

@@ -5,10 +5,11 @@ import { createInterface } from 'node:readline'
 import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runtimeArgs } from './runtime.js'
+import { send } from './signals.js'
 
 const running = new Set<ChildProcess>()
 after(() => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const child of running) send(child)
 })
 
 /** A child that speaks in lines. */
@@ -61,9 +62,8 @@ export class Child {
     await this.ended()
   }
 
-  /** By way of its pid: some runtimes' ChildProcess.kill sends one signal in a child's life. */
   signal(signal: NodeJS.Signals): void {
-    if (!this.#ended && this.process.pid !== undefined) process.kill(this.process.pid, signal)
+    if (!this.#ended) send(this.process, signal)
   }
 
   ended(): Promise<number | null> {

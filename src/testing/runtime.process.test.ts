@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { collectGarbage, noGarbageCollection, runtimeArgs, runtimeName } from './runtime.js'
+import { send } from './signals.js'
 
 const child: string = fileURLToPath(new URL('children/say-runtime.js', import.meta.url))
 
@@ -25,7 +26,7 @@ test('a child runs on the same runtime, gets its arguments, and answers over its
 test('a killed child is seen to have been killed', async () => {
   const running = spawn(process.execPath, [...runtimeArgs, child], { stdio: ['pipe', 'ignore', 'inherit'] })
   const ended = once(running, 'exit')
-  running.kill('SIGKILL')
+  send(running)
   const [code, signal] = await ended
   assert.deepEqual({ code, signal }, { code: null, signal: 'SIGKILL' })
 })

@@ -9,6 +9,7 @@ import { SharedHeap, SharedInt, SharedList, SharedMap, SharedSet } from '../../c
 import { namespaceOf, objectName } from '../../segment/index.js'
 import { Crew } from '../../testing/crew.js'
 import { runtimeArgs } from '../../testing/runtime.js'
+import { send } from '../../testing/signals.js'
 import { parsePath } from './path.js'
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url))
@@ -112,7 +113,7 @@ describe('the command line reads and writes collections', () => {
       await once(child, 'close')
       assert.equal(child.exitCode, 0)
     } finally {
-      child.kill('SIGKILL')
+      send(child)
     }
   })
 
