@@ -77,13 +77,15 @@ export function smallRange(facts: TypeFacts): IntRange<number> {
 export function bigRange(facts: TypeFacts): IntRange<bigint> {
   const least = facts.signed ? -(2n ** 63n) : 0n
   const most = 2n ** (facts.signed ? 63n : 64n) - 1n
+  const { signed } = facts
   const range: IntRange<bigint> = {
     least,
     most,
     refuse: (value) => refuse(facts, least, most, value),
     check(value, what) {
       if (typeof value !== 'bigint') throw wrongType(what, `a bigint (the type is ${facts.type})`, value)
-      return value >= least && value <= most ? value : range.refuse(value)
+      // Cheaper than two comparisons with bounds that are bigints themselves.
+      return (signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) === value ? value : range.refuse(value)
     },
     checkAmount(value) {
       if (typeof value !== 'bigint') throw wrongType('amount', `a bigint (the type is ${facts.type})`, value)

@@ -78,13 +78,13 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
     if (facts.big) {
       const range = bigRange(facts)
       const words = view as BigInt64Array
-      const word = segment.readOnly ? new ReadOnlyWord<bigint>(segment, words) : new BigWord(segment, words, range)
-      return new SharedInt(segment.name, type, word, range)
+      if (segment.readOnly) return new SharedInt(segment.name, type, new ReadOnlyWord<bigint>(segment, words), range)
+      return new BigWordInt(segment.name, type, new BigWord(segment, words, range), range)
     }
     const range = smallRange(facts)
     const words = view as NumberArray
-    const word = segment.readOnly ? new ReadOnlyWord<number>(segment, words) : new NumberWord(segment, words, range)
-    return new SharedInt(segment.name, type, word, range)
+    if (segment.readOnly) return new SharedInt(segment.name, type, new ReadOnlyWord<number>(segment, words), range)
+    return new NumberWordInt(segment.name, type, new NumberWord(segment, words, range), range)
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */
@@ -132,6 +132,58 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
     return this.#words.change(this.type === 'uint32' ? (old) => ((next(old) as number) >>> 0) as N : next)
   }
 }
+
+// What is called most, once for each kind of word: code that sees one kind of value is faster by a third than code that
+// sees numbers and bigints in turns. Both are SharedInt to whoever asks; the word says itself when it is closed.
+
+class NumberWordInt extends SharedInt<number> {
+  readonly #word: NumberWord
+  readonly #limits: IntRange<number>
+
+  constructor(name: string, type: IntType, word: NumberWord, range: IntRange<number>) {
+    super(name, type, word, range)
+    this.#word = word
+    this.#limits = range
+  }
+
+  override get value(): number {
+    return this.#word.get()
+  }
+
+  override set value(value: number) {
+    this.#word.set(this.#limits.check(value, 'value'))
+  }
+
+  override add(amount: number): number {
+    return this.#word.add(this.#limits.checkAmount(amount))
+  }
+}
+
+class BigWordInt extends SharedInt<bigint> {
+  readonly #word: BigWord
+  readonly #limits: IntRange<bigint>
+
+  constructor(name: string, type: IntType, word: BigWord, range: IntRange<bigint>) {
+    super(name, type, word, range)
+    this.#word = word
+    this.#limits = range
+  }
+
+  override get value(): bigint {
+    return this.#word.get()
+  }
+
+  override set value(value: bigint) {
+    this.#word.set(this.#limits.check(value, 'value'))
+  }
+
+  override add(amount: bigint): bigint {
+    return this.#word.add(this.#limits.checkAmount(amount))
+  }
+}
+
+for (const { prototype } of [NumberWordInt, BigWordInt])
+  Object.defineProperty(prototype, 'constructor', { value: SharedInt, writable: true, configurable: true })
 
 const typeName = (code: number): string => typeOfCode(code) ?? `an unknown type (${code})`
 
