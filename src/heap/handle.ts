@@ -47,13 +47,7 @@ export class Handle {
 
   /** @internal @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`. */
   check(what: string): void {
-    if (this.isFresh) return
-    if (this.#core.arena.memory.closed)
-      throw new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.#core.name)} is closed`)
-    throw new MemlaneError(
-      'ERR_STALE',
-      `this ${what} of the heap ${JSON.stringify(this.#core.name)} was deleted or overwritten`,
-    )
+    if (!this.isFresh) throw gone(this.#core, what)
   }
 
   /** True when both stand for the very same object. */
@@ -63,13 +57,22 @@ export class Handle {
       other.#pointer === this.#pointer &&
       other.#generation === this.#generation &&
       other.#carve === this.#carve &&
-      (other.#core === this.#core || isSameHeap(other.#core, this.#core))
+      isSameHeap(other.#core, this.#core)
     )
   }
 }
 
-/** Two handles on one heap: its name, and the random number it was made with. */
-function isSameHeap(a: Core, b: Core): boolean {
+/** Why a handle that is not fresh cannot be used. */
+export function gone(core: Core, what: string): MemlaneError {
+  const heap = `the heap ${JSON.stringify(core.name)}`
+  return core.arena.memory.closed
+    ? new MemlaneError('ERR_CLOSED', `${heap} is closed`)
+    : new MemlaneError('ERR_STALE', `this ${what} of ${heap} was deleted or overwritten`)
+}
+
+/** One heap, also when it is open twice: its name, and the random number it was made with. */
+export function isSameHeap(a: Core, b: Core): boolean {
+  if (a === b) return true
   return (
     a.name === b.name &&
     a.arena.segment.namespace === b.arena.segment.namespace &&

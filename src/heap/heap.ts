@@ -9,7 +9,6 @@ import { Allocator } from './blocks/allocator.js'
 import { createCell, HeapCell } from './cell/heap-cell.js'
 import type { Adapter, Core } from './core.js'
 import { corrupt } from './corrupt.js'
-import { Handle } from './handle.js'
 import { bodyPlan, FORMAT, H_FORMAT, H_HASH_SEED, H_PAGES_MAX, H_ROOTS, HEAP_PAGE } from './heap.layout.js'
 import { HeapList } from './list/heap-list.js'
 import { A_UNITS } from './list/list.layout.js'
@@ -53,7 +52,7 @@ const KINDS: Readonly<Record<StructureKind, number>> = { map: MAP, list: ARRAY, 
 
 const plainAdapter: Adapter = {
   wrap: (handle) => handle,
-  unwrap: (value) => (value instanceof Handle ? value : undefined),
+  unwrap: (value) => (value instanceof HeapObject || value instanceof HeapList ? value : undefined),
 }
 
 export class Heap {

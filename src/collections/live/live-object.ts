@@ -1,13 +1,13 @@
 // collections/live: a plain object in shared memory, as a Proxy over its handle.
 //
 // A Proxy and not an object with accessors: only so do keys, spread, JSON, `in`, `delete` and properties that nobody
-// has written before behave as an object's. The Proxy's target keeps the handle in a private field, so whatever looks
-// past the traps (util.inspect does) finds a rendering and nothing else.
+// has written before behave as an object's. The Proxy's target is the handle itself: all of its state is private, so
+// whatever looks past the traps (util.inspect does) finds a rendering and nothing else.
 
 import { inspect } from 'node:util'
 import { MemlaneError } from '../../errors.js'
 import type { HeapObject } from '../../heap/index.js'
-import { HANDLE, handleOf } from './secret.js'
+import { HANDLE } from './secret.js'
 
 /** What every plain object inherits. */
 const INHERITED: ReadonlyMap<string, unknown> = new Map(
@@ -17,27 +17,8 @@ const INHERITED: ReadonlyMap<string, unknown> = new Map(
   ]),
 )
 
-class LiveObject {
-  static handle: (target: LiveObject) => HeapObject
-  readonly #handle: HeapObject
-
-  static {
-    LiveObject.handle = (target) => target.#handle
-  }
-
-  constructor(handle: HeapObject) {
-    this.#handle = handle
-  }
-
-  /** util.inspect calls it with the Proxy as `this`. */
-  [inspect.custom](): unknown {
-    return handleOf(this)?.snapshot()
-  }
-}
-
-const TRAPS: ProxyHandler<LiveObject> = {
-  get(target, key) {
-    const handle = LiveObject.handle(target)
+const TRAPS: ProxyHandler<HeapObject> = {
+  get(handle, key) {
     if (typeof key === 'string') {
       const value = handle.get(key)
       if (value !== undefined || !INHERITED.has(key) || handle.has(key)) return value
@@ -47,33 +28,27 @@ const TRAPS: ProxyHandler<LiveObject> = {
     if (key === inspect.custom) return (): object => handle.snapshot()
     return undefined
   },
-  set(target, key, value) {
-    const handle = LiveObject.handle(target)
+  set(handle, key, value) {
     handle.set(nameOf(handle, key), value)
     return true
   },
-  has(target, key) {
-    const handle = LiveObject.handle(target)
+  has(handle, key) {
     return typeof key === 'string' && (handle.has(key) || INHERITED.has(key))
   },
-  deleteProperty(target, key) {
-    const handle = LiveObject.handle(target)
+  deleteProperty(handle, key) {
     if (typeof key === 'string') handle.delete(key)
     return true
   },
-  ownKeys(target) {
-    const handle = LiveObject.handle(target)
+  ownKeys(handle) {
     return handle.keys() as string[]
   },
-  getOwnPropertyDescriptor(target, key) {
-    const handle = LiveObject.handle(target)
+  getOwnPropertyDescriptor(handle, key) {
     if (typeof key !== 'string') return undefined
     const value = handle.get(key)
     if (value === undefined && !handle.has(key)) return undefined
     return { value, writable: true, enumerable: true, configurable: true }
   },
-  defineProperty(target, key, descriptor) {
-    const handle = LiveObject.handle(target)
+  defineProperty(handle, key, descriptor) {
     checkDescriptor(key, descriptor)
     handle.set(nameOf(handle, key), descriptor.value)
     return true
@@ -91,7 +66,7 @@ const TRAPS: ProxyHandler<LiveObject> = {
 
 /** The live object of a handle. */
 export function liveObject(handle: HeapObject): object {
-  return new Proxy(new LiveObject(handle), TRAPS)
+  return new Proxy(handle, TRAPS)
 }
 
 function nameOf(handle: HeapObject, key: string | symbol): string {

@@ -5,6 +5,7 @@ import { pause } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import { Handle } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
+import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
 import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_STRING } from '../values/values.layout.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
@@ -66,15 +67,16 @@ export class HeapMap extends Handle {
         } else if (high === TAG_INT) {
           const value = i32[word]
           if (memory.checkVersion(version, seen)) return value
-        } else if (high === TAG_STRING) {
-          const value = decoder.quickString(i32[word]!)
-          if (value !== undefined && memory.checkVersion(version, seen)) return value
         } else if (high === TAG_BLOCK) {
           const kind = i32[(i32[word]! << 1) + 1]! & 0xff
           if (kind !== OBJECT && kind !== ARRAY) break
           const value = this.#core.live(i32[word]!, kind)
           if (memory.checkVersion(version, seen)) return value
-        } else break
+        } else {
+          const value = decoder.quick(i32[word]!, high)
+          if (value === NOT_QUICK) break
+          if (memory.checkVersion(version, seen)) return value
+        }
       }
     }
     return arena.read(arena.stripeWord(hash >>> 26), () => {

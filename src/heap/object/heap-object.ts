@@ -1,39 +1,72 @@
 // heap/object: a live plain object inside a value.
 
+import { inspect } from 'node:util'
 import { pause } from '../arena/arena.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
 import { corrupt } from '../corrupt.js'
-import { Handle } from '../handle.js'
+import { gone, Handle, isSameHeap } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
 import { E_VALUE } from '../map/map.layout.js'
+import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
-import {
-  CHUNK,
-  CONST_UNDEFINED,
-  FIRST_TAG,
-  OBJECT,
-  SHARED,
-  TAG_CONST,
-  TAG_INT,
-  TAG_STRING,
-} from '../values/values.layout.js'
+import { CHUNK, CONST_UNDEFINED, FIRST_TAG, OBJECT, SHARED, TAG_CONST, TAG_INT } from '../values/values.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from './object.layout.js'
 import { orderKeys } from './shapes.js'
 
 const QUICK = 4
 
-export class HeapObject extends Handle {
+/**
+ * What a Handle is, without extending it: each get of a map makes one of these, and an instance of a derived class costs
+ * V8 three times as much.
+ */
+export class HeapObject {
   readonly #core: Core
   readonly #pointer: number
   readonly #stripe: number
+  readonly #generation: number
+  readonly #carve: number
+  readonly #carveWord: number
 
   /** @internal */
   constructor(core: Core, pointer: number) {
-    super(core, pointer)
+    const { arena, blocks } = core
     this.#core = core
     this.#pointer = pointer
     this.#stripe = Handle.stripeOf(core, pointer)
+    this.#carveWord = blocks.carveWord(pointer)
+    this.#generation = arena.i32[pointer << 1]!
+    this.#carve = arena.i32[this.#carveWord]!
+  }
+
+  /** @internal */
+  get isFresh(): boolean {
+    const { i32 } = this.#core.arena
+    return i32[this.#pointer << 1] === this.#generation && i32[this.#carveWord] === this.#carve
+  }
+
+  #check(): void {
+    if (!this.isFresh) throw gone(this.#core, 'object')
+  }
+
+  /** @internal True when both stand for the very same object. */
+  same(other: unknown): boolean {
+    return (
+      other instanceof HeapObject &&
+      other.#pointer === this.#pointer &&
+      other.#generation === this.#generation &&
+      other.#carve === this.#carve &&
+      isSameHeap(other.#core, this.#core)
+    )
+  }
+
+  static {
+    Object.defineProperty(HeapObject.prototype, inspect.custom, {
+      // util.inspect looks through a Proxy over this handle, and calls it with the Proxy: that answers for itself.
+      value(this: { [inspect.custom](): unknown }): unknown {
+        return #core in this ? (this as unknown as HeapObject).snapshot() : this[inspect.custom]()
+      },
+    })
   }
 
   /** Word of a property's slot; 0: there is none. Total. */
@@ -48,12 +81,7 @@ export class HeapObject extends Handle {
     }
     const at = shapes.get(id).indexOf(key)
     if (at < 0) return 0
-    return this.#slotWord(at)
-  }
-
-  #slotWord(at: number): number {
-    const outside = this.#core.arena.i32[(this.#pointer << 1) + O_OUTSIDE]!
-    return ((outside === 0 ? this.#pointer + O_UNITS : outside + CHUNK_UNITS) + at) << 1
+    return slotWord(i32, this.#pointer, at)
   }
 
   /** @throws MemlaneError `ERR_STALE` once the value was overwritten or deleted, `ERR_CLOSED`, `ERR_CORRUPT`. */
@@ -75,7 +103,7 @@ export class HeapObject extends Handle {
           if (memory.checkVersion(version, seen)) return undefined
           continue
         }
-        const word = this.#slotWord(at)
+        const word = slotWord(i32, this.#pointer, at)
         const high = i32[word + 1]!
         if (high >= 0 || high < FIRST_TAG) {
           const value = f64[word >> 1]
@@ -83,14 +111,15 @@ export class HeapObject extends Handle {
         } else if (high === TAG_INT) {
           const value = i32[word]
           if (memory.checkVersion(version, seen)) return value
-        } else if (high === TAG_STRING) {
-          const value = decoder.quickString(i32[word]!)
-          if (value !== undefined && memory.checkVersion(version, seen)) return value
-        } else break
+        } else {
+          const value = decoder.quick(i32[word]!, high)
+          if (value === NOT_QUICK) break
+          if (memory.checkVersion(version, seen)) return value
+        }
       }
     }
     return arena.read(version, () => {
-      this.check('object')
+      this.#check()
       const word = this.#find(key)
       return word === 0 ? undefined : decoder.read(word)
     })
@@ -99,7 +128,7 @@ export class HeapObject extends Handle {
   has(key: string): boolean {
     const { arena } = this.#core
     return arena.read(arena.stripeWord(this.#stripe), () => {
-      this.check('object')
+      this.#check()
       return this.#find(key) !== 0
     })
   }
@@ -109,7 +138,7 @@ export class HeapObject extends Handle {
     const { arena, shapes, index } = this.#core
     const { i32 } = arena
     return arena.read(arena.stripeWord(this.#stripe), () => {
-      this.check('object')
+      this.#check()
       const o = this.#pointer << 1
       if (i32[o + O_SHAPE] !== TABLE) return shapes.get(i32[o + O_SHAPE]!).ordered
       const keys: string[] = []
@@ -124,7 +153,7 @@ export class HeapObject extends Handle {
     const mark = arena.begin()
     const deferred = arena.deferred
     try {
-      this.check('object')
+      this.#check()
       this.#set(key, value)
     } catch (error) {
       arena.rollback(mark, deferred)
@@ -157,7 +186,7 @@ export class HeapObject extends Handle {
     const { encoder } = this.#core
     encoder.encode(value, root, this.#stripe)
     // A getter inside the value may have deleted this very object.
-    this.check('object')
+    this.#check()
     slot.low = encoder.low
     slot.high = encoder.high
   }
@@ -174,7 +203,7 @@ export class HeapObject extends Handle {
       if (next !== undefined) {
         const at = shape.keys.length
         if (at >= i32[o + O_ROOM]!) this.#moveOut(at)
-        const word = this.#slotWord(at)
+        const word = slotWord(i32, this.#pointer, at)
         arena.put2(word, CONST_UNDEFINED, TAG_CONST)
         arena.put(o + O_SHAPE, next.id)
         return word
@@ -195,7 +224,7 @@ export class HeapObject extends Handle {
     const o = this.#pointer << 1
     const room = Allocator.fit(CHUNK_UNITS + Math.max(8, count * 2)) - CHUNK_UNITS
     const chunk = blocks.take(CHUNK_UNITS + room, CHUNK, this.#stripe)
-    const from = this.#slotWord(0)
+    const from = slotWord(i32, this.#pointer, 0)
     i32.copyWithin((chunk + CHUNK_UNITS) << 1, from, from + 2 * count)
     const old = i32[o + O_OUTSIDE]!
     if (old !== 0) blocks.drop(old)
@@ -214,7 +243,7 @@ export class HeapObject extends Handle {
     }
     for (let at = 0; at < keys.length; at++) {
       const entry = index.insert(map, index.hash(keys[at]!), keys[at]!)
-      const from = this.#slotWord(at)
+      const from = slotWord(i32, this.#pointer, at)
       const word = (entry << 1) + E_VALUE
       i32[word] = i32[from]!
       i32[word + 1] = i32[from + 1]!
@@ -232,7 +261,7 @@ export class HeapObject extends Handle {
     const deferred = arena.deferred
     let found = false
     try {
-      this.check('object')
+      this.#check()
       found = this.#delete(key)
     } catch (error) {
       arena.rollback(mark, deferred)
@@ -257,8 +286,8 @@ export class HeapObject extends Handle {
       else {
         graph.replace(this.#pointer, word, CONST_UNDEFINED, TAG_CONST)
         for (let at = keys.indexOf(key); at + 1 < keys.length; at++) {
-          const from = this.#slotWord(at + 1)
-          arena.put2(this.#slotWord(at), i32[from]!, i32[from + 1]!)
+          const from = slotWord(i32, this.#pointer, at + 1)
+          arena.put2(slotWord(i32, this.#pointer, at), i32[from]!, i32[from + 1]!)
         }
         arena.put(o + O_SHAPE, next.id)
       }
@@ -277,9 +306,15 @@ export class HeapObject extends Handle {
   snapshot(): object {
     const { arena, decoder } = this.#core
     return arena.read(arena.stripeWord(this.#stripe), () => {
-      this.check('object')
+      this.#check()
       if ((arena.i32[(this.#pointer << 1) + 1]! & 0xff) !== OBJECT) throw corrupt(this.#core.name, 'an object is none')
       return decoder.snapshotBlock(this.#pointer) as object
     })
   }
+}
+
+/** Word of slot `at` of the object at `pointer`. */
+function slotWord(i32: Int32Array, pointer: number, at: number): number {
+  const outside = i32[(pointer << 1) + O_OUTSIDE]!
+  return ((outside === 0 ? pointer + O_UNITS : outside + CHUNK_UNITS) + at) << 1
 }

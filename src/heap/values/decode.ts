@@ -59,6 +59,9 @@ const ERRORS: Readonly<Record<string, ErrorConstructor>> = {
 /** Steps between looks at whether a long read is still worth going on. */
 const CHECK_EVERY = 1024
 
+/** The answer of a quick path that leaves the question to `read`. */
+export const NOT_QUICK: unique symbol = Symbol('not quick')
+
 /** One copy: what was copied already, and how much more there can be. */
 class Copy {
   readonly made: Map<number, object> = new Map()
@@ -120,13 +123,19 @@ export class Decoder {
     return new Copy(this.#core.arena.i32.length)
   }
 
-  /** For quick paths: a string that looks right, or `undefined`, and never an error. */
-  quickString(pointer: number): string | undefined {
+  /** For quick paths: the text or constant in a slot if it looks right, else NOT_QUICK; never an error. */
+  quick(low: number, high: number): unknown {
+    if (high === TAG_STRING) return this.#quickString(low)
+    if (high === TAG_CONST) return getConstant(low)
+    return (high & TAG_MASK) === TAG_SHORT ? getShort(low, high) : NOT_QUICK
+  }
+
+  #quickString(pointer: number): unknown {
     const { arena, text } = this.#core
     const { i32 } = arena
     const b = pointer << 1
     const length = i32[b + 2]!
-    if (!(length >= 0 && length <= 4096)) return undefined
+    if (!(length >= 0 && length <= 4096)) return NOT_QUICK
     return text.read(pointer * 8 + 12, length, (i32[b + 1]! & WIDE) !== 0)
   }
 
