@@ -1,6 +1,7 @@
 // Turns the JSON lines of bench programs ({ case, metric, peer, unit, runs, note, rtt? }) into tables: one per metric,
 // Memlane's rows beside those of its peers from the same run. Times are better when small, rates when large; a ratio
-// above 1 always means that Memlane is ahead. Rows that were measured on near and on far cores never share a ratio.
+// above 1 always means that Memlane is ahead. Rows of two processes that were measured on near and on far cores never
+// share a ratio, and limits (a bare memcpy, Atomics, a Map of the process's own) are shown but are no peers.
 const TIMES = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 }
 
 const middle = (runs) => {
@@ -40,9 +41,17 @@ const placeOf = ({ note = '', rtt = [] }) => {
   return Math.max(...rtt) < 250 ? 'near' : Math.min(...rtt) >= 250 ? 'far' : 'mixed'
 }
 
+/** What the machine can do at best: shown, and no peer. */
+const isLimit = ({ peer }) => /^limit\b|\(private/.test(peer)
+
+/** Where the cores were matters only to what two processes did. */
+const isAlike = (ours, theirs) => placeOf(ours) === '' || placeOf(ours) === placeOf(theirs)
+
 function ratio(row, rows) {
   if (!isOurs(row)) return ''
-  const peers = rows.filter((other) => !isOurs(other) && other.unit === row.unit && placeOf(other) === placeOf(row))
+  const peers = rows.filter(
+    (other) => !isOurs(other) && !isLimit(other) && other.unit === row.unit && isAlike(row, other),
+  )
   const best = (a, b) => (row.unit in TIMES ? middle(a.runs) - middle(b.runs) : middle(b.runs) - middle(a.runs))
   const rival = peers.sort(best)[0]
   if (rival === undefined) return ''
@@ -51,30 +60,47 @@ function ratio(row, rows) {
   return `${(row.unit in TIMES ? theirs / ours : ours / theirs).toPrecision(2)}x`
 }
 
-/** Text of the tables of these rows. */
-export function tables(rows) {
+const HEAD = ['', 'median', 'least … most', 'runs', 'cores', 'against best peer', 'note']
+
+/** One group of rows for each metric: what does the same work stands together, whichever program measured it. */
+function grouped(rows) {
   const groups = new Map()
   for (const row of rows) {
     if (!Array.isArray(row.runs) || row.runs.length === 0) continue
-    const key = `${row.case} · ${row.metric}`
-    groups.set(key, [...(groups.get(key) ?? []), row])
+    groups.set(row.metric, [...(groups.get(row.metric) ?? []), row])
   }
-  const lines = []
-  for (const [title, group] of groups) {
-    const cells = group.map((row) => [
+  return [...groups].map(([metric, group]) => ({
+    metric,
+    cells: group.map((row) => [
       row.peer,
       spell(middle(row.runs), row.unit),
       `${spell(Math.min(...row.runs), row.unit)} … ${spell(Math.max(...row.runs), row.unit)}`,
       `${row.runs.length}`,
       placeOf(row),
       ratio(row, group),
-      row.note ?? '',
-    ])
-    const head = ['', 'median', 'least … most', 'runs', 'cores', 'against best peer', 'note']
-    const widths = head.map((name, i) => Math.max(name.length, ...cells.map((cell) => cell[i].length)))
+      (row.note ?? '').replace(/^(near|far|mixed); /, ''),
+    ]),
+  }))
+}
+
+/** The same tables as Markdown. */
+export function markdown(rows) {
+  return grouped(rows)
+    .map(({ metric, cells }) => {
+      const line = (cell) => `| ${cell.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`
+      return [`### ${metric}`, '', line(HEAD), line(HEAD.map(() => '---')), ...cells.map(line), ''].join('\n')
+    })
+    .join('\n')
+}
+
+/** Text of the tables of these rows. */
+export function tables(rows) {
+  const lines = []
+  for (const { metric, cells } of grouped(rows)) {
+    const widths = HEAD.map((name, i) => Math.max(name.length, ...cells.map((cell) => cell[i].length)))
     const line = (cell) =>
       `  ${cell.map((text, i) => (i === 0 || i > 5 ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join('  ')}`.trimEnd()
-    lines.push('', title, line(head), ...cells.map(line))
+    lines.push('', metric, line(HEAD), ...cells.map(line))
   }
   return lines.join('\n')
 }

@@ -3,18 +3,25 @@
 //
 //   node scripts/bench.mjs ground membridge      some rooms
 //   node scripts/bench.mjs --json                the lines of the programs as they are, for other tables
+//   node scripts/bench.mjs --rows FILE           rows that other programs measured, one JSON line each, in the same tables
+//   node scripts/bench.mjs --markdown FILE       all tables at the end as a page, as docs/speed.md is made
 import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { tables } from './bench-table.mjs'
+import { parseArgs } from 'node:util'
+import { markdown, tables } from './bench-table.mjs'
 import { filesUnder, root, since } from './run.mjs'
 
 const all = process.argv.slice(2)
 const split = all.indexOf('--')
-const words = (split < 0 ? all : all.slice(0, split)).filter((word) => word !== '--json')
-const json = all.includes('--json')
+const { values: options, positionals: words } = parseArgs({
+  args: split < 0 ? all : all.slice(0, split),
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, rows: { type: 'string' }, markdown: { type: 'string' } },
+})
+const { json } = options
 const rest = split < 0 ? [] : all.slice(split + 1)
 const say = json ? console.error : console.log
 
@@ -44,7 +51,9 @@ function measure(program) {
   })
 }
 
-say(`${availableParallelism()} × ${cpus()[0]?.model.trim()}, Linux ${release()}, Node ${process.versions.node}`)
+const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim()}, Linux ${release()}, Node ${process.versions.node}`
+say(machine)
+const others = (options.rows === undefined ? '' : readFileSync(options.rows, 'utf8')).split('\n').filter(Boolean)
 const kept = []
 const failed = []
 for (const [index, program] of programs.entries()) {
@@ -58,6 +67,17 @@ for (const [index, program] of programs.entries()) {
 }
 mkdirSync(join(root, '.cache'), { recursive: true })
 writeFileSync(join(root, '.cache/bench.jsonl'), `${kept.map((row) => JSON.stringify(row)).join('\n')}\n`)
+if (options.markdown !== undefined) {
+  const page = readFileSync(options.markdown, 'utf8')
+  const begin = page.indexOf('<!-- measured -->')
+  if (begin < 0) throw new Error(`${options.markdown} has no line <!-- measured --> for the tables to stand under`)
+  const rows = [...kept, ...others.map((line) => JSON.parse(line))]
+  const day = new Date().toISOString().slice(0, 10)
+  writeFileSync(
+    options.markdown,
+    `${page.slice(0, begin)}<!-- measured -->\n\nMachine: ${machine}; ${day}.\n\n${markdown(rows)}`,
+  )
+}
 say('\nevery line: .cache/bench.jsonl')
 if (failed.length > 0) console.error(`bench: failed: ${failed.join(', ')}`)
 process.exitCode = failed.length === 0 ? 0 : 1

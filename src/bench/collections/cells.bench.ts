@@ -44,7 +44,7 @@ if (role === 'add') {
   )
   emit(
     '1',
-    'int add',
+    'int locked increment',
     plain,
     'ops/s',
     rate((n) => {
@@ -76,7 +76,7 @@ if (role === 'add') {
   )
   emit(
     '1',
-    'int add',
+    'int locked increment',
     `${US} SharedInt int32`,
     'ops/s',
     rate((n) => {
@@ -109,7 +109,7 @@ if (role === 'add') {
   )
   emit(
     '1',
-    'int add',
+    'int locked increment',
     `${US} SharedInt int64`,
     'ops/s',
     rate((n) => {
@@ -165,5 +165,5 @@ if (role === 'add') {
     await ended(other)
     return runs
   })
-  emit('1', 'int add, 2 processes', `${US} SharedInt int32`, 'ops/s', result, 'sum of both', rtt)
+  emit('1', 'int locked increment, 2 processes', `${US} SharedInt int32`, 'ops/s', result, 'sum of both', rtt)
 }

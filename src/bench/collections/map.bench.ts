@@ -66,15 +66,15 @@ for (const size of SIZES) {
     sink.value = s
   })
   us(
-    'get {score, name} and read score',
+    'dict get',
     (n) => {
       let s = 0
       for (let i = 0; i < n; i++) s += players.get(order[i & 1023]!)!.score
       sink.value = s
     },
-    'a live value',
+    'a live value; {score, name}, score is read',
   )
-  js('get {score, name} and read score', (n) => {
+  js('dict get', (n) => {
     let s = 0
     for (let i = 0; i < n; i++) s += jsPlayers.get(order[i & 1023]!)!.score
     sink.value = s
@@ -101,10 +101,10 @@ for (const size of SIZES) {
   us('set string', (n) => {
     for (let i = 0; i < n; i++) texts.set(order[i & 1023]!, 'another player')
   })
-  us('set {score, name}', (n) => {
+  us('dict set', (n) => {
     for (let i = 0; i < n; i++) players.set(order[i & 1023]!, { score: i, name: 'player-x' })
   })
-  js('set {score, name}', (n) => {
+  js('dict set', (n) => {
     for (let i = 0; i < n; i++) jsPlayers.set(order[i & 1023]!, { score: i, name: 'player-x' })
   })
   us('get(key).score += 1', (n) => {
@@ -134,7 +134,7 @@ for (const size of SIZES) {
     const them = (metric: string, body: (n: number) => void, note = ''): void =>
       emit(group, at(metric), peer, 'ops/s', rate(body), note)
     them(
-      'get {score, name} and read score',
+      'dict get',
       (n) => {
         let s = 0
         for (let i = 0; i < n; i++) s += (db.get(order[i & 1023]!) as Player).score
@@ -146,7 +146,7 @@ for (const size of SIZES) {
       for (let i = 0; i < n; i++) sink.value = db.get(order[i & 1023]!)
     })
     them(
-      'set {score, name}',
+      'dict set',
       (n) => {
         for (let i = 0; i < n; i++) db.putSync(order[i & 1023]!, { score: i, name: 'player-x' })
       },
