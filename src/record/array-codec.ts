@@ -33,7 +33,7 @@ export class ArrayCodec extends Codec {
       target.set(value as never)
       return false
     }
-    const { elements, shape } = flatten(value, what)
+    const { elements, shape } = flatten(value, what, this.#count)
     const other = shape === undefined ? elements.length !== this.#count : !sameShape(shape, this.shape)
     const sameKind = elements instanceof this.info.array && this.info.name !== 'bool'
     if (other && ArrayBuffer.isView(elements) && !sameKind) {

@@ -62,6 +62,9 @@ export const DTYPES: Readonly<Record<Dtype, DtypeInfo>> = {
   bool: other('bool', 1, Uint8Array),
 }
 
+/** The largest f32. What would round to more than that is refused: it would be Infinity, which nobody gave. */
+export const MOST_F32: number = 2 ** 128 - 2 ** 104
+
 /** @throws MemlaneError `ERR_TYPE`. */
 export function dtypeInfo(dtype: unknown): DtypeInfo {
   const info = typeof dtype === 'string' && Object.hasOwn(DTYPES, dtype) ? DTYPES[dtype as Dtype] : undefined
@@ -102,6 +105,8 @@ export function checkNumber(info: DtypeInfo, value: unknown, what: string): numb
   }
   const number = typeof value === 'bigint' && info.least !== undefined ? Number(value) : value
   if (typeof number !== 'number') throw wrongType(what, 'a number', value)
+  if (info.name === 'f32' && Number.isFinite(number) && !Number.isFinite(Math.fround(number)))
+    throw outOfRange(what, `within ±${MOST_F32} (f32)`, value)
   if (info.least !== undefined && !(Number.isInteger(number) && number >= info.least && number <= info.most!)) {
     throw outOfRange(what, `a whole number from ${info.least} to ${info.most} (${info.name})`, value)
   }

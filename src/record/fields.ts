@@ -1,7 +1,7 @@
 // record: the schema language. A field is a plain description: no memory, no behaviour.
 
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
-import { parseInteger } from '../sizes.js'
+import { checkObject, parseInteger } from '../sizes.js'
 import { type ArraysByDtype, checkNumber, DTYPES, type Dtype, dtypeInfo } from './dtypes.js'
 import { elementsOf, type NdArray, type NdInput } from './ndarray.js'
 import { cutAt, isWellFormed, loneSurrogate } from './text.js'
@@ -42,60 +42,74 @@ export interface FieldOptions<T> {
   default?: T
 }
 
+/** What a default can be. */
+export type Fallback = number | bigint | boolean | string
+
 export type NumberField = Field<number, number, number>
 export type BigIntField = Field<bigint, bigint | number, bigint>
 
 /** The largest record: what one buffer of Node 20 can hold, with room for several copies. */
 export const RECORD_MAX: number = 2 ** 30
 
-function numeric<T>(kind: Dtype, options: FieldOptions<T> | undefined): Field<never, never, never> {
-  const fallback = options?.default
-  if (fallback !== undefined) checkNumber(DTYPES[kind], fallback, `the default of a ${kind} field`)
-  return new Field<never, never, never>({ kind }, fallback)
+/** Where a default is given, the type says so: a nested record may then leave the field out. */
+export type WithDefault<O> = O extends { readonly default: Fallback } ? { readonly fallback: Fallback } : unknown
+
+function defaultOf<T>(options: FieldOptions<T> | undefined): T | undefined {
+  return options === undefined ? undefined : checkObject(options, 'the options of a field').default
+}
+
+function numeric(kind: Dtype, options: FieldOptions<unknown> | undefined): never {
+  const fallback = defaultOf(options)
+  if (fallback === undefined) return new Field({ kind }) as never
+  const what = `the default of a ${kind} field`
+  if (kind === 'bool' && typeof fallback !== 'boolean') throw wrongType(what, 'a boolean', fallback)
+  const checked = checkNumber(DTYPES[kind], fallback, what)
+  // As it will be read, so that `5` and `5n` make the same schema.
+  return new Field({ kind }, kind === 'bool' ? fallback : checked) as never
 }
 
 /** A 64-bit float: a JavaScript number, exactly. */
-export function f64(options?: FieldOptions<number>): NumberField {
+export function f64<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('f64', options)
 }
 /** A 32-bit float; numbers are rounded to it. */
-export function f32(options?: FieldOptions<number>): NumberField {
+export function f32<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('f32', options)
 }
 /** -128 to 127. */
-export function i8(options?: FieldOptions<number>): NumberField {
+export function i8<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('i8', options)
 }
 /** 0 to 255. */
-export function u8(options?: FieldOptions<number>): NumberField {
+export function u8<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('u8', options)
 }
 /** -32768 to 32767. */
-export function i16(options?: FieldOptions<number>): NumberField {
+export function i16<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('i16', options)
 }
 /** 0 to 65535. */
-export function u16(options?: FieldOptions<number>): NumberField {
+export function u16<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('u16', options)
 }
 /** -2^31 to 2^31 - 1. */
-export function i32(options?: FieldOptions<number>): NumberField {
+export function i32<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('i32', options)
 }
 /** 0 to 2^32 - 1. */
-export function u32(options?: FieldOptions<number>): NumberField {
+export function u32<O extends FieldOptions<number>>(options?: O): NumberField & WithDefault<O> {
   return numeric('u32', options)
 }
 /** -2^63 to 2^63 - 1, read as a bigint; safe integers are taken too. */
-export function i64(options?: FieldOptions<bigint | number>): BigIntField {
+export function i64<O extends FieldOptions<bigint | number>>(options?: O): BigIntField & WithDefault<O> {
   return numeric('i64', options)
 }
 /** 0 to 2^64 - 1, read as a bigint; safe integers are taken too. */
-export function u64(options?: FieldOptions<bigint | number>): BigIntField {
+export function u64<O extends FieldOptions<bigint | number>>(options?: O): BigIntField & WithDefault<O> {
   return numeric('u64', options)
 }
 /** true or false. */
-export function bool(options?: FieldOptions<boolean>): Field<boolean, boolean, boolean> {
+export function bool<O extends FieldOptions<boolean>>(options?: O): Field<boolean, boolean, boolean> & WithDefault<O> {
   return numeric('bool', options)
 }
 
@@ -104,9 +118,12 @@ export function bool(options?: FieldOptions<boolean>): Field<boolean, boolean, b
  *
  * @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`.
  */
-export function str(length: number, options?: FieldOptions<string>): Field<string, string, string> {
+export function str<O extends FieldOptions<string>>(
+  length: number,
+  options?: O,
+): Field<string, string, string> & WithDefault<O> {
   parseInteger(length, 'the length of a str field', 1, 2 ** 24)
-  const fallback = options?.default
+  const fallback: unknown = defaultOf(options)
   if (fallback !== undefined) {
     if (typeof fallback !== 'string') throw wrongType('the default of a str field', 'a string', fallback)
     if (!isWellFormed(fallback)) throw loneSurrogate(fallback, 'the default of a str field')
@@ -114,7 +131,7 @@ export function str(length: number, options?: FieldOptions<string>): Field<strin
       throw outOfRange('the default of a str field', `text of up to ${length} code points`, fallback)
     }
   }
-  return new Field({ kind: 'str', length }, fallback)
+  return new Field({ kind: 'str', length }, fallback) as never
 }
 
 /** Up to `length` bytes (1 to 2^30); how many there are is kept. Longer input is cut and says `truncated`. */
@@ -166,7 +183,7 @@ export function optional<O, I, L>(field: Field<O, I, L>): Field<O | undefined, I
 }
 
 /** Exactly `count` values of one kind, one after the other: `list(Point, 8)`. For numbers `array` is faster. */
-export function list<O, I>(of: Field<O, I, unknown>, count: number): Field<O[], readonly I[], O[]> {
+export function list<O, I>(of: Field<O, I, unknown>, count: number): Field<O[], readonly I[], readonly O[]> {
   if (!(of instanceof Field)) throw wrongType('list()', 'a field or a record', of)
   return new Field({ kind: 'list', of: of as Field, count: parseInteger(count, 'the count of a list', 1, 2 ** 24) })
 }

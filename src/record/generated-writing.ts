@@ -1,7 +1,7 @@
 // record: writing code made for one schema, for the same reason and with the same care as the reading code in
 // generated.ts: a loop over fields stores at sites that see every type and name.
 
-import { DTYPES } from './dtypes.js'
+import { DTYPES, MOST_F32 } from './dtypes.js'
 import { TRUNCATED } from './field-value.js'
 import { CHANGED, type PlacedField, statusOffset } from './record.layout.js'
 import type { Store } from './store.js'
@@ -19,9 +19,10 @@ function storing({ index, offset, plated, field }: PlacedField): string {
     return `bits = fields[${index}].codec.write(bytes, turn(fields[${index}]), v, names[${index}]) ? ${TRUNCATED} : 0`
   const place = `to + ${offset}`
   const general = `bits = c${index}.write(bytes, ${place}, v, names[${index}]) ? ${TRUNCATED} : 0`
-  if (kind === 'f64' || kind === 'f32') {
-    return `if (typeof v === 'number') ${kind}[(${place}) >>> ${kind === 'f64' ? 3 : 2}] = v; else ${general}`
-  }
+  if (kind === 'f64') return `if (typeof v === 'number') f64[(${place}) >>> 3] = v; else ${general}`
+  // What is beyond, infinite or no number goes the general way, which tells them apart.
+  if (kind === 'f32')
+    return `if (typeof v === 'number' && v >= -${MOST_F32} && v <= ${MOST_F32}) f32[(${place}) >>> 2] = v; else ${general}`
   if (kind === 'bool') return `if (typeof v === 'boolean') u8[${place}] = v ? 1 : 0; else ${general}`
   const info = (DTYPES as Readonly<Record<string, (typeof DTYPES)['i32'] | undefined>>)[kind]
   if (info === undefined || info.big) return general

@@ -18,6 +18,7 @@ export {
   type BigIntField,
   bool,
   bytes,
+  type Fallback,
   Field,
   type FieldOptions,
   type FieldSpec,
@@ -37,6 +38,7 @@ export {
   u16,
   u32,
   u64,
+  type WithDefault,
 } from './fields.js'
 export type { ReaderMode } from './fifo.js'
 export type { NdArray, NdInput, Nested } from './ndarray.js'

@@ -25,12 +25,15 @@ export type NdInput<T = AnyTypedArray> =
       readonly data: ArrayLike<number> | ArrayLike<bigint>
       readonly shape: readonly number[]
       readonly stride?: readonly number[]
+      /** What stdlib calls `stride`. */
+      readonly strides?: readonly number[]
       readonly offset?: number
     }
 
 /** Elements of a shape: the product of its sizes. */
 export function elementsOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1)
+  // Sizes whose product is beyond all numbers make no number of a 0 among them.
+  return shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1)
 }
 
 /** Row-major strides, in elements. */
@@ -47,6 +50,9 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis])
 }
 
+/** Lists nested deeper than any array are a mistake: such that hold themselves never end. */
+const MOST_AXES = 64
+
 /** Elements in row-major order and their shape. `shape` is undefined for a typed array, which has none of its own. */
 export interface Flat {
   readonly elements: ArrayLike<unknown>
@@ -55,21 +61,28 @@ export interface Flat {
 
 const isView = (value: unknown): value is AnyTypedArray => ArrayBuffer.isView(value) && !(value instanceof DataView)
 
+const isList = (value: unknown): boolean => Array.isArray(value) || isView(value)
+
 /**
  * Brings any array input into one row of elements. Nothing is copied when the input is contiguous already.
  *
+ * @param room elements that the array to be filled has.
  * @throws MemlaneError `ERR_TYPE` for what is no array, and for lists whose rows differ in length.
  */
-export function flatten(value: unknown, what: string): Flat {
+export function flatten(value: unknown, what: string, room: number): Flat {
   if (isView(value)) return { elements: value as ArrayLike<unknown>, shape: undefined }
   if (Array.isArray(value)) return flattenLists(value, what)
-  if (typeof value === 'object' && value !== null && 'data' in value && 'shape' in value) return flattenNd(value, what)
+  if (typeof value === 'object' && value !== null && 'data' in value && 'shape' in value)
+    return flattenNd(value, what, room)
   throw wrongType(what, 'a typed array, nested lists, or { data, shape }', value)
 }
 
 function flattenLists(list: readonly unknown[], what: string): Flat {
   const shape: number[] = []
-  for (let inner: unknown = list; Array.isArray(inner); inner = inner[0]) shape.push(inner.length)
+  for (let inner: unknown = list; Array.isArray(inner); inner = inner[0]) {
+    if (shape.length === MOST_AXES) throw wrongType(what, `lists nested at most ${MOST_AXES} deep`, list)
+    shape.push(inner.length)
+  }
   if (shape.length === 1 && !list.some(Array.isArray)) return { elements: list, shape }
   const elements: unknown[] = []
   const walk = (level: unknown, axis: number): void => {
@@ -87,35 +100,32 @@ function flattenLists(list: readonly unknown[], what: string): Flat {
   return { elements, shape }
 }
 
-function flattenNd(value: object, what: string): Flat {
-  const {
-    data,
-    shape,
-    stride,
-    offset = 0,
-  } = value as { data: unknown; shape: unknown; stride?: unknown; offset?: unknown }
-  if (!isView(data) && !Array.isArray(data)) throw wrongType(`${what}.data`, 'a typed array or a list', data)
+function flattenNd(value: object, what: string, room: number): Flat {
+  const { data, shape, strides, stride = strides, offset = 0 } = value as Record<string, unknown>
+  if (!isList(data)) throw wrongType(`${what}.data`, 'a typed array or a list', data)
+  if (!isList(shape)) throw wrongType(`${what}.shape`, 'a list of sizes', shape)
   const sizes = Array.from(shape as ArrayLike<number>)
+  if (sizes.length > MOST_AXES) throw wrongType(`${what}.shape`, `a list of at most ${MOST_AXES} sizes`, shape)
   if (!sizes.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw wrongType(`${what}.shape`, 'a list of sizes', shape)
   const source = data as ArrayLike<unknown>
   const rowMajor = strideOf(sizes)
+  if (stride !== undefined && !isList(stride)) throw wrongType(`${what}.stride`, 'a list of steps', stride)
   const steps = stride === undefined ? rowMajor : Array.from(stride as ArrayLike<number>)
   const count = elementsOf(sizes)
-  const first = Number(offset)
-  if (
-    steps.length !== sizes.length ||
-    !steps.every(Number.isSafeInteger) ||
-    !Number.isSafeInteger(first) ||
-    first < 0
-  ) {
+  if (steps.length !== sizes.length || !steps.every(Number.isSafeInteger))
     throw wrongType(`${what}.stride`, `${sizes.length} whole numbers`, stride)
-  }
+  if (!Number.isSafeInteger(offset) || (offset as number) < 0)
+    throw wrongType(`${what}.offset`, 'the index of an element', offset)
+  const first = offset as number
   const last = sizes.reduce((sum, size, axis) => sum + Math.max(0, (size - 1) * steps[axis]!), first)
   const lowest = sizes.reduce((sum, size, axis) => sum + Math.min(0, (size - 1) * steps[axis]!), first)
   if (count > 0 && (last >= source.length || lowest < 0)) {
     throw wrongType(what, `data of at least ${last + 1} elements for shape [${sizes.join(', ')}]`, data)
   }
+  // Steps of 0 can make any number of elements out of one.
+  if (count > source.length && count > room)
+    throw wrongType(what, `of at most ${Math.max(room, source.length)} elements`, value)
   const contiguous = sizes.every((size, axis) => size === 1 || steps[axis] === rowMajor[axis])
   if (contiguous && isView(source)) {
     return {

@@ -22,7 +22,8 @@ export class I32Codec extends Codec {
   readonly size = 4
   readonly align = 4
   write(bytes: Bytes, at: number, value: unknown, what: string): boolean {
-    if ((value as number) !== ((value as number) | 0)) checkNumber(DTYPES.i32, value, what)
+    // Looked at before it is compared: what is no number may have code of its own, or none for `|`.
+    if (typeof value !== 'number' || value !== (value | 0)) checkNumber(DTYPES.i32, value, what)
     bytes.i32[at >>> 2] = Number(value)
     return false
   }

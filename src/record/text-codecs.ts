@@ -26,16 +26,17 @@ export class TextCodec extends Codec {
       if (unit > 255) return this.#writeWide(bytes, at, value, what)
       u8[start + i] = unit
     }
+    // Half a character is an error also where it is cut off.
+    if (length < value.length && !isWellFormed(value)) throw loneSurrogate(value, what)
     bytes.u32[at >>> 2] = length << 1
     return length < value.length
   }
 
   #writeWide(bytes: Bytes, at: number, value: string, what: string): boolean {
+    if (!isWellFormed(value)) throw loneSurrogate(value, what)
     const end = cutAt(value, this.#limit)
-    const text = end < value.length ? value.slice(0, end) : value
-    if (!isWellFormed(text)) throw loneSurrogate(text, what)
     const start = (at + 4) >>> 1
-    for (let i = 0; i < end; i++) bytes.u16[start + i] = text.charCodeAt(i)
+    for (let i = 0; i < end; i++) bytes.u16[start + i] = value.charCodeAt(i)
     bytes.u32[at >>> 2] = (end << 1) | 1
     return end < value.length
   }
@@ -52,6 +53,17 @@ export class TextCodec extends Codec {
   }
 }
 
+/** @throws MemlaneError `ERR_TYPE`, also for a buffer that was transferred away. */
+function given8(value: unknown, what: string): Uint8Array {
+  try {
+    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return new Uint8Array(value)
+  } catch {
+    throw wrongType(what, 'bytes that are still there', value)
+  }
+  throw wrongType(what, 'a Uint8Array, another view, or an ArrayBuffer', value)
+}
+
 export class BytesCodec extends Codec {
   override readonly refills = true
   readonly size: number
@@ -65,10 +77,7 @@ export class BytesCodec extends Codec {
   }
 
   write(bytes: Bytes, at: number, value: unknown, what: string): boolean {
-    let given: Uint8Array
-    if (ArrayBuffer.isView(value)) given = new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) given = new Uint8Array(value)
-    else throw wrongType(what, 'a Uint8Array, another view, or an ArrayBuffer', value)
+    const given = given8(value, what)
     const length = Math.min(given.length, this.#limit)
     bytes.u8.set(length < given.length ? given.subarray(0, length) : given, at + 8)
     bytes.u32[at >>> 2] = length

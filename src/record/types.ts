@@ -1,17 +1,19 @@
 // record: what a schema means to the type checker.
 
 import type { FieldValue } from './field-value.js'
-import type { Field, Fields } from './fields.js'
+import type { Fallback, Field, Fields } from './fields.js'
 
 /** A field that is itself a record. */
-export type RecordField<F extends Fields> = Field<PlainOf<F>, InputOf<F>, PlainOf<F>> & { readonly fields: F }
+export type RecordField<F extends Fields> = Field<PlainOf<F>, InputOf<F>, Readonly<PlainOf<F>>> & { readonly fields: F }
 
-type OptionalKeys<F extends Fields> = { [K in keyof F]: undefined extends Infer<F[K]> ? K : never }[keyof F]
+type OptionalKeys<F extends Fields> = {
+  [K in keyof F]: undefined extends Infer<F[K]> ? K : F[K] extends { readonly fallback: Fallback } ? K : never
+}[keyof F]
 
 /** A record as a plain object. */
 export type PlainOf<F extends Fields> = { -readonly [K in keyof F]: Infer<F[K]> }
 
-/** A nested record as it is written: optional members may be left out. */
+/** A nested record as it is written: optional members, and those with a default, may be left out. */
 export type InputOf<F extends Fields> = { readonly [K in Exclude<keyof F, OptionalKeys<F>>]: Input<F[K]> } & {
   readonly [K in OptionalKeys<F>]?: Input<F[K]>
 }

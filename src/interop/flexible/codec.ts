@@ -90,7 +90,7 @@ function prepareArray(field: FlexibleField, value: unknown, what: string): Prepa
   const count = elementsOf(field.shape)
   // As numpy.asarray makes an array without axes of them.
   const scalar = value === null || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
-  const { elements, shape } = scalar ? { elements: [value], shape: [] } : flatten(value, what)
+  const { elements, shape } = scalar ? { elements: [value], shape: [] } : flatten(value, what, count)
   const truncated = shape === undefined ? elements.length !== count : !sameShape(shape, field.shape)
   if (elements.length === count && elements instanceof info.array && info.name !== 'bool') {
     return { bytes: bytesOf(elements as unknown as ArrayBufferView), truncated }
