@@ -90,8 +90,8 @@ export async function* watchRecord(name: string, options: WatchOptions = {}): As
     const reader = new Reader(new Store(segment, layout))
     for (let last = 0; ; ) {
       const newest = reader.newest(last === 0 ? undefined : last)
-      if (newest !== undefined && newest.sequence > last) {
-        const missed = last === 0 ? 0 : newest.sequence - last - 1
+      if (newest !== undefined && newest.sequence !== last) {
+        const missed = last === 0 ? 0 : Math.max(0, newest.sequence - last - 1)
         last = newest.sequence
         yield { sequence: last, missed, fields: fieldsOf(fields, newest.record) }
       }

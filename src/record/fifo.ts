@@ -54,7 +54,9 @@ export class Cursor {
   #oldest(): number {
     const store = this.#store
     const published = store.published()
-    const kept = Math.min(store.sequence(store.bufferAt(published)), store.layout.slots)
+    const sequence = store.sequence(store.bufferAt(published))
+    // Total, as everything that looks: a sequence from a foreign hand may be any number, or none.
+    const kept = sequence >= store.layout.slots ? store.layout.slots : Math.max(0, Math.trunc(sequence) || 0)
     return store.before(store.next(published), kept)
   }
 
@@ -134,11 +136,14 @@ export class Cursor {
         failure = error
       }
       if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) {
+        store.checkRetry(sequence)
         if (!this.#holdsBack) margin = Math.min(2 * margin + 1, store.layout.slots - 1)
         continue
       }
       // An exception leaves the record unread.
       if (failed) throw failure
+      // The function has read on by itself, this record and perhaps more: there is nothing left to claim.
+      if (this.#mode === 'each' && this.#next !== from) return value
       if (!this.#claim(from, store.next(counter))) continue
       this.lost = lost
       this.totalLost += lost

@@ -75,7 +75,8 @@ export class RecordCodec extends Codec {
     }
     let truncated = false
     for (const { name, codec, offset, fallback, optional } of this.#members) {
-      const given = (value as Record<string, unknown>)[name] ?? fallback
+      const own = (value as Record<string, unknown>)[name]
+      const given = own === undefined ? fallback : own
       if (given === undefined && !optional) throw wrongType(`${what}.${name}`, 'given, as it has no default', given)
       if (codec.write(bytes, at + offset, given, `${what}.${name}`)) truncated = true
     }
@@ -100,7 +101,8 @@ export class ListCodec extends Codec {
     super()
     this.#of = of
     this.#count = count
-    this.#stride = roundUp(of.size, of.align)
+    // A byte also for what has none: the bytes of a record bound the time that reading it takes.
+    this.#stride = Math.max(1, roundUp(of.size, of.align))
     this.align = of.align
     this.size = this.#stride * count
   }

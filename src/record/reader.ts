@@ -1,5 +1,6 @@
 // record: the reading side. Note `published`, read that buffer, look again. Nothing is locked and nothing is written.
 
+import { MemlaneError, wrongType } from '../errors.js'
 import { OwnerLock } from '../sync/index.js'
 import { FieldValue, MODIFIED, TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedReading, generateReading } from './generated.js'
@@ -9,7 +10,7 @@ import type { Store } from './store.js'
 /** Torn so often, a reader takes the writers' lock once: whoever reads, finishes. */
 const PATIENCE = 100
 
-/** What is known about the record that `view` shows. */
+/** What is known about the record that `view` shows. For a name that is no field its functions throw `ERR_TYPE`. */
 export interface RecordInfo {
   /** How many records were ever published, this one included. */
   readonly sequence: number
@@ -108,8 +109,12 @@ export class Reader {
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
       const mark = shared ? Atomics.load(store.bytes.u64, this.#mark) : 0n
-      const record = sequence === 0 ? undefined : this.snapshot(buffer, shared ? Number(mark) : this.seen)
-      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
+      const record =
+        sequence === 0 ? undefined : this.snapshot(buffer, store.since(shared ? Number(mark) : this.seen, sequence))
+      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) {
+        store.checkRetry(sequence)
+        continue
+      }
       if (record === undefined) return undefined
       if (shared && !this.#raiseMark(mark, sequence)) continue
       this.seen = sequence
@@ -128,8 +133,10 @@ export class Reader {
       const counter = store.published()
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
-      const record = sequence === 0 ? undefined : this.snapshot(buffer, since ?? sequence - 1)
+      const seen = since === undefined ? sequence - 1 : store.since(since, sequence)
+      const record = sequence === 0 ? undefined : this.snapshot(buffer, seen)
       if (store.sequence(buffer) === sequence && store.isWhole(counter)) return record && { sequence, record }
+      store.checkRetry(sequence)
     }
   }
 
@@ -141,7 +148,10 @@ export class Reader {
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
       if (sequence !== 0) this.fill(target as Record<string, unknown>, buffer)
-      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
+      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) {
+        store.checkRetry(sequence)
+        continue
+      }
       if (sequence === 0) return false
       this.seen = sequence
       return true
@@ -162,7 +172,7 @@ export class Reader {
         const outer = this.#buffer
         const outerSequence = this.#sequence
         const outerSince = this.#since
-        this.#look(buffer, sequence, this.seen)
+        this.#look(buffer, sequence, store.since(this.seen, sequence))
         try {
           result = use(this.#live as never, this.#info)
         } catch (error) {
@@ -174,7 +184,10 @@ export class Reader {
         if (outer !== 0) this.#look(outer, outerSequence, outerSince)
         else this.#buffer = 0
       }
-      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) continue
+      if (store.sequence(buffer) !== sequence || !store.isWhole(counter)) {
+        store.checkRetry(sequence)
+        continue
+      }
       if (failed) throw failure
       if (sequence !== 0) this.seen = sequence
       return result
@@ -183,7 +196,7 @@ export class Reader {
 
   /** True when a record was published that this reader has not seen. */
   get hasNews(): boolean {
-    return this.#store.sequence(this.#store.bufferAt(this.#store.published())) > this.seen
+    return this.#store.sequence(this.#store.bufferAt(this.#store.published())) !== this.seen
   }
 
   #locked<T>(read: () => T): T {
@@ -204,7 +217,11 @@ export class Reader {
 
   /** @returns false when another reader has raised it since it was `before`: then this one must look afresh. */
   #raiseMark(before: bigint, sequence: number): boolean {
-    if (Number(before) >= sequence) return true
+    if (!Number.isSafeInteger(sequence)) {
+      const name = JSON.stringify(this.#store.segment.name)
+      throw new MemlaneError('ERR_CORRUPT', `${name} is no whole record: its newest record is number ${sequence}`)
+    }
+    if (this.#store.since(Number(before), sequence) >= sequence) return true
     return Atomics.compareExchange(this.#store.bytes.u64, this.#mark, before, BigInt(sequence)) === before
   }
 
@@ -222,7 +239,11 @@ export class Reader {
 
   #makeInfo(): RecordInfo {
     const indexOf = new Map(this.#store.layout.fields.map(({ name, index }: PlacedField) => [name, index]))
-    const bits = (name: string): number => this.#bits(indexOf.get(name) ?? -1, this.#buffer, this.#since)
+    const bits = (name: string): number => {
+      const index = indexOf.get(name)
+      if (index === undefined) throw wrongType('a field', `one of ${[...indexOf.keys()].join(', ')}`, name)
+      return this.#bits(index, this.#buffer, this.#since)
+    }
     const sequence = (): number => this.#sequence
     return Object.freeze({
       get sequence() {

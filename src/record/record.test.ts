@@ -770,7 +770,7 @@ describe('the schema', () => {
       a: "optional(oneOf('x', 'y'))",
       b: "list(record({ p: array('f64', [2, 2]), q: optional(bytes(3)) }), 2)",
       c: 'i64({ default: 5n })',
-      d: 'f64({ default: null })',
+      d: 'f64({ default: -Infinity })',
       e: 'str(3, { default: "é" })',
     })
     assert.deepEqual(Rich.describe(out.name), describeRecord(out.name))

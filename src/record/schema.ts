@@ -109,11 +109,20 @@ export function schemaHash(text: string): bigint {
   return hash === 0n ? 1n : hash
 }
 
+/** `'run'`, whatever is in it. */
+function quoted(text: string): string {
+  return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`
+}
+
+function literal(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`
+  return typeof value === 'number' ? (Object.is(value, -0) ? '-0' : String(value)) : JSON.stringify(value)
+}
+
 /** A field as one would write it: `array('u8', [480, 640, 3])`. */
 export function fieldText(field: Field): string {
   const { spec, fallback } = field
-  const value = typeof fallback === 'bigint' ? `${fallback}n` : JSON.stringify(fallback)
-  const options = fallback === undefined ? '' : `{ default: ${value} }`
+  const options = fallback === undefined ? '' : `{ default: ${literal(fallback)} }`
   switch (spec.kind) {
     case 'str':
       return `str(${spec.length}${options && `, ${options}`})`
@@ -122,14 +131,14 @@ export function fieldText(field: Field): string {
     case 'array':
       return `array('${spec.dtype}', [${spec.shape.join(', ')}])`
     case 'oneOf':
-      return `oneOf(${spec.choices.map((choice) => `'${choice}'`).join(', ')})`
+      return `oneOf(${spec.choices.map(quoted).join(', ')})`
     case 'optional':
       return `optional(${fieldText(spec.of)})`
     case 'list':
       return `list(${fieldText(spec.of)}, ${spec.count})`
     case 'record':
       return `record({ ${Object.entries(spec.fields)
-        .map(([name, inner]) => `${name}: ${fieldText(inner)}`)
+        .map(([name, inner]) => `${/^[\w$]+$/.test(name) ? name : quoted(name)}: ${fieldText(inner)}`)
         .join(', ')} })`
     default:
       return `${spec.kind}(${options})`
