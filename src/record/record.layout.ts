@@ -6,8 +6,10 @@
 //   +----------+-----------+-----------+----------+-----------+------------+---------------+--------+---------+--------+
 //
 //   lock       OwnerLock: one writer at a time. A dead writer's lock is taken over; there is nothing to repair.
-//   published  counter of the newest whole record; the writer's. Its buffer is counter mod buffers. Readers sleep on it.
-//   sleepers   two flags: somebody sleeps on `published`; somebody sleeps on `space`. Set by the sleeper, cleared by the waker.
+//   published  counter of the newest whole record; the writer's. Its buffer is counter mod buffers.
+//   sleepers   two flags: somebody sleeps on `bell`; somebody sleeps on `space`. Set by the sleeper, cleared by the waker.
+//              Then `bell`, which a writer changes when a reader sleeps. Readers sleep on it and not on `published`: one that
+//              sets its flag just before the writer clears it, for a record that it has seen, would sleep without a flag.
 //   space      changes when a reader of a full FIFO has made room and a writer sleeps. Writers sleep on it.
 //   share      next counter that the competing readers take; whether anything was ever read; the shared `modified` mark
 //              (u64 sequence); how many readers ever registered, so that a writer knows when to look at the table again.
@@ -24,7 +26,8 @@
 //   +----------+-------------+-----------+-----------+---------------+---------+
 //   | sequence | changed × F | status ×F | zeros     | plate u32 × P | fields  |   stride: a multiple of 64
 //   +----------+-------------+-----------+-----------+---------------+---------+
-//   sequence   f64, how many records were ever published, this one included; 0: none yet.
+//   sequence   f64, how many records were ever published, this one included; 0: none yet. After 2^53 - 1 it starts over, at
+//              slots + 1, as if every field had been given in that record.
 //   changed    f64, sequence of the record in which the field was last given.
 //   status     1 truncated, 2 unwritten.
 //   plate      latest value only: which of its plates holds a field of PLATE_LEAST bytes or more. A record that does not
@@ -55,6 +58,7 @@ export const LOCK: number = 0
 export const PUBLISHED: number = LOCK + LINE
 export const READERS_SLEEP: number = PUBLISHED + LINE
 export const WRITERS_SLEEP: number = READERS_SLEEP + 4
+export const BELL: number = READERS_SLEEP + 8
 export const SPACE: number = READERS_SLEEP + LINE
 export const SHARE_CURSOR: number = SPACE + LINE
 export const EVER_READ: number = SHARE_CURSOR + 4

@@ -35,7 +35,7 @@ export interface RecordOpenOptions extends OpenOptions {
 }
 
 /** A schema: fields in their order. Also a field itself, of records and lists. */
-export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, PlainOf<F>> {
+export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, Readonly<PlainOf<F>>> {
   readonly fields: F
   /** The canonical text of the schema. */
   readonly text: string
@@ -77,6 +77,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
    * @throws MemlaneError `ERR_MISMATCH` when it is there with other slots, buffers or policy; and as `create` and `open`.
    */
   createOrOpen(name: string, options: RecordCreateOptions = {}): SharedRecord<F> {
+    this.#plan(options) // What makes no sense is refused whether it is there or not.
     // Another schema is told apart by its text, which says where; so the segment is not asked to compare hashes.
     for (;;) {
       try {
@@ -181,10 +182,10 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
   }
 
   #checkShape(found: SharedRecord<F>, options: RecordCreateOptions): void {
-    const { slots = 0, full = 'overwrite' } = options
-    if (found.slots === slots && (slots === 0 || found.full === full)) return
-    const has = found.isFifo ? `a FIFO of ${found.slots} (${found.full})` : 'a latest value'
-    const wants = slots > 0 ? `a FIFO of ${slots} (${full})` : 'a latest value'
+    const { slots = 0, full = 'overwrite', buffers = found.buffers } = options
+    if (found.slots === slots && (slots === 0 ? found.buffers === buffers : found.full === full)) return
+    const has = found.isFifo ? `a FIFO of ${found.slots} (${found.full})` : `a latest value of ${found.buffers} buffers`
+    const wants = slots > 0 ? `a FIFO of ${slots} (${full})` : `a latest value of ${buffers} buffers`
     const { name } = found
     found.close()
     throw new MemlaneError('ERR_MISMATCH', `${JSON.stringify(name)} is ${has}, not ${wants}`)

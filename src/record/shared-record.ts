@@ -100,6 +100,11 @@ export class SharedRecord<F extends Fields = Fields> {
     return this.#store.layout.slots
   }
 
+  /** Latest value: how many copies are kept. A FIFO has its slots and one more. */
+  get buffers(): number {
+    return this.#store.layout.buffers
+  }
+
   get isFifo(): boolean {
     return this.#cursor !== undefined
   }
@@ -277,6 +282,7 @@ export class SharedRecord<F extends Fields = Fields> {
    */
   commit(options: PushOptions = {}): boolean {
     this.#fifo('commit()')
+    this.#checkOpen()
     if (this.#staged === undefined) return false
     this.push(this.#staged as PartialInput<F>, options)
     this.#staged = undefined

@@ -6,6 +6,7 @@ import type { Segment } from '../segment/index.js'
 import { type Bytes, bytesOf } from './bytes.js'
 import { TRUNCATED, UNWRITTEN } from './field-value.js'
 import {
+  BELL,
   CHANGED,
   type PlacedField,
   PUBLISHED,
@@ -23,6 +24,8 @@ import {
 /** A waker that is killed between its store and its wake is made up for within so many milliseconds. */
 const LOOK_AGAIN_MS = 200
 const EVERYBODY = 0x7fffffff
+/** The largest sequence. At ten million records per second it takes 28 years to get there. */
+const LAST = Number.MAX_SAFE_INTEGER
 /** Up to so many bytes a loop copies faster than a call. */
 const SMALL = 256
 
@@ -37,6 +40,7 @@ export class Store {
   readonly policy: number
   readonly #published: number
   readonly #sleepers: number
+  readonly #bell: number
   readonly #first: number
   readonly #stride: number
   readonly #buffers: number
@@ -55,6 +59,7 @@ export class Store {
     this.policy = this.memory.u32[this.word(SHAPE_POLICY)]!
     this.#published = this.word(PUBLISHED)
     this.#sleepers = this.word(READERS_SLEEP)
+    this.#bell = this.word(BELL)
     this.#first = segment.body + layout.first
     this.#stride = layout.stride
     this.#buffers = layout.buffers
@@ -114,6 +119,39 @@ export class Store {
     this.bytes.f64[buffer >>> 3] = sequence
   }
 
+  /** The sequence of the record after this one. One that cannot be, from a foreign hand, starts over too. */
+  nextSequence(sequence: number): number {
+    return sequence >= 0 && sequence < LAST ? sequence + 1 : this.layout.slots + 1
+  }
+
+  /** What is newer than this is news to who has seen the record `seen` and now looks at the record `sequence`. */
+  since(seen: number, sequence: number): number {
+    return seen - sequence > LAST / 2 ? 0 : seen
+  }
+
+  /**
+   * After a look in vain, before the next one.
+   *
+   * @throws MemlaneError `ERR_CLOSED` when a function that was shown the record has closed it; `ERR_CORRUPT` for a sequence
+   *   that is no number: it never equals itself, so there would be no end.
+   */
+  checkRetry(sequence: number): void {
+    this.checkOpen()
+    if (Number.isNaN(sequence)) {
+      const name = JSON.stringify(this.segment.name)
+      throw new MemlaneError(
+        'ERR_CORRUPT',
+        `${name} is no whole record: the sequence of its newest record is no number`,
+      )
+    }
+  }
+
+  /** @throws MemlaneError `ERR_CLOSED`. */
+  checkOpen(): void {
+    if (this.memory.closed)
+      throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.segment.name)} was closed while it was in use`)
+  }
+
   changed(buffer: number, index: number): number {
     return this.bytes.f64[((buffer + CHANGED) >>> 3) + index]!
   }
@@ -157,6 +195,14 @@ export class Store {
     for (let i = (used + 3) >>> 2; i-- > 0; ) u32[target + i] = u32[source + i]!
   }
 
+  /** Says of every field that was ever given that it was given in the record being written. */
+  markAll(buffer: number): void {
+    for (const { index } of this.layout.fields) {
+      const status = this.status(buffer, index)
+      if ((status & UNWRITTEN) === 0) this.mark(buffer, index, (status & TRUNCATED) !== 0)
+    }
+  }
+
   /** A record without fields: what has a default has it, everything else is unwritten, and its bytes are of old. */
   clear(buffer: number, sequence: number): void {
     this.setSequence(buffer, sequence)
@@ -193,6 +239,7 @@ export class Store {
   publish(counter: number): void {
     // SYNC: "a record is whole before `published` names it"
     // SYNC: "`published` names the next record before the one `buffers` back is written over"
+    // SYNC: "who lies down to sleep says so and then looks at `published` again"
     this.memory.store(this.#published, counter)
     if (this.memory.load(this.#sleepers) !== 0) this.#wakeReaders()
     this.memory.fence()
@@ -200,15 +247,24 @@ export class Store {
 
   #wakeReaders(): void {
     this.memory.store(this.#sleepers, 0)
-    this.memory.wake(this.#published, EVERYBODY)
+    this.memory.add(this.#bell, 1)
+    this.memory.wake(this.#bell, EVERYBODY)
+  }
+
+  /** Says that a reader is about to sleep. @returns what to sleep on, unless `published` has moved on from `counter`. */
+  #lieDown(counter: number): number | undefined {
+    const bell = this.memory.load(this.#bell)
+    // SYNC: "who lies down to sleep says so and then looks at `published` again"
+    this.memory.store(this.#sleepers, 1)
+    return this.memory.load(this.#published) === counter ? bell : undefined
   }
 
   /** Sleeps until `published` is no longer `counter`, or a while has passed. @returns false when the time is over. */
   sleep(counter: number, end: number): boolean {
     const left = end - performance.now()
     if (left <= 0) return false
-    this.memory.store(this.#sleepers, 1)
-    this.#checkWait(this.memory.wait(this.#published, counter, Math.min(left, LOOK_AGAIN_MS), -1))
+    const bell = this.#lieDown(counter)
+    if (bell !== undefined) this.#checkWait(this.memory.wait(this.#bell, bell, Math.min(left, LOOK_AGAIN_MS), -1))
     return true
   }
 
@@ -216,9 +272,10 @@ export class Store {
   async sleepAsync(counter: number, end: number, signal: AbortSignal | undefined): Promise<boolean> {
     const left = end - performance.now()
     if (left <= 0) return false
-    this.memory.store(this.#sleepers, 1)
+    const bell = this.#lieDown(counter)
+    if (bell === undefined) return true
     const timeout = Math.min(left, LOOK_AGAIN_MS)
-    this.#checkWait(await this.memory.waitAsync(this.#published, counter, { timeout, signal }))
+    this.#checkWait(await this.memory.waitAsync(this.#bell, bell, { timeout, signal }))
     return true
   }
 

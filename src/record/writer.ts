@@ -3,6 +3,7 @@
 import { MemlaneError, wrongType } from '../errors.js'
 import { BUSY, OwnerLock } from '../sync/index.js'
 import type { ArrayCodec } from './array-codec.js'
+import { TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedWriting, generateWriting } from './generated-writing.js'
 import { LOCK, type PlacedField } from './record.layout.js'
 import type { Store } from './store.js'
@@ -17,6 +18,13 @@ export const HELD: number = -1
 export interface UpdateTools {
   /** Starts an array from its current elements, instead of from whatever an older write left in its place. */
   keep(field: string): void
+}
+
+/** Nested records and lists are written whole: changing a copy of one must not look as if it had done something. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  for (const inner of Object.values(value)) frozen(inner)
+  return Object.freeze(value)
 }
 
 export class Writer {
@@ -91,10 +99,12 @@ export class Writer {
   /** The next buffer holds the next record, of which nothing is given yet. */
   #prepare(): void {
     const store = this.#store
-    const sequence = store.sequence(this.#from) + 1
+    const before = store.sequence(this.#from)
+    const sequence = store.nextSequence(before)
     if (store.layout.slots === 0) {
       store.carry(this.#from, this.#to)
       store.setSequence(this.#to, sequence)
+      if (sequence !== before + 1) store.markAll(this.#to)
     } else {
       store.clear(this.#to, sequence)
     }
@@ -107,10 +117,16 @@ export class Writer {
     store.publish(this.#next)
   }
 
-  /** Gives the lock back, published or not. */
+  /**
+   * Gives the lock back, published or not.
+   *
+   * @throws MemlaneError `ERR_CLOSED` when a function or a getter has closed the handle meanwhile: its lock has died with it, and
+   *   the next writer takes it over.
+   */
   end(): void {
     if (this.#turned.size > 0) this.#turned.clear()
     this.#writing = false
+    this.#store.checkOpen()
     this.#lock.release()
   }
 
@@ -135,6 +151,8 @@ export class Writer {
     try {
       const result = fill(this.#live as never, this.#tools) as unknown
       if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+        // It runs on, and finds the record closed. That is told here and now, and not a second time to the process.
+        Promise.resolve(result).catch(() => {})
         throw new MemlaneError(
           'ERR_ASYNC',
           'update() holds the writer lock while its function runs, so the function cannot be async',
@@ -165,14 +183,35 @@ export class Writer {
   #get(field: PlacedField): unknown {
     if (!this.#writing) throw new MemlaneError('ERR_CLOSED', 'this record belongs to an update() that has ended')
     const { kind } = field.field.spec
-    if (kind !== 'array') this.#store.blank(this.#to, field)
-    if (kind !== 'array') return field.codec.read(this.#store.bytes, this.#store.place(field, this.#to))
+    if (kind !== 'array') {
+      this.#store.blank(this.#to, field)
+      return this.#current(field)
+    }
     const at = field.plated && !this.#turned.has(field) ? this.#turn(field) : this.#store.place(field, this.#to)
     this.#store.mark(this.#to, field.index, false)
     return (field.codec as ArrayCodec).live(this.#store.bytes, at)
   }
 
+  /** What a field holds: bytes in place, also where they are optional; of everything else a copy that cannot be changed. */
+  #current(field: PlacedField): unknown {
+    const store = this.#store
+    const value = field.codec.live(store.bytes, store.place(field, this.#to))
+    if (!ArrayBuffer.isView(value)) return frozen(value)
+    const status = store.status(this.#to, field.index)
+    if ((status & UNWRITTEN) !== 0) return value
+    // What can be changed from here on counts as given.
+    if (field.plated && !this.#turned.has(field)) this.#keep(field)
+    else store.mark(this.#to, field.index, (status & TRUNCATED) !== 0)
+    return field.codec.live(store.bytes, store.place(field, this.#to))
+  }
+
   #keep(field: PlacedField): void {
+    if (this.#store.layout.slots > 0) {
+      throw new MemlaneError(
+        'ERR_UNSUPPORTED',
+        `keep() is for latest values: a record pushed into ${JSON.stringify(this.#store.segment.name)} starts empty`,
+      )
+    }
     if (!field.plated) return
     const { u8 } = this.#store.bytes
     const current = this.#store.place(field, this.#from)
@@ -182,7 +221,10 @@ export class Writer {
   }
 
   #makeLive(): object {
-    const live = {}
+    // Asked only for what is no field: in a script that is not strict, storing it would be passed over without a word.
+    const live = Object.create(
+      new Proxy(Object.prototype, { set: (_, name) => this.field(String(name)) === undefined }),
+    )
     for (const field of this.#indexOf.values()) {
       Object.defineProperty(live, field.name, {
         enumerable: true,
