@@ -13,12 +13,7 @@ const flexible = process.argv.includes('--flexible')
 const [name = 'cam0', frames = 'Infinity'] = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 
 const camera = Camera.createOrOpen(name)
-const python = flexible
-  ? FlexibleMemory.create(
-      { frame: i32(), sent: f64(), label: str(32), image: array('u8', [HEIGHT, WIDTH, 3]) },
-      `${name}_py`,
-    )
-  : undefined
+const python = flexible ? openForPython(`${name}_py`) : undefined
 
 let stopping = false
 process.once('SIGINT', () => {
@@ -49,3 +44,14 @@ Camera.unlink(name)
 python?.close()
 python?.unlink()
 console.log('stopped')
+
+/** Made afresh, unless a writer that was killed has left it behind: then its readers are still there too. */
+function openForPython(name) {
+  const schema = { frame: i32(), sent: f64(), label: str(32), image: array('u8', [HEIGHT, WIDTH, 3]) }
+  try {
+    return FlexibleMemory.create(schema, name)
+  } catch (error) {
+    if (error.code !== 'ERR_EXISTS') throw error
+    return FlexibleMemory.open(schema, name)
+  }
+}

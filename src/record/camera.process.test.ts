@@ -9,10 +9,11 @@ import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { FlexibleMemory } from '../interop/flexible/index.js'
+import { killed } from '../testing/crew.js'
 import { findPython } from '../testing/python.js'
 import { runtimeArgs } from '../testing/runtime.js'
 import { send } from '../testing/signals.js'
-import { f64, RecordType, record, str } from './index.js'
+import { array, f64, i32, RecordType, record, str } from './index.js'
 
 const folder = resolve(fileURLToPath(new URL('../../examples/camera', import.meta.url)))
 const frames = mkdtempSync(join(tmpdir(), 'memlane-camera-'))
@@ -65,6 +66,23 @@ test('a camera at 60 Hz, a reader that checks every frame, one that writes PNGs,
   assert.match(await writer.ended, /stopped/)
 })
 
+test('a camera that was killed leaves its last frame, and the next one goes on from there', async () => {
+  const first = spawn(process.execPath, [...runtimeArgs, join(folder, 'writer.mjs'), name, '--flexible'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  running.add(first)
+  await once(first.stdout!, 'data')
+  const Camera = record({ frame: i32(), sent: f64(), label: str(32), image: array('u8', [480, 640, 3]) })
+  using reader = Camera.open(name)
+  while ((await reader.next())!.frame.value < 3);
+  await killed(first)
+  running.delete(first)
+  const last = reader.read()!.frame.value
+  const next = example('writer.mjs', '3', '--flexible')
+  assert.match(await next.ended, /stopped/)
+  assert.equal(reader.read()!.frame.value, last + 3)
+})
+
 test('memlane watch shows a record as it changes, and one field of it', async () => {
   const out = Gauge.createOrOpen(name)
   out.write({ level: 0.5, label: 'start' })
@@ -82,5 +100,19 @@ test('memlane watch shows a record as it changes, and one field of it', async ()
     clearInterval(writing)
     out.close()
     Gauge.unlink(name)
+  }
+})
+
+test('memlane watch lets no record move the cursor or colour the screen', async () => {
+  const Odd = record({ 'a\u001b[31m': str(20) })
+  const odd = `${name}-odd`
+  using out = Odd.create(odd)
+  try {
+    out.write({ 'a\u001b[31m': 'x\u001b[2J\u009b31m\u202e\ny' })
+    const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url))
+    const shown = await run(process.execPath, [...runtimeArgs, cli, 'watch', odd, '--count', '1']).ended
+    assert.equal(shown, '#1 a\\x1b[31m="x\\u001b[2J\\x9b31m\\u202e\\ny"\n')
+  } finally {
+    Odd.unlink(odd)
   }
 })

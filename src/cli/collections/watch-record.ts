@@ -3,6 +3,7 @@
 import { MemlaneError } from '../../errors.js'
 import { type FieldDescription, watchRecord } from '../../record/index.js'
 import { paint, print } from '../terminal.js'
+import { printable } from '../text.js'
 
 /** Prints until `most` records were shown. */
 export async function printRecords(
@@ -34,5 +35,5 @@ function line(sequence: number, missed: number, fields: readonly FieldDescriptio
 }
 
 function text({ name, text: value, truncated }: FieldDescription): string {
-  return `${name}=${value}${truncated ? paint('yellow', ' (truncated)') : ''}`
+  return `${printable(name)}=${printable(value)}${truncated ? paint('yellow', ' (truncated)') : ''}`
 }
