@@ -12,6 +12,8 @@ const { Barrier, Condition, Event, Mutex, RwLock, Semaphore } = face
 const { SharedBlock, SharedBool, SharedFloat, SharedHeap, SharedInt, SharedList, SharedMap, SharedSet, SharedString } =
   face
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+
 interface Kind {
   open?(name: string, options?: object): unknown
   createOrOpen?(name: string, options?: object): unknown
@@ -22,7 +24,14 @@ const numbers = { SharedFloat, SharedInt }
 const heaps = { SharedBlock, SharedHeap, SharedList, SharedMap, SharedSet, SharedString }
 const locks = { Barrier, Condition, Event, Mutex, RwLock, Semaphore }
 const Sensor = record({ x: f64(), name: str(8), samples: array('f32', [3]) })
-const kinds = { ...locks, ...heaps, ...numbers, SharedBool, Sensor } as unknown as Record<string, Kind>
+// The same schema as a FIFO. What is no options object must reach the schema as it is.
+const withSlots = (options: unknown): object =>
+  options === undefined || isObject(options) ? { slots: 2, ...(options as object) } : (options as object)
+const SensorFifo: Kind = {
+  open: (name, options) => Sensor.createOrOpen(name, withSlots(options)),
+  unlink: (name, options) => Sensor.unlink(name, options),
+}
+const kinds = { ...locks, ...heaps, ...numbers, SharedBool, Sensor, SensorFifo } as unknown as Record<string, Kind>
 
 // biome-ignore format: one of each
 const ODD: readonly unknown[] = [
@@ -52,8 +61,6 @@ async function refusal(what: string, call: () => unknown, must: boolean): Promis
   assert.ok(!must, `${what} was not refused`)
 }
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
-
 /** Which kinds have an option, which odd values are good for it, and what is odd for it alone. */
 const OPTIONS: Readonly<
   Record<string, readonly [has: (kind: string) => boolean, good: readonly unknown[], odd?: readonly unknown[]]>
@@ -69,9 +76,10 @@ const OPTIONS: Readonly<
   reset: [(kind) => kind === 'Event', []],
   maxSize: [(kind) => kind in heaps, []],
   type: [(kind) => kind in numbers, []],
-  slots: [(kind) => kind === 'Sensor', []],
-  readers: [(kind) => kind === 'Sensor', []],
-  full: [(kind) => kind === 'Sensor', []],
+  slots: [(kind) => kind.startsWith('Sensor'), []],
+  readers: [(kind) => kind.startsWith('Sensor'), []],
+  full: [(kind) => kind.startsWith('Sensor'), []],
+  buffers: [(kind) => kind === 'Sensor', []],
 }
 
 for (const [what, kind] of Object.entries(kinds)) {

@@ -85,6 +85,11 @@ export function checkFunction<T>(value: T, what: string): T {
   return value
 }
 
+/** @throws MemlaneError `ERR_TYPE`. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
+}
+
 /** Goes through an iterable. @throws MemlaneError `ERR_TYPE`; what the iterator throws. */
 export function collect<T>(values: Iterable<T>, what: string): T[] {
   if (typeof values !== 'string') checkObject(values, what)

@@ -3,9 +3,8 @@
 // The source counts every change; a reader who is slow gets fewer events, each saying how many it stands for, so that
 // events plus coalesced are the changes made since watch() was called.
 
-import { wrongType } from '../errors.js'
 import { waiting } from '../memory/index.js'
-import { checkObject } from '../sizes.js'
+import { checkObject, checkSignal } from '../sizes.js'
 
 export interface WatchOptions {
   /** Ends the iteration with the signal's reason. */
@@ -101,6 +100,6 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
 export function checkWatchOptions(options: WatchOptions | undefined): WatchOptions | undefined {
   if (options === undefined) return undefined
   const { signal } = checkObject(options)
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
+  checkSignal(signal)
   return options
 }

@@ -2,6 +2,7 @@
 
 import { setTimeout as later } from 'node:timers/promises'
 import { type NameOptions, type OpenOptions, Segment } from '../segment/index.js'
+import { checkObject, checkSignal } from '../sizes.js'
 import type { FieldValue } from './field-value.js'
 import type { Fields } from './fields.js'
 import type { NdArray } from './ndarray.js'
@@ -83,7 +84,8 @@ export interface WatchOptions extends OpenOptions {
  * @throws MemlaneError as {@link describeRecord}; the signal's reason.
  */
 export async function* watchRecord(name: string, options: WatchOptions = {}): AsyncGenerator<RecordChange, never> {
-  const { signal, ...open } = options
+  const { signal, ...open } = checkObject(options)
+  checkSignal(signal)
   const segment = Segment.open(name, { ...open, kind: KIND, readOnly: true })
   try {
     const { layout, fields } = readShape(segment)

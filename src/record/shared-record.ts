@@ -5,7 +5,7 @@ import { MemlaneError } from '../errors.js'
 import { waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
 import type { Segment } from '../segment/index.js'
-import { checkFunction, checkObject, endOf, parseTimeout } from '../sizes.js'
+import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
 import { Reader, type RecordInfo } from './reader.js'
@@ -206,6 +206,7 @@ export class SharedRecord<F extends Fields = Fields> {
     this.#fifo('pushAsync()')
     checkValues(values)
     const end = endOfWait(options)
+    checkSignal(options.signal)
     for (;;) {
       options.signal?.throwIfAborted()
       const space = this.#announce()
@@ -367,6 +368,7 @@ export class SharedRecord<F extends Fields = Fields> {
 
   async #next(options: NextOptions): Promise<Snapshot<F> | undefined> {
     const end = endOfWait(options)
+    checkSignal(options.signal)
     for (;;) {
       options.signal?.throwIfAborted()
       this.#checkOpen()

@@ -1,9 +1,9 @@
 // sync: what every named primitive has in common: opening, closing, and the checks at its doors.
 
-import { MemlaneError, wrongType } from '../errors.js'
+import { MemlaneError } from '../errors.js'
 import { waiting } from '../memory/index.js'
 import { type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
-import { checkObject, given, parseTimeout } from '../sizes.js'
+import { checkObject, checkSignal, given, parseTimeout } from '../sizes.js'
 
 /** How long to wait. */
 export interface WaitLimits {
@@ -146,7 +146,7 @@ export function timeoutOf(limits: WaitLimits | undefined): number {
 
 export function signalOf(limits: AsyncLimits | undefined): AbortSignal | undefined {
   const signal = limits?.signal
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
+  checkSignal(signal)
   return signal
 }
 

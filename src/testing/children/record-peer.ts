@@ -96,4 +96,52 @@ if (role === 'write-frames') {
     say({ n: s.n.value })
     if (s.n.value < 0) break
   }
+} else if (role === 'create') {
+  // As soon as it is told that the others are there too.
+  try {
+    using out = Item.create(name!)
+    out.write({ n: process.pid })
+    say('made')
+  } catch (error) {
+    say((error as { code?: string }).code)
+  }
+} else if (role === 'join') {
+  using handle = Item.createOrOpen(name!)
+  handle.update((w) => {
+    w.n += 1
+  })
+  say('joined')
+} else if (role === 'add') {
+  using handle = Item.open(name!)
+  say('ready')
+  for (let i = 0; i < Number(count); i++) {
+    handle.update((w) => {
+      w.n += 1
+      w.check = ~w.n
+    })
+  }
+  say('done')
+} else if (role === 'watch-frames') {
+  // Until a record says that it was the last one.
+  using reader = Frame.open(name!)
+  say('ready')
+  let [seen, torn, newest] = [0, 0, 0]
+  for await (const s of reader.changes()) {
+    const n = numberOf(s.first.value, s.data.value.data, s.last.value)
+    if (n === -2) break
+    if (n === -1 || n <= newest) torn++
+    newest = n
+    seen++
+  }
+  say({ seen, torn })
+} else if (role === 'push-paced') {
+  // Two records each millisecond, by the clock.
+  using out = Item.open(name!)
+  say('ready')
+  const start = performance.now()
+  for (let n = 0; n < Number(count); n++) {
+    while (performance.now() < start + n / 2) await new Promise((resolve) => setImmediate(resolve))
+    out.push({ n, sent: Number(process.hrtime.bigint()) / 1e6, check: ~n })
+  }
+  say('done')
 }

@@ -5,7 +5,7 @@ import { afterEach, describe, test } from 'node:test'
 import { Wait } from '../memory/index.js'
 import { Segment } from '../segment/index.js'
 import { type Fields, f64, i32 } from './fields.js'
-import { record, type SharedRecord } from './index.js'
+import { record, type SharedRecord, watchRecord } from './index.js'
 import { Reader } from './reader.js'
 import { layoutOf, OVERWRITE } from './record.layout.js'
 import { schemaText } from './schema.js'
@@ -87,6 +87,16 @@ describe('aborting and closing', () => {
         if (out.isFifo) out.push({ n: 1 })
         else out.write({ n: 1 })
         assert.equal((await next)!.n.value, 1)
+      }
+    })
+
+    test(`a signal that is none is refused (${kind})`, async () => {
+      const out = create(options)
+      for (const signal of [{}, null, 5, { aborted: true }] as never[]) {
+        await assert.rejects(out.next({ signal }), { code: 'ERR_TYPE' })
+        await assert.rejects(out.changes({ signal }).next(), { code: 'ERR_TYPE' })
+        await assert.rejects(watchRecord(out.name, { signal }).next(), { code: 'ERR_TYPE' })
+        if (out.isFifo) await assert.rejects(out.pushAsync({}, { signal }), { code: 'ERR_TYPE' })
       }
     })
 
@@ -176,6 +186,8 @@ test('a reader that lies down in the very moment in which a writer wakes the oth
   })
   const out = new Store(segment, layout())
   const cam = new Store(Segment.attachLocal(segment.memory.buffer as SharedArrayBuffer), layout())
+  // Nobody else awaits what sleeps here, so nothing else would keep the process alive.
+  const alive = setInterval(() => {}, 1000)
   try {
     const writer = new Writer(out)
     const sleeping: Promise<boolean>[] = []
@@ -210,6 +222,7 @@ test('a reader that lies down in the very moment in which a writer wakes the oth
     // Asleep without a flag up it would have slept until its time was over, past any number of records.
     assert.equal(ended, Wait.changed)
   } finally {
+    clearInterval(alive)
     cam.segment.close()
     segment.close()
   }
