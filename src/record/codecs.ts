@@ -9,7 +9,7 @@
 //   bytes(n)            | length u32 | zeros u32 | n bytes |
 //   array               the elements, row-major, aligned to 8
 //   optional(x)         | present u8 | padding | x |
-//   record, list        the members, each aligned; a list's stride is its element's size, rounded up to its alignment
+//   record, list        the members, each aligned; a list's stride is its element's size, rounded up to its alignment, at least 1
 
 import { ArrayCodec } from './array-codec.js'
 import type { Codec } from './codec.js'

@@ -33,7 +33,10 @@ export type PartialInput<F extends Fields> = { readonly [K in keyof F]?: Input<F
 /** What a read gives: every field with its status. */
 export type Snapshot<F extends Fields> = { readonly [K in keyof F]: FieldValue<Infer<F[K]>> }
 
-/** The record in place, while `update` runs: texts and numbers can be assigned, arrays are views over the memory. */
+/**
+ * The record in place, while `update` runs: texts and numbers can be assigned, arrays and bytes are views over the memory,
+ * nested records and lists are copies that can only be replaced.
+ */
 export type LiveRecord<F extends Fields> = { -readonly [K in keyof F]: Live<F[K]> }
 
 /** The record in place, while `view` runs. */

@@ -16,7 +16,11 @@ export const HELD: number = -1
 
 /** What `update` gives besides the record. */
 export interface UpdateTools {
-  /** Starts an array from its current elements, instead of from whatever an older write left in its place. */
+  /**
+   * Starts an array from its current elements, instead of from whatever an older write left in its place.
+   *
+   * @throws MemlaneError `ERR_TYPE` for a name that is no field, `ERR_UNSUPPORTED` in a FIFO, whose records start empty.
+   */
   keep(field: string): void
 }
 
