@@ -75,13 +75,14 @@ async function types({ lenient }) {
   // Without dist the compiler's memory of what it emitted is wrong.
   if (!built) rmSync(join(cache, 'tsconfig.tsbuildinfo'), { force: true })
   prune(sources)
-  const { ok } = await run(process.execPath, [
-    join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
-    '-p',
-    root,
-    '--pretty',
-    String(process.stderr.isTTY === true),
-  ])
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const compile = () => run(process.execPath, [compiler, '-p', root, '--pretty', String(process.stderr.isTTY === true)])
+  let { ok, code } = await compile()
+  // Errors in the sources are 1 and 2. The compiler itself can fail over its own memory of the last time.
+  if (!ok && code !== 1 && code !== 2) {
+    rmSync(join(cache, 'tsconfig.tsbuildinfo'), { force: true })
+    ;({ ok } = await compile())
+  }
   if (ok) {
     writeFileSync(stamp, digest)
     return say(`TypeScript compiled in ${since(start)}`)
