@@ -78,8 +78,8 @@ async function types({ lenient }) {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   const compile = () => run(process.execPath, [compiler, '-p', root, '--pretty', String(process.stderr.isTTY === true)])
   let { ok, code } = await compile()
-  // Errors in the sources are 1 and 2. The compiler itself can fail over its own memory of the last time.
-  if (!ok && code !== 1 && code !== 2) {
+  // With errors in the sources it is 2. The compiler itself can fail over its memory of the last time.
+  if (!ok && code !== 2) {
     rmSync(join(cache, 'tsconfig.tsbuildinfo'), { force: true })
     ;({ ok } = await compile())
   }
