@@ -4,7 +4,18 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
@@ -24,7 +35,7 @@ import { holderWord } from '../interop/membridge/view.layout.js'
 import { f64, record, str } from '../record/index.js'
 import { killed } from '../testing/crew.js'
 import { fileOf, freshName } from '../testing/membridge-names.js'
-import { runtimeArgs } from '../testing/runtime.js'
+import { runtimeArgs, runtimeName } from '../testing/runtime.js'
 import { send } from '../testing/signals.js'
 
 const namespace = `cli-${randomBytes(4).toString('hex')}`
@@ -84,6 +95,12 @@ async function holding(): Promise<ChildProcess> {
   return child
 }
 
+const noFullDevice: string | false = !existsSync('/dev/full')
+  ? 'this system has no /dev/full'
+  : runtimeName === 'node'
+    ? false
+    : 'only Node.js tells of what could not be written to a file'
+
 const KINDS = { Mutex, Semaphore, RwLock, Event, Condition, Barrier }
 
 function removeAll(): void {
@@ -94,10 +111,10 @@ function removeAll(): void {
 test('help lists the commands, and each has options, examples and exit codes', async () => {
   const { code, stdout } = await memlane('--help')
   assert.equal(code, 0)
-  const commands = [...stdout.matchAll(/^ {2}(\w+)(?: \S+)? {2,}\S/gm)].map((match) => match[1]!)
-  const named = ['list', 'inspect', 'rm', 'doctor'].filter((name) => commands.includes(name))
-  assert.deepEqual(named, ['list', 'inspect', 'rm', 'doctor'])
-  for (const name of named) {
+  const commands = [...stdout.matchAll(/^ {2}(\w+)(?: [A-Z[\].]+)* {2,}\S/gm)].map((match) => match[1]!)
+  for (const name of ['list', 'inspect', 'get', 'set', 'watch', 'dump', 'rm', 'doctor'])
+    assert.ok(commands.includes(name), name)
+  for (const name of commands) {
     const help = await memlane(name, '--help')
     assert.equal(help.code, 0)
     for (const part of [`memlane ${name}`, 'Usage', '--json', '--help', 'Examples', 'Exit codes'])
@@ -446,6 +463,49 @@ test('a name cannot write to the terminal', async () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u202e]/)
   assert.ok(stdout.includes('\\x1b[31mred\\x0anext\\u202e'))
+})
+
+test('nor can it by way of JSON, or of a shell that an advice is copied to', async () => {
+  const name = `${freshName('escape')}\u009b31m\u202e;id`
+  writeFileSync(fileOf(name), Buffer.from([...new Uint8Array(new Int32Array([holderWord(3, 7, true)]).buffer), 1]))
+  const { stdout } = await memlane('list', '--json')
+  assert.doesNotMatch(stdout, /[\u007f-\u009f\u202e]/)
+  assert.ok(JSON.parse(stdout).foreign.some((one: { object: string }) => `/${one.object}` === name))
+  const [finding] = (await json('doctor', name)).value.findings
+  assert.ok(finding.cure.includes(`'${name}'`), finding.cure)
+})
+
+test('folders, links and pipes are no objects', async () => {
+  const [folder, link] = [freshName('folder'), freshName('link')]
+  mkdirSync(fileOf(folder))
+  symlinkSync('/etc/passwd', fileOf(link))
+  try {
+    const { foreign } = (await json('list')).value
+    for (const name of [folder, link]) {
+      assert.ok(!foreign.some((one: { object: string }) => `/${one.object}` === name), `${name} is listed`)
+      const { code, value } = await json('inspect', name)
+      assert.deepEqual([code, value.error.code], [1, 'ERR_FOREIGN'])
+    }
+  } finally {
+    rmdirSync(fileOf(folder))
+    unlinkSync(fileOf(link))
+  }
+})
+
+test('output that cannot be written is a failure in one line', { skip: noFullDevice }, async () => {
+  const full = openSync('/dev/full', 'w')
+  try {
+    const child = spawn(process.execPath, [...runtimeArgs, main, '--help'], { stdio: ['ignore', full, 'pipe'] })
+    let stderr = ''
+    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk
+    })
+    const [code] = await once(child, 'close')
+    assert.equal(code, 1)
+    assert.match(stderr, /^memlane: .*could not be written: .*\n$/)
+  } finally {
+    closeSync(full)
+  }
 })
 
 test('random bytes in the body of any kind are shown, not stumbled over', async () => {

@@ -9,7 +9,7 @@ import { describeLock, type Foreign } from './foreign.js'
 import type { Held } from './kinds/kind.js'
 import { addressOf, detailsOf, lookInto } from './look.js'
 import { isStopped, type Users } from './processes.js'
-import { age, count } from './text.js'
+import { age, count, quoted } from './text.js'
 
 export interface Finding {
   /** Stable words for scripts. */
@@ -87,7 +87,7 @@ function refusal(error: MemlaneError, name: string): Finding {
     severity: 'problem',
     name,
     message: `${error.code}: ${error.message}`,
-    cure: `if nobody needs what is in it: memlane rm ${name}`,
+    cure: `if nobody needs what is in it: memlane rm ${quoted(name)}`,
   }
 }
 
@@ -189,7 +189,7 @@ function broken(info: SegmentInfo, name: string): Finding[] {
     severity: 'problem',
     name,
     message,
-    cure: `save what can be read, then memlane rm ${name}`,
+    cure: `save what can be read, then memlane rm ${quoted(name)}`,
   }))
 }
 
@@ -217,7 +217,7 @@ export function checkForeign(foreign: Foreign, users: Users, breakLock: boolean)
     severity: 'problem',
     name,
     message: users.pids.length === 0 ? `${what}; nobody has it mapped` : what,
-    cure: `memlane doctor ${name} --fix --break-lock, or view.breakLock()`,
+    cure: `memlane doctor ${quoted(name)} --fix --break-lock, or view.breakLock()`,
   } as const
   return [breakLock ? { ...base, mend: () => freeLock(name) } : base]
 }

@@ -24,15 +24,18 @@ export interface Foreign {
 
 /** Objects of other programs: everything that is not named as ours are. */
 export function listForeign(): Foreign[] {
-  const objects = listObjects()
-  return objects
+  const objects = new Set(listObjects())
+  return [...objects]
     .filter((object) => parseObjectName(object) === undefined)
     .sort()
     .flatMap((object) => inspectForeign(object, objects) ?? [])
 }
 
 /** @returns undefined when it is gone, or is no plain object (a folder, a link). */
-export function inspectForeign(object: string, objects: readonly string[] = listObjects()): Foreign | undefined {
+export function inspectForeign(
+  object: string,
+  objects: ReadonlySet<string> = new Set(listObjects()),
+): Foreign | undefined {
   const stat = statObject(object)
   if (stat === undefined) return undefined
   try {
@@ -56,7 +59,7 @@ const UNKNOWN: Guess = { guess: 'unknown', facts: {} }
 function guessFrom(
   object: string,
   stat: ObjectStat,
-  objects: readonly string[],
+  objects: ReadonlySet<string>,
 ): Guess & { lock: LockState | undefined } {
   const bytes = endsOf(object, stat)
   const examined = bytes.empty ? undefined : examine(`/${object}`)
@@ -83,8 +86,9 @@ interface Bytes {
 
 function endsOf(object: string, { size, committed }: ObjectStat): Bytes {
   const length = Math.min(size, PAGE)
-  // Reading a hole would give it a page: an object without pages is left alone.
+  // Reading a hole would give it a page: an object without pages is opened, which refuses what is no object, and left alone.
   const empty = length === 0 || committed === 0
+  if (empty) ShmObject.open(object, { readOnly: true, owner: 'any' }).close()
   if (empty) return { size, empty, first: new DataView(new ArrayBuffer(length)), last: 0n }
   const first = bytesAt(object, 0, length)
   if (size < 8 || size % 8 !== 0) return { size, empty, first, last: 0n }
@@ -120,9 +124,9 @@ function semaphore(object: string, bytes: Bytes): Guess | undefined {
 }
 
 /** Rememory: a semaphore of its own name beside it, or a pickle from the first byte on. */
-function rememory(object: string, bytes: Bytes, objects: readonly string[]): Guess | undefined {
+function rememory(object: string, bytes: Bytes, objects: ReadonlySet<string>): Guess | undefined {
   const type = pickled(bytes)
-  const locked = objects.includes(`sem.rememorydict_${object}`)
+  const locked = objects.has(`sem.rememorydict_${object}`)
   if (type === undefined && !locked) return undefined
   return { guess: `Rememory ${type ?? 'value'}?`, facts: { 'has a Rememory lock': locked } }
 }

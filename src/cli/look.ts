@@ -14,7 +14,7 @@ import {
 import { Advised } from './failure.js'
 import { kindOf } from './kinds/index.js'
 import type { Details, Kind } from './kinds/kind.js'
-import { nearest } from './text.js'
+import { nearest, quoted } from './text.js'
 
 /** What a name on the command line stands for. `/name` is always an object of another program. */
 export type Target =
@@ -40,7 +40,10 @@ function foreignOf(name: string): Target {
     object,
     objects.filter((one) => parseObjectName(one) === undefined),
   )
-  throw new Advised(error, close === undefined ? 'memlane list shows what there is.' : `Did you mean /${close}?`)
+  throw new Advised(
+    error,
+    close === undefined ? 'memlane list shows what there is.' : `Did you mean ${quoted(`/${close}`)}?`,
+  )
 }
 
 function segmentOf(name: string, namespace: string | undefined): Target {
@@ -63,12 +66,12 @@ function advice(name: string, namespace: string): string {
   const elsewhere = ours.find((one) => one.name === name)
   if (elsewhere !== undefined)
     return `Namespace ${JSON.stringify(elsewhere.namespace)} has one: add --namespace ${elsewhere.namespace}`
-  if (objects.includes(name)) return `Another program has an object of that name: write it as /${name}`
+  if (objects.includes(name)) return `Another program has an object of that name: write it as ${quoted(`/${name}`)}`
   const close = nearest(
     name,
     ours.filter((one) => one.namespace === namespace).map((one) => one.name),
   )
-  return close === undefined ? `memlane list --namespace '*' shows what there is.` : `Did you mean ${close}?`
+  return close === undefined ? `memlane list --namespace '*' shows what there is.` : `Did you mean ${quoted(close)}?`
 }
 
 /** Opens a segment to look into it: read-only, whoever owns it, no slot claimed. */

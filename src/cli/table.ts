@@ -16,8 +16,9 @@ const textOf = (cell: Cell): string => printable(typeof cell === 'string' ? cell
 export function printTable(columns: readonly Column[], rows: readonly (readonly Cell[])[], indent: string = ''): void {
   const used = columns.map((_, i) => rows.some((row) => textOf(row[i] ?? '') !== ''))
   const last = used.lastIndexOf(true)
+  // Not Math.max(...): an engine takes some hundred thousand arguments, and there may be more objects than that.
   const widths = columns.map(({ title }, i) =>
-    Math.max(title.length, ...rows.map((row) => textOf(row[i] ?? '').length)),
+    rows.reduce((widest, row) => Math.max(widest, textOf(row[i] ?? '').length), title.length),
   )
   const line = (cells: readonly Cell[]): string => {
     let text = ''

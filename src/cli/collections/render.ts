@@ -2,7 +2,7 @@
 
 import { inspect } from 'node:util'
 import { Cell, SharedHeap, SharedList, SharedMap, SharedSet, snapshot } from '../../collections/index.js'
-import { hasColours } from '../terminal.js'
+import { harmless, hasColours } from '../terminal.js'
 
 /** A detached copy of whatever a path led to. */
 export function detached(value: unknown): unknown {
@@ -13,15 +13,14 @@ export function detached(value: unknown): unknown {
   return snapshot(value)
 }
 
+/** Text is itself, anything else as JavaScript shows it. Nothing in it can act on a terminal. */
 export function asText(value: unknown): string {
-  return typeof value === 'string'
-    ? value
-    : inspect(value, {
-        depth: Number.POSITIVE_INFINITY,
-        colors: hasColours(),
-        maxArrayLength: null,
-        maxStringLength: null,
-      })
+  if (typeof value === 'string') return harmless(value)
+  const options = { depth: Number.POSITIVE_INFINITY, maxArrayLength: null, maxStringLength: null }
+  const plain = inspect(value, options)
+  const safe = harmless(plain)
+  // Colours are control characters too: only where no other ones are.
+  return safe === plain && hasColours() ? inspect(value, { ...options, colors: true }) : safe
 }
 
 /**
