@@ -64,16 +64,22 @@ export const NAMESPACE: Option = {
   about: 'look in this namespace instead of MEMLANE_NAMESPACE or "default"',
 }
 
+/** No option is a digit: `-5` is a number. No word of a command line holds a NUL, so one before it hides its dash. */
+const NUMBER = /^-(?=\.?\d)/
+const hide = (word: string): string => word.replace(NUMBER, '\0-')
+const show = <T>(word: T): T => (typeof word === 'string' ? (word.replace('\0', '') as T) : word)
+
 /** Reads the words behind the command's name. @throws UsageError. */
 export function readCall(command: Command, words: readonly string[]): Call {
   const options: Record<string, Option> = { ...command.options, help: HELP }
   let parsed: ReturnType<typeof parseArgs>
   try {
-    parsed = parseArgs({ args: [...words], options, allowPositionals: true, strict: true })
+    parsed = parseArgs({ args: words.map(hide), options, allowPositionals: true, strict: true })
   } catch (error) {
     throw wrongOption(command, Object.keys(options), error)
   }
-  const call = new Call(parsed.positionals, parsed.values)
+  const flags = Object.entries(parsed.values).map(([option, value]) => [option, show(value)])
+  const call = new Call(parsed.positionals.map(show), Object.fromEntries(flags))
   if (call.on('help')) return call
   const given = call.operands.length
   if (given < command.least)

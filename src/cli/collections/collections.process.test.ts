@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SharedHeap, SharedInt, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
-import { namespaceOf, objectName } from '../../segment/index.js'
+import { inspectSegment, namespaceOf, objectName } from '../../segment/index.js'
 import { Crew } from '../../testing/crew.js'
 import { runtimeArgs } from '../../testing/runtime.js'
 import { send } from '../../testing/signals.js'
@@ -115,6 +115,57 @@ describe('the command line reads and writes collections', () => {
     } finally {
       send(child)
     }
+  })
+
+  test('a negative number is a value, 64 bits are stored to the last one, and what is wrong is told with its code', async () => {
+    await using crew = new Crew()
+    const name = crew.name('balance')
+    using int = SharedInt.open(name, { type: 'int64' })
+    for (const [word, wanted] of [
+      ['-5', -5n],
+      ['9007199254740993', 9007199254740993n],
+      ['-9223372036854775808', -(2n ** 63n)],
+      ['7n', 7n],
+    ] as const) {
+      assert.deepEqual(memlane('set', name, word), { out: '', err: '', status: 0 })
+      assert.equal(int.value, wanted)
+    }
+    assert.match(memlane('set', name, '1.5').err, /ERR_TYPE/)
+    assert.match(memlane('set', name, '9223372036854775808').err, /ERR_RANGE/)
+    assert.equal(int.value, 7n)
+    assert.deepEqual(JSON.parse(memlane('set', name, '-1', '--json').out), { path: [], stored: '-1' })
+    const { err, status } = memlane('get', name, '["\\q"]')
+    assert.equal(status, 2)
+    assert.match(err, /is not quoted as in JSON/)
+    assert.match(memlane('watch', name, '--count', '-1').err, /a number from 1, got -1/)
+  })
+
+  test('an interrupted watch ends in order and leaves no slot; one whose segment is removed says so', async () => {
+    await using crew = new Crew()
+    const name = crew.name('watched')
+    using map = SharedMap.open<string, unknown>(name)
+    map.set('a', 1)
+    const participants = () => inspectSegment(name)!.participants
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const child = spawn(process.execPath, [...runtimeArgs, main, 'watch', name], { stdio: 'inherit' })
+      const closed = once(child, 'close')
+      while (participants().length < 2 && child.exitCode === null)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      send(child, signal)
+      assert.deepEqual(await closed, [0, null])
+      assert.equal(participants().length, 1)
+    }
+    const child = spawn(process.execPath, [...runtimeArgs, main, 'watch', name], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const closed = once(child, 'close')
+    let err = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text
+    })
+    while (participants().length < 2 && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5))
+    SharedMap.unlink(name)
+    using _another = SharedMap.open(name)
+    assert.equal((await closed)[0], 1)
+    assert.match(err, /ERR_NOT_FOUND.*was removed/)
   })
 
   test('get, dump and inspect read without a slot, also as a user who may only read; set says no', async () => {

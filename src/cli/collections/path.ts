@@ -17,9 +17,17 @@ export function parsePath(text: string): string[] {
         'As in: ada.score, 0.text, ["a.b"].tags[0]',
       )
     const [, bracket, word = ''] = match
-    steps.push(bracket === undefined ? word : bracket.startsWith('"') ? (JSON.parse(bracket) as string) : bracket)
+    steps.push(bracket === undefined ? word : bracket.startsWith('"') ? unquoted(bracket) : bracket)
   }
   return steps
+}
+
+function unquoted(text: string): string {
+  try {
+    return JSON.parse(text) as string
+  } catch {
+    throw new UsageError(`${text} is not quoted as in JSON`, 'Within quotes, \\" is a quote and \\\\ a backslash.')
+  }
 }
 
 /** The key of a map that a step means: the string, else the number, boolean, null, bigint or undefined it reads as. */
@@ -89,7 +97,7 @@ export function storeAt({ holder, step }: Place, value: unknown, path: readonly 
   if (step === undefined) {
     if (!(holder instanceof Cell))
       throw new UsageError('set needs a path into this collection', 'As in: memlane set game_state ada.score 5')
-    holder.set(typeof holder.value === 'bigint' && typeof value === 'number' ? BigInt(value) : (value as never))
+    holder.set(value as never)
     return
   }
   const inside = holder instanceof Cell ? holder.value : holder

@@ -1,9 +1,12 @@
 // cli: memlane set. Stores a value at a place in a collection.
 
-import { type Command, NAMESPACE } from '../command.js'
+import { Cell } from '../../collections/index.js'
+import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
 import { FINE } from '../failure.js'
+import { printJson } from '../terminal.js'
 import { openNamed } from './open.js'
-import { findPlace, parsePath, storeAt } from './path.js'
+import { findPlace, type Place, parsePath, storeAt } from './path.js'
+import { asJson } from './render.js'
 
 export const set: Command = {
   name: 'set',
@@ -14,6 +17,7 @@ export const set: Command = {
   options: {
     namespace: NAMESPACE,
     text: { type: 'boolean', short: 't', about: 'take VALUE as text, even where it reads as JSON' },
+    json: JSON_OPTION,
   },
   examples: [
     ['memlane set hits 5', 'a single value'],
@@ -35,12 +39,18 @@ export const set: Command = {
     const text = rest.pop() ?? ''
     const steps = parsePath(rest[0] ?? '')
     using open = openNamed(name, call.namespace)
-    storeAt(findPlace(open.value, steps), call.on('text') ? text : valueFrom(text), steps)
+    const place = findPlace(open.value, steps)
+    const value = call.on('text') ? text : valueFrom(text, place)
+    storeAt(place, value, steps)
+    if (call.on('json')) printJson({ path: steps, stored: asJson(value) })
     return FINE
   },
 }
 
-function valueFrom(text: string): unknown {
+function valueFrom(text: string, { holder, step }: Place): unknown {
+  // A cell of 64 bits holds bigints; JSON would round them to 53 bits.
+  const exact = step === undefined && holder instanceof Cell && typeof holder.value === 'bigint'
+  if (exact && /^-?\d+n?$/.test(text)) return BigInt(text.replace('n', ''))
   try {
     return JSON.parse(text)
   } catch {

@@ -2,7 +2,7 @@
 
 import { MemlaneError } from '../../errors.js'
 import { type FieldDescription, watchRecord } from '../../record/index.js'
-import { paint, print } from '../terminal.js'
+import { paint, print, printJson } from '../terminal.js'
 import { printable } from '../text.js'
 
 /** Prints until `most` records were shown. */
@@ -12,9 +12,10 @@ export async function printRecords(
   field: string,
   most: number,
   json: boolean,
+  signal: AbortSignal,
 ): Promise<void> {
   let left = most
-  for await (const { sequence, missed, fields } of watchRecord(name, { namespace, owner: 'any' })) {
+  for await (const { sequence, missed, fields } of watchRecord(name, { namespace, owner: 'any', signal })) {
     const shown = field === '' ? fields : fields.filter((one) => one.name === field)
     if (shown.length === 0) {
       throw new MemlaneError(
@@ -23,7 +24,8 @@ export async function printRecords(
       )
     }
     if (!shown.some((one) => one.modified)) continue
-    print(json ? JSON.stringify({ sequence, missed, fields: shown }) : line(sequence, missed, shown))
+    if (json) printJson({ sequence, missed, fields: shown }, 0)
+    else print(line(sequence, missed, shown))
     if (--left <= 0) return
   }
 }

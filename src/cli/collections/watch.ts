@@ -5,7 +5,8 @@ import { MemlaneError } from '../../errors.js'
 import { type Command, NAMESPACE } from '../command.js'
 import { FINE, UsageError } from '../failure.js'
 import { findTarget } from '../look.js'
-import { paint, print } from '../terminal.js'
+import { harmless, paint, print, printJson } from '../terminal.js'
+import { Ending } from './ending.js'
 import { openNamed } from './open.js'
 import { findKey, findPlace, parsePath, valueAt } from './path.js'
 import { asJson, asText, detached } from './render.js'
@@ -49,38 +50,52 @@ export const watch: Command = {
     const most = Number(call.text('count') ?? Number.POSITIVE_INFINITY)
     if (!(most >= 1)) throw new UsageError(`--count takes a number from 1, got ${call.text('count')}`)
     const target = findTarget(name, call.namespace)
-    if (target.type !== 'foreign' && target.info.header?.kind === 'record') {
-      await printRecords(target.info.name, target.info.namespace, path, most, call.on('json'))
-      return FINE
-    }
-    using open = openNamed(name, call.namespace)
-    let left = most
-    for await (const event of eventsOf(open.value, parsePath(path))) {
-      print(
-        call.on('json')
-          ? JSON.stringify({ ...event, key: asJson(event.key), value: asJson(event.value) })
-          : line(event),
-      )
-      if (--left <= 0) break
+    using ending = new Ending(target)
+    try {
+      if (target.type === 'segment' && target.info.header?.kind === 'record') {
+        await printRecords(target.info.name, target.info.namespace, path, most, call.on('json'), ending.signal)
+      } else {
+        await printChanges(name, call.namespace, path, most, call.on('json'), ending.signal)
+      }
+    } catch (error) {
+      if (!ending.isInterrupt(error)) throw error
     }
     return FINE
   },
 }
 
+async function printChanges(
+  name: string,
+  namespace: string | undefined,
+  path: string,
+  most: number,
+  json: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  using open = openNamed(name, namespace)
+  let left = most
+  for await (const event of eventsOf(open.value, parsePath(path), signal)) {
+    if (json) printJson({ ...event, key: asJson(event.key), value: asJson(event.value) }, 0)
+    else print(line(event))
+    if (--left <= 0) return
+  }
+}
+
 function line({ type, key, value, coalesced }: Event): string {
   const more = coalesced > 0 ? paint('dim', ` +${coalesced}`) : ''
-  const what = key === undefined ? '' : ` ${typeof key === 'string' ? key : asText(key)}`
+  const what = key === undefined ? '' : ` ${typeof key === 'string' ? harmless(key) : asText(key)}`
   return `${paint(type === 'set' || type === 'add' ? 'green' : 'yellow', type)}${what}${value === undefined ? '' : ` ${asText(value)}`}${more}`
 }
 
-async function* eventsOf(root: unknown, steps: readonly string[]): AsyncGenerator<Event> {
+async function* eventsOf(root: unknown, steps: readonly string[], signal: AbortSignal): AsyncGenerator<Event> {
   const place = findPlace(root, steps)
   const { holder, step } = place
   if (holder instanceof SharedHeap)
     throw new UsageError('a heap holds several collections: name one', 'As in: memlane watch game players')
   if (holder instanceof SharedMap) {
     const map = holder as SharedMap<Key>
-    const changes = step === undefined ? map.watch() : map.watch((findKey(map, step) ?? { key: step }).key, {})
+    const changes =
+      step === undefined ? map.watch({ signal }) : map.watch((findKey(map, step) ?? { key: step }).key, { signal })
     for await (const { type, key, value, coalesced } of changes) yield { type, key, value: detached(value), coalesced }
     return
   }
@@ -89,13 +104,14 @@ async function* eventsOf(root: unknown, steps: readonly string[]): AsyncGenerato
     throw new MemlaneError('ERR_KIND', 'only whole collections and the keys of a map can be watched')
   }
   if (holder instanceof SharedSet) {
-    for await (const { type, value, coalesced } of holder.watch())
+    for await (const { type, value, coalesced } of holder.watch({ signal }))
       yield { type, key: value, value: undefined, coalesced }
   } else if (holder instanceof Cell) {
-    for await (const { type, value, coalesced } of holder.watch()) yield { type, value: detached(value), coalesced }
+    for await (const { type, value, coalesced } of holder.watch({ signal }))
+      yield { type, value: detached(value), coalesced }
   } else if (holder instanceof SharedList) {
     const list = holder as SharedList
-    for await (const { type, index, value, coalesced } of list.watch())
+    for await (const { type, index, value, coalesced } of list.watch({ signal }))
       yield { type, key: index, value: detached(value), coalesced }
   }
 }
