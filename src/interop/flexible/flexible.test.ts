@@ -2,6 +2,7 @@
 // Those between processes are in flexible.process.test.ts.
 
 import assert from 'node:assert/strict'
+import { statSync, truncateSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ShmObject } from '../../memory/index.js'
@@ -418,7 +419,7 @@ describe('names, sizes and ends', () => {
     const memory = single()
     assert.throws(() => FlexibleMemory.create(Sensor, memory.name), { code: 'ERR_EXISTS' })
     assert.throws(() => FlexibleMemory.open(Sensor, 'memlane_fx_nobody'), { code: 'ERR_NOT_FOUND' })
-    for (const name of ['', 'a/b', '/', 'x'.repeat(300)]) {
+    for (const name of ['', 'a/b', '/', '//', '/a/b', '.', 'x'.repeat(256)]) {
       assert.throws(() => FlexibleMemory.create(Sensor, name), { code: 'ERR_NAME' })
     }
     assert.throws(() => FlexibleMemory.create(Sensor, fresh(), { slots: 0 }), { code: 'ERR_RANGE' })
@@ -428,14 +429,41 @@ describe('names, sizes and ends', () => {
     const memory = FlexibleMemory.create(Sensor)
     open.push(memory as unknown as FlexibleMemory)
     assert.match(memory.name, /^shm_[0-9a-f]{8}$/)
-    using again = FlexibleMemory.open(Sensor, `/${memory.name}`)
-    assert.equal(again.name, memory.name)
+    for (const slashes of ['/', '//']) {
+      using again = FlexibleMemory.open(Sensor, slashes + memory.name)
+      assert.equal(again.name, memory.name)
+    }
+    const longest = fresh().padEnd(255, 'x')
+    const long = FlexibleMemory.create(Sensor, longest)
+    open.push(long as unknown as FlexibleMemory)
+    assert.equal(long.name, longest)
+  })
+
+  test('a segment that its maker left sparse has room for every page once it is open, or the opening fails', () => {
+    const image = { image: array('u8', [1 << 20]) }
+    const size = create(image).layout.totalSize
+    const name = fresh()
+    const file = `/dev/shm/${name}`
+    writeFileSync(file, '', { mode: 0o600 })
+    truncateSync(file, size)
+    try {
+      using _memory = FlexibleMemory.open(image, name)
+      const { blocks, size: now } = statSync(file)
+      assert.ok(blocks * 512 >= size, `${blocks * 512} of ${size} bytes have room`)
+      assert.equal(now, size)
+    } finally {
+      FlexibleMemory.unlink(name)
+    }
   })
 
   test('other fields or slots are refused where the size shows it', () => {
     const memory = single()
     assert.throws(() => FlexibleMemory.open(Sensor, memory.name, { slots: 2 }), { code: 'ERR_SCHEMA' })
     assert.throws(() => FlexibleMemory.open({ x: f64() }, memory.name), { code: 'ERR_SCHEMA' })
+    // On Linux a segment has exactly the size it was made with.
+    const page = create({ raw: array('u8', [4096 - 24]) })
+    assert.equal(page.layout.totalSize, 4096)
+    assert.throws(() => FlexibleMemory.open({ x: f64() }, page.name), { code: 'ERR_SCHEMA' })
   })
 
   test('fields that the format does not know are refused; a record type is as good as its fields', () => {

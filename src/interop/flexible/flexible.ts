@@ -115,10 +115,10 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
 
   /**
    * Opens a segment that some peer made with the same fields and slots. The format does not say what it holds; what can
-   * be seen is its size.
+   * be seen is its size. Python leaves its segments sparse; here every page is given room.
    *
-   * @throws MemlaneError `ERR_NOT_FOUND`, `ERR_SCHEMA` when the size is not that of these fields and slots, `ERR_OWNER`,
-   *   `ERR_PERMISSION`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`.
+   * @throws MemlaneError `ERR_NOT_FOUND`, `ERR_SCHEMA` when the size is not that of these fields and slots, `ERR_NO_SPACE`,
+   *   `ERR_OWNER`, `ERR_PERMISSION`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`.
    */
   static open<S extends FlexibleSchema>(schema: S, name: string, options: FlexibleOptions = {}): FlexibleMemory<S> {
     const layout = layoutOf(schema, checkSlots(options.slots))
@@ -132,6 +132,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
           `${JSON.stringify(file)} has ${size} bytes; ${layout.fields.length} fields in ${layout.slots} slot(s) of ${layout.slotSize} bytes are ${layout.totalSize}`,
         )
       }
+      object.commit(0, layout.totalSize)
       return new FlexibleMemory<S>(file, layout, object.map(layout.totalSize))
     } catch (error) {
       object.close()
@@ -297,21 +298,21 @@ function checkSlots(slots: number | undefined): number {
   return parseInteger(slots ?? 1, 'slots', 1, 2 ** 31)
 }
 
-/** Python on Linux takes a leading slash or none; inner slashes no system takes. */
+/** Python on Linux takes leading slashes or none; inner slashes no system takes. */
 function checkName(name: unknown): string {
   if (typeof name !== 'string') throw wrongType('name', 'a string', name)
-  const plain = name.startsWith('/') ? name.slice(1) : name
+  const plain = name.replace(/^\/+/, '')
   if (
     plain === '' ||
     plain.includes('/') ||
     plain.includes('\0') ||
     plain === '.' ||
     plain === '..' ||
-    Buffer.byteLength(plain) > 254
+    Buffer.byteLength(plain) > 255
   ) {
     throw new MemlaneError(
       'ERR_NAME',
-      `name ${JSON.stringify(name.slice(0, 300))} is not valid: 1 to 254 bytes without a slash or NUL are`,
+      `name ${JSON.stringify(name.slice(0, 300))} is not valid: 1 to 255 bytes without a slash or NUL are`,
     )
   }
   return plain
@@ -319,7 +320,8 @@ function checkName(name: unknown): string {
 
 /** Exact on Linux; macOS and Windows round up to their pages, of 4 or 16 KiB. */
 function sizeFits(size: number, wanted: number): boolean {
-  return [1, 4096, 16384].some((page) => size === Math.ceil(wanted / page) * page)
+  const pages = process.platform === 'linux' ? [1] : [1, 4096, 16384]
+  return pages.some((page) => size === Math.ceil(wanted / page) * page)
 }
 
 /** A status byte, as Python's FieldStatus. */
