@@ -7,12 +7,11 @@ import { describe } from './errors.js'
 import * as face from './index.js'
 import { array, f64, record, str } from './record/index.js'
 import { Crew } from './testing/crew.js'
+import { isObject, ODD, refusal } from './testing/odd.js'
 
 const { Barrier, Condition, Event, Mutex, RwLock, Semaphore } = face
 const { SharedBlock, SharedBool, SharedFloat, SharedHeap, SharedInt, SharedList, SharedMap, SharedSet, SharedString } =
   face
-
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
 
 interface Kind {
   open?(name: string, options?: object): unknown
@@ -33,12 +32,6 @@ const SensorFifo: Kind = {
 }
 const kinds = { ...locks, ...heaps, ...numbers, SharedBool, Sensor, SensorFifo } as unknown as Record<string, Kind>
 
-// biome-ignore format: one of each
-const ODD: readonly unknown[] = [
-  undefined, null, 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, -(2 ** 60), 5n, '', 'a/b', 'a\0b',
-  'x'.repeat(1000), 'ä', '..', true, Symbol('s'), {}, [], () => {}, new Date(0), new Uint8Array(4), Object.create(null),
-]
-
 interface Handle {
   readonly closed: boolean
   close(): void
@@ -46,20 +39,6 @@ interface Handle {
 
 const open = (kind: Kind, name: unknown, options?: unknown): Handle =>
   (kind.createOrOpen ?? kind.open)!.call(kind, name as string, options as object) as Handle
-
-/** Runs it. @returns what it threw; with `must`, throwing is demanded. Anything but a MemlaneError with a code fails the test. */
-async function refusal(what: string, call: () => unknown, must: boolean): Promise<void> {
-  try {
-    const answer = call()
-    // A wait that has begun is an answer.
-    if (answer instanceof Promise) await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 1))])
-  } catch (error) {
-    const { name, code, stack } = error as Error & { code?: string }
-    assert.ok(name === 'MemlaneError' && code?.startsWith('ERR_'), `${what}: ${stack}`)
-    return
-  }
-  assert.ok(!must, `${what} was not refused`)
-}
 
 /** Which kinds have an option, which odd values are good for it, and what is odd for it alone. */
 const OPTIONS: Readonly<

@@ -4,6 +4,7 @@ export { LocalMemory } from './local.js'
 export { FOREVER, LOCKS, Memory, NOBODY, Wait, type WaitOptions } from './memory.js'
 export { LOADS_STORE, publish } from './ordering.js'
 export {
+  checkOwner,
   checkViewable,
   listObjects,
   type ObjectOptions,

@@ -4,7 +4,7 @@
 // faster than a SharedArrayBuffer (docs/design.md, "Mapping into JavaScript"); workers open the name themselves. Sparse
 // objects may be seen in another way: see place.ts.
 
-import { MemlaneError, outOfRange } from '../errors.js'
+import { MemlaneError, outOfRange, wrongType } from '../errors.js'
 import type { Addon } from '../native/addon.js'
 import {
   OPEN_CREATE,
@@ -23,6 +23,7 @@ import {
 } from '../native/layout.js'
 import { addon as loadAddon } from '../native/load.js'
 import { isBusy, isForbidden, isMissing, isTaken, osError } from '../native/os-error.js'
+import { parseInteger } from '../sizes.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
 import { FENCED, LOADS_STORE } from './ordering.js'
 import { placeFor } from './place.js'
@@ -271,7 +272,8 @@ export class ShmObject {
 
 /** @returns the object, or a negated errno. @throws MemlaneError `ERR_OWNER`. */
 function openObject(name: string, options: ObjectOptions): ShmObject | number {
-  const { create = false, exclusive = false, mode = 0o600, readOnly = false, owner = 'self' } = options
+  const { create = false, exclusive = false, mode = 0o600, readOnly = false } = options
+  const owner = checkOwner(options.owner)
   const flags =
     (readOnly ? OPEN_READ_ONLY : 0) | (create ? OPEN_CREATE : 0) | (create && exclusive ? OPEN_EXCLUSIVE : 0)
   if (create && typeof owner === 'number') refuseToMakeFor(owner, name)
@@ -326,6 +328,17 @@ export function checkViewable(length: number): void {
   } finally {
     probe.close()
   }
+}
+
+/** The largest user id; the next one stands for none. */
+const UID_MAX = 2 ** 32 - 2
+
+/** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
+export function checkOwner(owner: unknown): Owner {
+  if (owner === undefined || owner === 'self') return 'self'
+  if (owner === 'any') return 'any'
+  if (typeof owner === 'number') return parseInteger(owner, 'owner', 0, UID_MAX)
+  throw wrongType('owner', "'self', 'any' or a user id", owner)
 }
 
 /** What a process makes is its own user's: for another one it can only be found. */

@@ -95,14 +95,3 @@ export function checkOptions(options: SegmentOptions): Checked {
     mode: parseInteger(given(options.mode, 0o600), 'mode', 0, 0o777),
   }
 }
-
-/** The largest user id; the next one stands for none. */
-const UID_MAX = 2 ** 32 - 2
-
-/** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
-export function checkOwner(owner: unknown): Owner {
-  if (owner === undefined || owner === 'self') return 'self'
-  if (owner === 'any') return 'any'
-  if (typeof owner === 'number') return parseInteger(owner, 'owner', 0, UID_MAX)
-  throw wrongType('owner', "'self', 'any' or a user id", owner)
-}

@@ -4,7 +4,7 @@
 // not READY makes it; READY is the last store. An opener of a READY segment takes no lock at all.
 
 import { MemlaneError } from '../errors.js'
-import { checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
+import { checkOwner, checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
 import { pause } from '../pause.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
@@ -13,7 +13,6 @@ import { checkName, namespaceOf, objectName } from './name.js'
 import {
   type Checked,
   checkOptions,
-  checkOwner,
   type NameOptions,
   type SegmentOpenOptions,
   type SegmentOptions,

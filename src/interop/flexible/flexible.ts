@@ -3,12 +3,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as later } from 'node:timers/promises'
 import { MemlaneError, wrongType } from '../../errors.js'
-import { type Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
+import { checkOwner, type Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
 import { pause } from '../../pause.js'
 import { FieldValue } from '../../record/field-value.js'
 import type { Fields } from '../../record/fields.js'
 import type { Infer, Input, RecordField } from '../../record/types.js'
-import { endOf, parseInteger, parseTimeout } from '../../sizes.js'
+import { checkObject, checkSignal, endOf, given, parseInteger, parseTimeout } from '../../sizes.js'
 import { decode, type Prepared, prepare } from './codec.js'
 import { Counters } from './counters.js'
 import { type FlexibleLayout, type FlexibleSchema, layoutOf, STATUS } from './flexible.layout.js'
@@ -97,9 +97,10 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    * @throws MemlaneError `ERR_EXISTS`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
    */
   static create<S extends FlexibleSchema>(schema: S, name?: string, options: FlexibleOptions = {}): FlexibleMemory<S> {
-    const layout = layoutOf(schema, checkSlots(options.slots))
-    const file = checkName(name ?? `shm_${randomBytes(4).toString('hex')}`)
-    const object = ShmObject.open(file, { create: true, exclusive: true, mode: options.mode ?? 0o600 })
+    const layout = layoutOf(schema, checkSlots(checkObject(options).slots))
+    const file = checkName(given(name, `shm_${randomBytes(4).toString('hex')}`))
+    const mode = parseInteger(given(options.mode, 0o600), 'mode', 0, 0o777)
+    const object = ShmObject.open(file, { create: true, exclusive: true, mode, owner: checkOwner(options.owner) })
     try {
       object.resize(layout.totalSize)
       object.commit(0, layout.totalSize)
@@ -121,9 +122,9 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    *   `ERR_OWNER`, `ERR_PERMISSION`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`.
    */
   static open<S extends FlexibleSchema>(schema: S, name: string, options: FlexibleOptions = {}): FlexibleMemory<S> {
-    const layout = layoutOf(schema, checkSlots(options.slots))
+    const layout = layoutOf(schema, checkSlots(checkObject(options).slots))
     const file = checkName(name)
-    const object = ShmObject.open(file, { owner: options.owner ?? 'self' })
+    const object = ShmObject.open(file, { owner: checkOwner(options.owner) })
     try {
       const { size } = object.stat()
       if (!sizeFits(size, layout.totalSize)) {
@@ -204,7 +205,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    * @throws MemlaneError `ERR_UNSUPPORTED` for `resetModified` in a FIFO, `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`.
    */
   read(options: FlexibleReadOptions = {}): FlexibleRecord<S> | undefined {
-    const end = this.#checkRead(options)
+    const end = this.#checkRead(options, 0)
     for (;;) {
       const found = this.#tryRead(options)
       if (found !== undefined || performance.now() >= end) return found
@@ -214,11 +215,12 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
 
   /** The same without blocking the thread. Default `timeout`: for ever. */
   readAsync(options: FlexibleReadAsyncOptions = {}): Promise<FlexibleRecord<S> | undefined> {
-    return waiting(this.#readAsync({ timeout: Number.POSITIVE_INFINITY, ...options }))
+    return waiting(this.#readAsync(options))
   }
 
   async #readAsync(options: FlexibleReadAsyncOptions): Promise<FlexibleRecord<S> | undefined> {
-    const end = this.#checkRead(options)
+    const end = this.#checkRead(options, Number.POSITIVE_INFINITY)
+    checkSignal(options.signal)
     for (;;) {
       options.signal?.throwIfAborted()
       const found = this.#tryRead(options)
@@ -228,9 +230,9 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
     }
   }
 
-  #checkRead(options: FlexibleReadOptions): number {
+  #checkRead(options: FlexibleReadOptions, otherwise: number): number {
     this.#checkOpen()
-    const timeout = parseTimeout(options.timeout ?? 0)
+    const timeout = parseTimeout(given(checkObject(options).timeout, otherwise))
     if (options.resetModified === true && this.isFifo)
       throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for single slots, not for FIFOs')
     return endOf(timeout)
@@ -295,7 +297,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
 }
 
 function checkSlots(slots: number | undefined): number {
-  return parseInteger(slots ?? 1, 'slots', 1, 2 ** 31)
+  return parseInteger(given(slots, 1), 'slots', 1, 2 ** 31)
 }
 
 /** Python on Linux takes leading slashes or none; inner slashes no system takes. */

@@ -2,7 +2,7 @@
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
-import { parseTimeout } from '../../sizes.js'
+import { checkObject, parseTimeout } from '../../sizes.js'
 import type { Attachment } from './attachment.js'
 import {
   checkBigInt,
@@ -76,7 +76,7 @@ export class MappedView implements Disposable {
 
   /** @internal Made by `SharedMemory.map`. */
   constructor(attachment: Attachment, options: ViewOptions) {
-    this.#timeout = parseTimeout(options.timeout)
+    this.#timeout = parseTimeout(checkObject(options).timeout)
     this.#attachment = attachment
     this.#memory = attachment.map()
     this.#view = new DataView(this.#memory.buffer, 0, attachment.size)
@@ -495,7 +495,9 @@ export class MappedView implements Disposable {
   }
 
   #timeoutOf(options: ViewOptions | undefined): number {
-    return options?.timeout === undefined ? this.#timeout : parseTimeout(options.timeout)
+    if (options === undefined) return this.#timeout
+    const { timeout } = checkObject(options)
+    return timeout === undefined ? this.#timeout : parseTimeout(timeout)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { MemlaneError, wrongType } from '../../errors.js'
 import { waiting } from '../../memory/index.js'
-import { parseTimeout } from '../../sizes.js'
+import { checkObject, checkSignal, parseTimeout } from '../../sizes.js'
 import type { Attachment } from './attachment.js'
 import {
   checkBigInt,
@@ -169,7 +169,8 @@ export class SpscRingBuffer implements Disposable {
    */
   pushAsync(message: Message, options: WaitOptions = {}): Promise<void> {
     try {
-      const timeout = parseTimeout(options.timeout)
+      const timeout = parseTimeout(checkObject(options).timeout)
+      checkSignal(options.signal)
       options.signal?.throwIfAborted()
       this.#check()
       const initialised = this.isInitialized
@@ -340,7 +341,8 @@ export class SpscRingBuffer implements Disposable {
   popAsync(tag?: Tag, options?: WaitOptions): Promise<unknown>
   popAsync(tag?: Tag, options: WaitOptions = {}): Promise<unknown> {
     try {
-      const timeout = parseTimeout(options.timeout)
+      const timeout = parseTimeout(checkObject(options).timeout)
+      checkSignal(options.signal)
       options.signal?.throwIfAborted()
       if (this.#poppers.isEmpty) {
         const value = this.pop(tag)
@@ -375,6 +377,7 @@ export class SpscRingBuffer implements Disposable {
   messages(tag?: Tag, options: Pick<WaitOptions, 'signal'> = {}): AsyncIterableIterator<unknown> {
     this.#check()
     if (tag !== undefined) sizeOf(tag)
+    checkSignal(checkObject(options).signal)
     let ended = false
     let atOnce = 0
     const next = async (): Promise<IteratorResult<unknown>> => {

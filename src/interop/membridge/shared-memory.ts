@@ -1,8 +1,8 @@
 // interop/membridge: the named object, and the two uses it can be put to.
 
-import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
-import { checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
-import { parseSize, type Size } from '../../sizes.js'
+import { MemlaneError, wrongType } from '../../errors.js'
+import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
+import { checkObject, given, parseInteger, parseSize, type Size } from '../../sizes.js'
 import { Attachment } from './attachment.js'
 import { MappedView, type ViewOptions } from './mapped-view.js'
 import { objectName } from './names.js'
@@ -66,12 +66,21 @@ export class SharedMemory implements Disposable {
   static create(name: string, size: Size, options: CreateOptions = {}): SharedMemory {
     const plain = objectName(name)
     const bytes = parseSize(size)
-    const { replace = false } = options
+    const { replace = false } = checkObject(options)
+    if (typeof replace !== 'boolean') throw wrongType('replace', 'a boolean', replace)
+    const checked = checkMaking(options)
+    const mine = process.geteuid?.()
+    if (replace && typeof checked.owner === 'number' && mine !== undefined && checked.owner !== mine) {
+      throw new MemlaneError(
+        'ERR_OWNER',
+        `what this process makes belongs to user ${mine}, not to user ${checked.owner}: ${JSON.stringify(name)} was not replaced`,
+      )
+    }
     checkViewable(bytes)
     for (;;) {
       if (replace) unlinkObject(plain)
       try {
-        return SharedMemory.#make(name, plain, bytes, options)
+        return SharedMemory.#make(name, plain, bytes, checked)
       } catch (error) {
         // With `replace`, somebody made the name anew in between: theirs is replaced too.
         if (!replace || !(error instanceof MemlaneError) || error.code !== 'ERR_EXISTS') throw error
@@ -79,13 +88,8 @@ export class SharedMemory implements Disposable {
     }
   }
 
-  static #make(name: string, plain: string, bytes: number, options: CreateOptions): SharedMemory {
-    const object = ShmObject.open(plain, {
-      create: true,
-      exclusive: true,
-      mode: checkMode(options.mode),
-      owner: options.owner ?? 'self',
-    })
+  static #make(name: string, plain: string, bytes: number, making: Making): SharedMemory {
+    const object = ShmObject.open(plain, { create: true, exclusive: true, ...making })
     try {
       object.lock(SIZING_LOCK)
       object.resize(bytes)
@@ -109,7 +113,7 @@ export class SharedMemory implements Disposable {
   static open(name: string, size?: Size, options: OpenOptions = {}): SharedMemory {
     const plain = objectName(name)
     const wanted = size === undefined ? undefined : parseSize(size)
-    const object = ShmObject.open(plain, { owner: options.owner ?? 'self' })
+    const object = ShmObject.open(plain, { owner: checkOwner(checkObject(options).owner) })
     try {
       return SharedMemory.#opened(name, object, sized(name, object), wanted)
     } catch (error) {
@@ -134,16 +138,17 @@ export class SharedMemory implements Disposable {
   static createOrOpen(name: string, size: Size, options: Omit<CreateOptions, 'replace'> = {}): SharedMemory {
     const plain = objectName(name)
     const bytes = parseSize(size)
+    const making = checkMaking(checkObject(options))
     checkViewable(bytes)
     for (;;) {
       try {
-        return SharedMemory.#make(name, plain, bytes, options)
+        return SharedMemory.#make(name, plain, bytes, making)
       } catch (error) {
         if (!(error instanceof MemlaneError) || error.code !== 'ERR_EXISTS') throw error
       }
       let object: ShmObject
       try {
-        object = ShmObject.open(plain, { owner: options.owner ?? 'self' })
+        object = ShmObject.open(plain, { owner: making.owner })
       } catch (error) {
         if (error instanceof MemlaneError && error.code === 'ERR_NOT_FOUND') continue // removed in between
         throw error
@@ -266,8 +271,13 @@ function finish(name: string, object: ShmObject, bytes: number): number {
   }
 }
 
-function checkMode(mode: number = 0o600): number {
-  if (typeof mode !== 'number') throw wrongType('mode', 'permission bits such as 0o600', mode)
-  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) throw outOfRange('mode', '0 to 0o777', mode)
-  return mode
+/** What an object is made with. */
+interface Making {
+  readonly mode: number
+  readonly owner: Owner
+}
+
+/** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
+function checkMaking({ mode, owner }: CreateOptions): Making {
+  return { mode: parseInteger(given(mode, 0o600), 'mode', 0, 0o777), owner: checkOwner(owner) }
 }
