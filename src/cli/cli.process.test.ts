@@ -492,7 +492,9 @@ test('folders, links and pipes are no objects', async () => {
   }
 })
 
-test('output that cannot be written is a failure in one line', { skip: noFullDevice }, async () => {
+test('output that cannot be written is a failure in one line', async (t) => {
+  // Not the option: Deno runs no hooks of a file that has a test with it.
+  if (noFullDevice !== false) return t.skip(noFullDevice)
   const full = openSync('/dev/full', 'w')
   try {
     const child = spawn(process.execPath, [...runtimeArgs, main, '--help'], { stdio: ['ignore', full, 'pipe'] })
