@@ -294,6 +294,21 @@ static int reopen(int fd) {
   return errno == EMFILE || errno == ENFILE ? -errno : fd;
 }
 
+/* Maps bytes of the object, at the address if there is one. 0, or a negated errno.
+ *
+ * A read-only mapping is private and writable: a stray store from JavaScript lands in this process's own copy of the
+ * page and neither reaches the object nor raises SIGSEGV. Pages not written to show what others write. */
+static int map_object(int fd, uint64_t offset, size_t length, bool read_only, unsigned char **address) {
+  int source = reopen(fd);
+  if (source < 0) return source;
+  int flags = (read_only ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE | (*address == NULL ? 0 : MAP_FIXED);
+  void *mapped = mmap(*address, length, PROT_READ | PROT_WRITE, flags, source, (off_t)offset);
+  int result = mapped == MAP_FAILED ? -errno : 0;
+  if (source != fd) close(source);
+  if (result == 0) *address = mapped;
+  return result;
+}
+
 int mapping_acquire(int fd, uint64_t offset, size_t length, bool read_only, mapping **out) {
   struct stat s;
   if (length == 0 || offset % page_size != 0) return -EINVAL;
@@ -315,17 +330,7 @@ int mapping_acquire(int fd, uint64_t offset, size_t length, bool read_only, mapp
     result = -ENOMEM;
     goto done;
   }
-  /* A read-only mapping is private and writable: a stray store from JavaScript lands in this process's own copy of the
-     page and neither reaches the object nor raises SIGSEGV. Pages not written to show what others write. */
-  int source = reopen(fd);
-  if (source < 0) {
-    result = source;
-    free(m);
-    goto done;
-  }
-  m->address = mmap(NULL, length, PROT_READ | PROT_WRITE, (read_only ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE, source, (off_t)offset);
-  if (m->address == MAP_FAILED) result = -errno;
-  if (source != fd) close(source);
+  result = map_object(fd, offset, length, read_only, &m->address);
   if (result < 0) {
     free(m);
     goto done;
@@ -389,9 +394,8 @@ int overlay_lay(overlay *o, const mapping *m, int fd, unsigned char *address) {
   int result = claim_region(address, m->length, &slot);
   pthread_mutex_unlock(&mappings_lock);
   if (result < 0) return result;
-  int flags = MAP_FIXED | (m->read_only ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE;
-  if (mmap(address, m->length, PROT_READ | PROT_WRITE, flags, fd, (off_t)m->offset) == MAP_FAILED) {
-    result = -errno;
+  result = map_object(fd, m->offset, m->length, m->read_only, &address);
+  if (result < 0) {
     atomic_store_explicit(&regions[slot].end, 0, memory_order_release);
     return result;
   }

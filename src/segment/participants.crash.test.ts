@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Mutex } from '../sync/index.js'
 import { patterned } from '../testing/children/ground-segment.js'
-import { Crew, refuses, until, watched } from '../testing/crew.js'
+import { type Actor, Crew, refuses, until, watched } from '../testing/crew.js'
 import { freeDeadSlots, inspectSegment, listSegments } from './registry.js'
 import { Segment } from './segment.js'
 
@@ -227,11 +227,8 @@ test('children of a killed holder do not keep its locks alive', async () => {
   }
 })
 
-test('a child that forked from a holder and runs no other program does not keep its locks alive', {
-  skip: compiler,
-}, async () => {
-  await using crew = new Crew()
-  const name = crew.name()
+/** Kills a holder that has forked a child which runs no other program, and looks while that child lives. */
+async function killForked(start: (env: Record<string, string>) => Promise<Actor>, look: () => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'memlane-fork-'))
   let orphan = 0
   try {
@@ -257,20 +254,50 @@ test('a child that forked from a holder and runs no other program does not keep 
     execFileSync('cc', ['-shared', '-fPIC', '-o', join(folder, 'fork.so'), join(folder, 'fork.c')])
     const forked = join(folder, 'pid')
     const LD_PRELOAD = [process.env.LD_PRELOAD, join(folder, 'fork.so')].filter(Boolean).join(':')
-    using mutex = Mutex.open(name)
-    const holder = crew.start('hold', ['mutex', name], { env: { LD_PRELOAD, FORKED: forked } })
-    await holder.hear({ recovered: false })
+    const holder = await start({ LD_PRELOAD, FORKED: forked })
     process.kill(holder.pid, 'SIGUSR2')
     await until(() => existsSync(forked) && /^[0-9]+ $/.test(readFileSync(forked, 'utf8')), 'it has forked')
     orphan = Number(readFileSync(forked, 'utf8'))
-    holder.kill('SIGKILL')
-    using guard = mutex.acquire({ timeout: 20_000 })
-    assert.equal(guard.recovered, true)
+    await holder.end()
+    look()
     process.kill(orphan, 0)
   } finally {
     if (orphan > 0) process.kill(orphan, 'SIGKILL')
     rmSync(folder, { recursive: true })
   }
+}
+
+test('a child that forked from a holder and runs no other program does not keep its locks alive', {
+  skip: compiler,
+}, async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using mutex = Mutex.open(name)
+  const start = async (env: Record<string, string>): Promise<Actor> => {
+    const holder = crew.start('hold', ['mutex', name], { env })
+    await holder.hear({ recovered: false })
+    return holder
+  }
+  await killForked(start, () => {
+    using guard = mutex.acquire({ timeout: 20_000 })
+    assert.equal(guard.recovered, true)
+  })
+})
+
+test('nor does it keep those on a large sparse segment, which is mapped into memory of the engine', {
+  skip: compiler,
+}, async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using segment = Segment.create(name, { kind: 'x', size: 2 ** 26, commit: 4096 })
+  let token = 0
+  const start = async (env: Record<string, string>): Promise<Actor> => {
+    const holder = crew.start('attach', [name, 0, { sparse: true }], { env })
+    token = (await holder.hear<Attached>()).token
+    assert.equal(segment.isAlive(token), true)
+    return holder
+  }
+  await killForked(start, () => assert.equal(segment.isAlive(token), false))
 })
 
 test('a lastClose segment whose last user was killed is cleaned by the next list', async () => {

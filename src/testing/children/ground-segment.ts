@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { Memory, ShmObject } from '../../memory/index.js'
 import { addon } from '../../native/load.js'
-import { Segment, type SegmentOptions } from '../../segment/index.js'
+import { Segment, type SegmentOpenOptions, type SegmentOptions } from '../../segment/index.js'
 import { Mutex } from '../../sync/index.js'
 import type { Peer, Scenario } from './ground-main.js'
 
@@ -108,8 +108,8 @@ export const segmentScenarios: Readonly<Record<string, Scenario>> = {
     peer.say('made')
   },
 
-  async attach(peer: Peer, name: string, mark: number) {
-    const segment = Segment.open(name)
+  async attach(peer: Peer, name: string, mark: number, options: SegmentOpenOptions = {}) {
+    const segment = Segment.open(name, options)
     const { slot, token, area } = segment.participant
     if (mark !== 0) segment.memory.store(area / 4, mark)
     peer.say({ slot, token, pid: process.pid })
