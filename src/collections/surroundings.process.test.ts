@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, truncateSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { H_LOCK } from '../heap/heap.layout.js'
 import type { Heap } from '../heap/index.js'
-import { Segment } from '../segment/index.js'
+import { namespaceOf, objectName, Segment } from '../segment/index.js'
 import { TOKEN, WAITERS } from '../sync/owner-lock.js'
 import { type Actor, Crew, until } from '../testing/crew.js'
 import { SharedInt } from './cells/shared-int.js'
@@ -198,3 +198,89 @@ async function latest(reader: Actor): Promise<number> {
   while (reader.hasSaid)
   return said.n
 }
+
+test('a file that another program cuts: from the second call on a collection says so, whatever is asked, and closes', async () => {
+  await using crew = new Crew()
+  const calls: Record<string, (heap: SharedHeap) => readonly (() => unknown)[]> = {
+    map: (heap) => {
+      const map = heap.map<string, unknown>('map')
+      map.set('a', { list: [1] })
+      return [
+        () => map.get('a'),
+        () => map.get('b'),
+        () => map.has('b'),
+        () => map.set('b', 1),
+        () => map.size,
+        () => [...map],
+      ]
+    },
+    set: (heap) => {
+      const set = heap.set('set')
+      set.add('a')
+      return [() => set.has('b'), () => set.add('b'), () => set.size, () => set.snapshot()]
+    },
+    list: (heap) => {
+      const list = heap.list('list')
+      list.push(1.5)
+      return [() => list[0], () => list[9], () => list.push(1), () => list.length, () => list.snapshot()]
+    },
+    cells: (heap) => {
+      const [int, text] = [heap.int('int'), heap.string('text')]
+      return [() => int.value, () => int.add(1), () => text.value, () => text.set('x')]
+    },
+    heap: (heap) => [
+      () => heap.names(),
+      () => heap.map('map'),
+      () => heap.transaction(() => {}),
+      () => heap.stats(),
+      () => heap.verify(),
+    ],
+  }
+  for (const [what, prepare] of Object.entries(calls)) {
+    const name = crew.name(what)
+    const heap = SharedHeap.open(name)
+    const all = prepare(heap)
+    for (const call of all) call()
+    truncateSync(`/dev/shm/${objectName(name, namespaceOf(undefined))}`, 0)
+    try {
+      all[0]!()
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'ERR_TRUNCATED', what)
+    }
+    for (const call of all) assert.throws(call, { code: 'ERR_TRUNCATED' }, `${what}: ${call}`)
+    heap.close()
+  }
+})
+
+test('a file of which another program cuts the end: what is still there is right, the rest says so, and nothing is changed', async () => {
+  await using crew = new Crew()
+  const name = crew.name('tail')
+  const heap = SharedHeap.open(name)
+  const texts = heap.map<string, string>('texts')
+  const floats = heap.list<number>('floats')
+  const text = (i: number): string => `${i} `.repeat(100)
+  texts.setMany(Array.from({ length: 2000 }, (_, i) => [`key ${i}`, text(i)]))
+  floats.push(...Array.from({ length: 20_000 }, (_, i) => i + 0.5))
+  const file = `/dev/shm/${objectName(name, namespaceOf(undefined))}`
+  const { body, committed } = (heap as unknown as { heap: Heap }).heap.segment
+  truncateSync(file, body + Math.floor(committed / 2 / 4096) * 4096)
+  const gone = { texts: 0, floats: 0 }
+  const read = (what: keyof typeof gone, right: () => boolean): void => {
+    try {
+      if (!right()) gone[what]++
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'ERR_TRUNCATED')
+      gone[what]++
+    }
+  }
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 2000; i++) read('texts', () => texts.get(`key ${i}`) === text(i))
+    for (let i = 0; i < 20_000; i++) read('floats', () => floats[i] === i + 0.5)
+  }
+  assert.ok(gone.texts > 0 && gone.floats > 0, JSON.stringify(gone))
+  const before = readFileSync(file)
+  assert.throws(() => texts.set('key 0', 'new'), { code: 'ERR_TRUNCATED' })
+  assert.throws(() => heap.transaction(() => texts.clear()), { code: 'ERR_TRUNCATED' })
+  assert.ok(readFileSync(file).equals(before))
+  heap.close()
+})

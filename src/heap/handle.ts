@@ -45,7 +45,7 @@ export class Handle {
     return i32[this.#pointer << 1] === this.#generation && i32[this.#carveWord] === this.#carve
   }
 
-  /** @internal @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`. */
+  /** @internal @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`, `ERR_TRUNCATED`. */
   check(what: string): void {
     if (!this.isFresh) throw gone(this.#core, what)
   }
@@ -62,12 +62,13 @@ export class Handle {
   }
 }
 
-/** Why a handle that is not fresh cannot be used. */
+/** Why a handle that is not fresh cannot be used. @throws MemlaneError `ERR_TRUNCATED`. */
 export function gone(core: Core, what: string): MemlaneError {
+  const { memory } = core.arena
   const heap = `the heap ${JSON.stringify(core.name)}`
-  return core.arena.memory.closed
-    ? new MemlaneError('ERR_CLOSED', `${heap} is closed`)
-    : new MemlaneError('ERR_STALE', `this ${what} of ${heap} was deleted or overwritten`)
+  if (memory.closed) return new MemlaneError('ERR_CLOSED', `${heap} is closed`)
+  memory.checkWhole(heap)
+  return new MemlaneError('ERR_STALE', `this ${what} of ${heap} was deleted or overwritten`)
 }
 
 /** One heap, also when it is open twice: its name, and the random number it was made with. */

@@ -154,7 +154,7 @@ export class Arena {
 
   #open(): void {
     const { i32, memory, version } = this
-    if (this.#token === 0 || memory.closed) throw this.#refusal()
+    if (this.#token === 0 || memory.closed || memory.faults !== 0) throw this.#refusal()
     // The first step of OwnerLock.acquire, here so that it costs no call.
     // SYNC: "what the last holder wrote is visible to the next"
     if (memory.compareExchange(this.#lockWord, 0, this.#token) !== 0) {
@@ -471,6 +471,8 @@ export class Arena {
           }
           this.#readWord = -1
           if (memory.checkVersion(word, seen)) {
+            // Pages are gone: what was seen may be the zeros in their place.
+            if (memory.faults !== 0) throw this.#refusal()
             if (threw) throw thrown
             return result as T
           }
@@ -506,6 +508,7 @@ export class Arena {
   }
 
   #refusal(): MemlaneError {
+    if (!this.memory.closed) this.memory.checkWhole(`the heap ${JSON.stringify(this.segment.name)}`)
     return this.memory.closed
       ? new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.segment.name)} is closed`)
       : new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.segment.name)} was opened read-only`)
@@ -522,7 +525,7 @@ export class Arena {
    */
   readLocked<T>(look: () => T): T {
     if (this.depth > 0) return look()
-    if (this.#token === 0 || this.memory.closed) return this.read(this.version, look)
+    if (this.#token === 0 || this.memory.closed || this.memory.faults !== 0) return this.read(this.version, look)
     const got = this.#lock.acquire(-1)
     try {
       if (got === RECOVERED) this.#repair()

@@ -56,7 +56,8 @@ export class HeapMap extends Handle {
         }
         const entry = index.find(this.#map, hash, key)
         if (entry === 0) {
-          if (memory.checkVersion(version, seen)) return undefined
+          // Where pages are gone nothing is found; read() tells.
+          if (memory.checkVersion(version, seen) && memory.faults === 0) return undefined
           continue
         }
         const word = (entry << 1) + E_VALUE
@@ -95,7 +96,7 @@ export class HeapMap extends Handle {
       const seen = memory.loadVersion(version)
       if ((seen & 1) === 0 && this.isFresh) {
         const found = index.find(this.#map, hash, key) !== 0
-        if (memory.checkVersion(version, seen)) return found
+        if (memory.checkVersion(version, seen) && (found || memory.faults === 0)) return found
       }
     }
     return arena.read(version, () => {

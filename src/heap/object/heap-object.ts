@@ -107,7 +107,8 @@ export class HeapObject {
         const high = i32[word + 1]!
         if (high >= 0 || high < FIRST_TAG) {
           const value = f64[word >> 1]
-          if (memory.checkVersion(version, seen)) return value
+          // Zero is an integer elsewhere (setNumber): these may be the bytes of a page that is gone. read() tells.
+          if (value !== 0 && memory.checkVersion(version, seen)) return value
         } else if (high === TAG_INT) {
           const value = i32[word]
           if (memory.checkVersion(version, seen)) return value

@@ -135,7 +135,7 @@ export class Decoder {
     const { i32 } = arena
     const b = pointer << 1
     const length = i32[b + 2]!
-    if (!(length >= 0 && length <= 4096)) return NOT_QUICK
+    if (!(length > 0 && length <= 4096)) return NOT_QUICK
     return text.read(pointer * 8 + 12, length, (i32[b + 1]! & WIDE) !== 0)
   }
 

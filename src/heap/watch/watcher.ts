@@ -147,7 +147,7 @@ export class Watcher {
     if (this.#closed) return
     this.#closed = true
     const { arena, watches } = this.#core
-    if (arena.memory.closed) return
+    if (arena.memory.closed || arena.memory.faults !== 0) return
     const mark = arena.begin()
     try {
       if (arena.i32[this.#structure << 1] === this.#generation) watches.remove(this.#watchWord, this.#place)
