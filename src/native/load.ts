@@ -58,9 +58,10 @@ export function addon(): Addon {
       tried.push(`  ${path}: ${(error as Error).message.split('\n')[0]}`)
     }
   }
+  const builder = join(root, 'scripts', 'build-native.mjs')
   failure = new MemlaneError(
     'ERR_NATIVE',
-    `no native addon for ${prebuildName()} could be loaded. Tried:\n${tried.join('\n')}\nBuild it from source (needs a C compiler): node ${join(root, 'scripts', 'build-native.mjs')}`,
+    `no native addon for ${prebuildName()} could be loaded. Tried:\n${tried.join('\n')}\nBuild it from source (needs a C compiler): node ${/\s/.test(builder) ? JSON.stringify(builder) : builder}`,
   )
   throw failure
 }

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url'
 
 const root: string = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const folder: string = mkdtempSync(join(tmpdir(), 'memlane-packaging-'))
-const project: string = join(folder, 'project')
+// A path that a shell takes apart unless it is quoted.
+const project: string = join(folder, 'a project')
 const installed: string = join(project, 'node_modules', 'memlane')
 
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -116,7 +117,7 @@ test('without a fitting binary the error lists what was tried, and its one comma
   const { code: errorCode, message } = JSON.parse(succeeds(script(code))) as { code: string; message: string }
   assert.equal(errorCode, 'ERR_NATIVE')
   assert.match(message, new RegExp(`prebuilds/${process.platform}-${process.arch}\\S*/memlane\\.node: no such file`))
-  const command = /^Build it from source .*: (node \S+build-native\.mjs)$/m.exec(message)?.[1]
+  const command = /^Build it from source .*: (node .+build-native\.mjs"?)$/m.exec(message)?.[1]
   assert.ok(command, message)
 
   // The headers come from the Node that runs, or from the package the builder names; offline, give it the latter.
@@ -124,7 +125,13 @@ test('without a fitting binary the error lists what was tried, and its one comma
   succeeds(
     run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--offline', headers], project),
   )
-  const [, builder] = command.split(' ')
-  succeeds(run(process.execPath, [builder ?? ''], project))
+  succeeds(run('sh', ['-c', command], project))
+  assert.equal(succeeds(script(code)), 'works\n')
+
+  // And again, when what was built is broken.
+  const [name = ''] = readdirSync(join(installed, 'prebuilds'))
+  writeFileSync(join(installed, 'prebuilds', name, 'memlane.node'), 'no addon')
+  assert.match(succeeds(script(code)), /"ERR_NATIVE"/)
+  succeeds(run('sh', ['-c', command], project))
   assert.equal(succeeds(script(code)), 'works\n')
 })
