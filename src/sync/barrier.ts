@@ -16,6 +16,7 @@
 // they look at the generation by themselves (native RELOOK_MS).
 
 import { MemlaneError } from '../errors.js'
+import { NOBODY } from '../memory/index.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import {
@@ -35,7 +36,10 @@ export const GENERATION = 4
 const OPENING = 8
 export const ARRIVALS = 16
 const PARTIES_MAX = 1023
-/** Awaiting waiters look this often, in milliseconds, whether their handle has been closed. */
+/**
+ * Waiters come back to JavaScript this often, in milliseconds: those who await look whether their handle has been closed, and
+ * a worker that blocks can be terminated.
+ */
 const LOOK_AFRESH = 250
 
 export interface BarrierOptions extends CreateOptions {
@@ -118,12 +122,8 @@ export class Barrier extends Handle {
     for (;;) {
       this.checkOpen()
       const left = end - performance.now()
-      this.segment.memory.wait(
-        this.#generation,
-        arrival.generation,
-        left === Number.POSITIVE_INFINITY ? -1 : Math.max(0, left),
-        -1,
-      )
+      const limit = Math.max(0, Math.min(left, LOOK_AFRESH))
+      this.segment.memory.wait(this.#generation, arrival.generation, limit, NOBODY)
       if (this.#passed(arrival)) return true
       if (end - performance.now() > 0) continue
       this.#mend(this.#lock.acquire())

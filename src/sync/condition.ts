@@ -1,6 +1,7 @@
 // sync: waiting for something that a mutex guards. Its words are a waiter table.
 
 import { MemlaneError, wrongType } from '../errors.js'
+import { NOBODY } from '../memory/index.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, parseInteger } from '../sizes.js'
 import { Guard } from './guard.js'
@@ -19,7 +20,10 @@ import { mutexOf } from './mutex.js'
 import { type Entry, WaiterTable } from './waiter-table.js'
 
 const KIND = 'condition'
-/** Awaiting waiters look this often, in milliseconds, whether their handle has been closed. */
+/**
+ * Waiters come back to JavaScript this often, in milliseconds: those who await look whether their handle has been closed, and
+ * a worker that blocks can be terminated.
+ */
 const LOOK_AFRESH = 250
 
 /**
@@ -81,7 +85,7 @@ export class Condition extends Handle {
       for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
         const left = end - performance.now()
         if (left <= 0) break
-        this.segment.memory.wait(entry.word, entry.ticket, left === Number.POSITIVE_INFINITY ? -1 : left, -1)
+        this.segment.memory.wait(entry.word, entry.ticket, Math.min(left, LOOK_AFRESH), NOBODY)
       }
       return this.#leave(entry)
     } finally {

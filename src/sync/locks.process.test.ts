@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { tally } from '../testing/children/ground-sync.js'
 import { Crew, seeded, until } from '../testing/crew.js'
 import { handOvers, together } from '../testing/locks.js'
+import { runtimeName } from '../testing/runtime.js'
 import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from './index.js'
 
 test('hand-overs of a mutex between four processes with random parks lose no count', async () => {
@@ -153,5 +154,16 @@ test('a process that awaits a mutex stays until it has it', async () => {
   await child.hear('waiting')
   guard.release()
   await child.hear({ recovered: false })
+  await child.succeed()
+})
+
+test('worker threads that block in a wait without a limit can be terminated, and do not keep their process from its exit', {
+  skip: runtimeName === 'deno' && 'Deno 2.9 ends no worker in the middle of its code, whatever that is',
+}, async () => {
+  await using crew = new Crew()
+  const kinds = ['mutex', 'read', 'write', 'semaphore', 'event', 'barrier', 'condition']
+  const names = Object.fromEntries(kinds.map((kind) => [kind, crew.name(kind)]))
+  const child = crew.start('block-in-workers', [names])
+  await child.hear('terminated')
   await child.succeed()
 })

@@ -1,10 +1,17 @@
 // testing: scenarios for the tests of sync/.
 
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { ShmObject, waiting } from '../../memory/index.js'
 import { namespaceOf, objectName, Segment } from '../../segment/index.js'
 import { Barrier, Condition, Event, type Guard, Mutex, RwLock, Semaphore } from '../../sync/index.js'
+import { ENTRIES } from '../../sync/waiter-table.js'
+import { until } from '../crew.js'
 import { mulberry } from '../random.js'
+import type { BlockedWait } from './blocked-thread.js'
 import type { Peer, Scenario } from './ground-main.js'
+
+const blockedThread = new URL('./blocked-thread.js', import.meta.url)
 
 export type Side = 'mutex' | 'read' | 'write' | 'permit'
 
@@ -355,6 +362,27 @@ export const syncScenarios: Readonly<Record<string, Scenario>> = {
     object.resize(0)
     guard.release()
     peer.say('cut')
+  },
+
+  /** Has worker threads that block in every kind of wait; terminates them, and then exits in the middle of the same. */
+  async 'block-in-workers'(peer: Peer, names: Readonly<Record<BlockedWait, string>>) {
+    const barrier = Barrier.open(names.barrier, { parties: 3 })
+    const { segment } = Condition.open(names.condition)
+    const entry = (segment.body + ENTRIES) / 4
+    Mutex.open(names.mutex).acquire()
+    Semaphore.open(names.semaphore).acquire()
+    for (const name of [names.read, names.write]) RwLock.open(name).write()
+    const block = async (): Promise<Worker[]> => {
+      const workers = Object.entries(names).map((workerData) => new Worker(blockedThread, { workerData }))
+      await Promise.all(workers.map((worker) => once(worker, 'message')))
+      const isQueued = (): boolean => segment.isAlive(segment.memory.load(entry)) && segment.memory.load(entry + 1) > 0
+      await until(() => barrier.waiting === 1 && isQueued(), 'they sleep')
+      return workers
+    }
+    for (const worker of await block()) await worker.terminate()
+    peer.say('terminated')
+    await block()
+    process.exit(0)
   },
 
   /** Two handles of a local segment in one process, for a look at promises that nobody awaits. */
