@@ -29,7 +29,7 @@ import {
   unlinkPrimitive,
   type WaitLimits,
 } from './handle.js'
-import { OwnerLock, RECOVERED } from './owner-lock.js'
+import { BUSY, OwnerLock, RECOVERED } from './owner-lock.js'
 
 const KIND = 'barrier'
 export const GENERATION = 4
@@ -41,6 +41,11 @@ const PARTIES_MAX = 1023
  * a worker that blocks can be terminated.
  */
 const LOOK_AFRESH = 250
+/**
+ * The lock is held for microseconds, and never across an `await`: so long is waited for it at least, in milliseconds, whatever
+ * the limit. Who has it for longer is stopped, and must not keep others beyond their limits.
+ */
+const PATIENCE = 1000
 
 export interface BarrierOptions extends CreateOptions {
   /** How many must arrive, 1 to 1023. Reopening with another number is `ERR_MISMATCH`. */
@@ -116,7 +121,7 @@ export class Barrier extends Handle {
     this.checkOpen()
     const timeout = timeoutOf(limits)
     const end = endOf(timeout)
-    this.#mend(this.#lock.acquire())
+    if (!this.#take(timeout < 0 ? timeout : Math.max(timeout, PATIENCE))) return false
     const arrival = this.#arrive()
     if (arrival === undefined) return true
     for (;;) {
@@ -126,8 +131,7 @@ export class Barrier extends Handle {
       this.segment.memory.wait(this.#generation, arrival.generation, limit, NOBODY)
       if (this.#passed(arrival)) return true
       if (end - performance.now() > 0) continue
-      this.#mend(this.#lock.acquire())
-      return this.#withdraw(arrival)
+      return this.#withdraw(arrival, this.#take(PATIENCE))
     }
   }
 
@@ -139,9 +143,11 @@ export class Barrier extends Handle {
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = endOf(timeout)
-      this.#mend(await this.#lock.acquireAsync())
-      if (this.closed && !this.segment.memory.closed) this.#lock.release()
-      this.checkOpen()
+      const patience = Math.max(end, performance.now() + PATIENCE)
+      while (!this.#take()) {
+        if (!(await this.#mayBeFree(patience, signal))) return false
+        this.checkOpen()
+      }
       const arrival = this.#arrive()
       if (arrival === undefined) return true
       try {
@@ -153,14 +159,12 @@ export class Barrier extends Handle {
           this.checkOpen()
           if (this.#passed(arrival)) return true
           if (end - performance.now() > 0) continue
-          this.#mend(await this.#lock.acquireAsync())
-          return this.#withdraw(arrival)
+          const passed = await this.#withdrawAsync(arrival)
+          this.checkOpen()
+          return passed
         }
       } catch (error) {
-        if (this.#arrivals.has(arrival) && !this.segment.memory.closed && !this.#passed(arrival)) {
-          this.#mend(await this.#lock.acquireAsync())
-          this.#withdraw(arrival)
-        }
+        await this.#withdrawAsync(arrival)
         throw error
       }
     })
@@ -212,6 +216,20 @@ export class Barrier extends Handle {
     this.segment.memory.store(this.#opening, 0)
   }
 
+  /** Takes the lock. @param timeout default: not waiting for it. */
+  #take(timeout?: number): boolean {
+    const got = timeout === undefined ? this.#lock.tryAcquire() : this.#lock.acquire(timeout)
+    this.#mend(got)
+    return got !== BUSY
+  }
+
+  /** Sleeps until the lock may be free. Not taken here: code of this thread that runs before the promise is heard would meet it. */
+  async #mayBeFree(end: number, signal?: AbortSignal): Promise<boolean> {
+    const left = end - performance.now()
+    if (left > 0) await this.#lock.whenFree(left, signal)
+    return left > 0
+  }
+
   /** Finishes what somebody who was killed with the lock had begun. The caller holds the lock. */
   #mend(got: number): void {
     if (got !== RECOVERED) return
@@ -227,10 +245,10 @@ export class Barrier extends Handle {
   protected override releaseHeld(): void {
     const { memory } = this.segment
     if (this.#arrivals.size === 0) return
-    this.#mend(this.#lock.acquire())
+    const locked = this.#take(PATIENCE)
     for (const arrival of this.#arrivals) if (!this.#passed(arrival)) memory.store(this.#word(arrival.place), 0)
     this.#arrivals.clear()
-    this.#lock.release()
+    if (locked) this.#lock.release()
     memory.wake(this.#generation, 0x7fffffff)
   }
 
@@ -241,13 +259,29 @@ export class Barrier extends Handle {
     return passed
   }
 
-  /** Counts this one out unless the barrier has opened meanwhile. The caller holds the lock. */
-  #withdraw(arrival: Arrival): boolean {
+  /**
+   * Counts this one out unless the barrier has opened meanwhile.
+   *
+   * @param locked the caller holds the lock. Without it, as its holder is stopped, that one may count this one all the same.
+   */
+  #withdraw(arrival: Arrival, locked: boolean): boolean {
     const passed = this.#passed(arrival)
     this.#arrivals.delete(arrival)
     if (!passed) this.segment.memory.store(this.#word(arrival.place), 0)
-    this.#lock.release()
+    if (locked) this.#lock.release()
     return passed
+  }
+
+  async #withdrawAsync(arrival: Arrival): Promise<boolean> {
+    const end = performance.now() + PATIENCE
+    let locked = false
+    do {
+      // Where the handle was closed meanwhile that has counted it out.
+      if (this.segment.memory.closed || !this.#arrivals.has(arrival)) return false
+      if (this.#passed(arrival)) return true
+      locked = this.#take()
+    } while (!locked && (await this.#mayBeFree(end)))
+    return this.#withdraw(arrival, locked)
   }
 }
 

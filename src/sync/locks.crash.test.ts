@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openSide, type Side } from '../testing/children/ground-sync.js'
-import { type Actor, Crew, seeded, until, watched } from '../testing/crew.js'
+import { type Actor, Crew, refuses, seeded, until, watched } from '../testing/crew.js'
 import { report, takeOvers } from '../testing/locks.js'
 import { Barrier, Condition, Mutex, RwLock, Semaphore } from './index.js'
 import { LINE, QUEUED } from './readers.js'
@@ -290,4 +290,33 @@ test('a barrier whose opener is killed at any step opens for those that are left
     await first.end()
   }
   assert.ok(deaths >= 5, `${deaths} steps`)
+})
+
+test('a process that is stopped while it counts at a barrier keeps nobody beyond their limits', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using barrier = Barrier.open(name, { parties: 3 })
+  using other = Barrier.open(name)
+  const early = other.waitAsync({ timeout: 3000 })
+  assert.equal(barrier.waiting, 1)
+  const stopped = crew.start('hold-barrier', [name])
+  await stopped.hear('held')
+  assert.equal(barrier.wait({ timeout: 10 }), false)
+  assert.equal(await watched(barrier.waitAsync({ timeout: 10 }), 'the end of the time'), false)
+  const signal = AbortSignal.timeout(10)
+  await assert.rejects(watched(barrier.waitAsync({ signal }), 'the abort'), { name: 'TimeoutError' })
+  assert.equal(await watched(early, 'the end of its time'), false)
+  const last = Barrier.open(name)
+  const closing = last.waitAsync()
+  last.close()
+  await refuses('ERR_CLOSED', () => watched(closing, 'the close'))
+  assert.equal(barrier.waiting, 0)
+  stopped.tell('free')
+  await stopped.hear('freed')
+  const actors = crew.startMany(2, 'arrive', [name, true])
+  assert.equal(await watched(barrier.waitAsync(), 'all three'), true)
+  for (const actor of actors) {
+    await actor.hear('waiting')
+    await actor.hear(true)
+  }
 })

@@ -442,6 +442,19 @@ for (const [place, make] of Object.entries(places)) {
     }
   })
 
+  promise('who awaits a barrier and who blocks at it meet, in one thread too', async ({ barrier }) => {
+    const [a, b] = [barrier(2), barrier(2)]
+    for (let round = 0; round < 3; round++) {
+      const wait = a.waitAsync()
+      assert.equal(b.wait({ timeout: 60_000 }), true)
+      assert.equal(await watched(wait, 'the other'), true)
+    }
+    const given = a.waitAsync()
+    a.close()
+    await refuses('ERR_CLOSED', () => watched(given, 'the close'))
+    assert.equal(b.waiting, 0)
+  })
+
   promise('who leaves a barrier before it opens is not counted', async ({ barrier }) => {
     const [a, b] = [barrier(2), barrier(2)]
     assert.equal(a.wait({ timeout: 3 }), false)

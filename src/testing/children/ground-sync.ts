@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import { ShmObject, waiting } from '../../memory/index.js'
 import { namespaceOf, objectName, Segment } from '../../segment/index.js'
 import { Barrier, Condition, Event, type Guard, Mutex, RwLock, Semaphore } from '../../sync/index.js'
+import { OwnerLock } from '../../sync/owner-lock.js'
 import { ENTRIES } from '../../sync/waiter-table.js'
 import { until } from '../crew.js'
 import { mulberry } from '../random.js'
@@ -338,6 +339,18 @@ export const syncScenarios: Readonly<Record<string, Scenario>> = {
     void mutex.acquireAsync()
     mutex.acquireAsync({ timeout: 60_000 }).catch(() => {})
     peer.say('nothing else to do')
+  },
+
+  /** Has the lock under which arrivals are counted, as one that is stopped in the middle of it; frees it when told to. */
+  async 'hold-barrier'(peer: Peer, name: string) {
+    const { segment, offset } = Barrier.open(name)
+    const lock = new OwnerLock(segment, offset)
+    lock.acquire()
+    peer.say('held')
+    await peer.hear()
+    lock.release()
+    peer.say('freed')
+    await peer.hear()
   },
 
   /** Dies by its own hand before the n-th step of opening a barrier as the last to arrive. */
