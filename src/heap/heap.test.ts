@@ -300,6 +300,35 @@ test('a full heap says so, rolls back, and goes on', () => {
   heap.verify()
 })
 
+test('an aborted transaction gives an empty span back as it was, although its pages were carved for another size meanwhile', () => {
+  const values = [2n ** 40n, 'x'.repeat(30), { a: 1 }, [1, 2, 3], { a: { b: 'y'.repeat(100) } }, new Uint8Array(300)]
+  for (const first of [...values, 1]) {
+    for (const second of values) {
+      // Few pages, so that the empty span of what was deleted is carved anew.
+      using heap = open({ maxSize: '1 MiB' })
+      const map = heap.map('m')
+      map.set('key10', first)
+      map.clear()
+      let live: unknown
+      assert.throws(
+        () =>
+          heap.transaction(() => {
+            map.set('a key of its own block', second)
+            live = map.get('a key of its own block')
+            throw new RangeError('abort')
+          }),
+        RangeError,
+      )
+      heap.verify()
+      if (live instanceof HeapObject) assert.throws(() => (live as HeapObject).get('a'), { code: 'ERR_STALE' })
+      map.set('key10', second)
+      map.set('b', first)
+      heap.verify()
+      if (live instanceof HeapObject) assert.throws(() => (live as HeapObject).get('a'), { code: 'ERR_STALE' })
+    }
+  }
+})
+
 test('iteration sees what is added and not what is deleted before its turn', () => {
   using heap = open()
   const map = heap.map('m')

@@ -31,6 +31,11 @@ import {
   STRIPE_SHIFT,
 } from './pages.layout.js'
 
+/** What is at a place after a roll back: a block; room for one, or a page for any; the middle of blocks of another size. */
+const LIVES = 1
+const FREE = 0
+const NO_PLACE = -1
+
 export class Allocator implements Pages {
   readonly arena: Arena
   readonly pagesMax: number
@@ -85,15 +90,19 @@ export class Allocator implements Pages {
     let kept = 0
     for (let i = 0; i < this.#takenCount; i++) {
       const pointer = this.#taken[i]!
-      if (this.#lives(pointer)) this.#taken[kept++] = pointer
+      const state = this.#stateOf(pointer)
+      if (state === LIVES) this.#taken[kept++] = pointer
       else {
-        i32[pointer << 1] = (i32[pointer << 1]! + 1) | 0
+        // Where its page is again what it was before it was carved for this block, the block's header may be the bitmap of that
+        // span. The span is empty, so no handle of anybody minds that the page seems carved anew.
+        const word = state === NO_PLACE ? this.carveWord(pointer) : pointer << 1
+        i32[word] = (i32[word]! + 1) | 0
       }
     }
     this.#takenCount = kept
   }
 
-  #lives(pointer: number): boolean {
+  #stateOf(pointer: number): typeof LIVES | typeof FREE | typeof NO_PLACE {
     const { i32 } = this.arena
     let page = this.pageOf(pointer)
     let d = this.descriptor(page)
@@ -101,14 +110,15 @@ export class Allocator implements Pages {
       page = i32[d + D_EXTENT]!
       d = this.descriptor(page)
     }
-    if (!this.isTaken(page)) return false
+    if (!this.isTaken(page)) return FREE
     const kind = i32[d + D_KIND]!
-    if (kind === LARGE) return true
+    if (kind === LARGE) return LIVES
     const size = kind >> 8
     const start = this.origin + page * PAGE_UNITS
-    const index = ((pointer - start - CLASS_FIRST[size]!) / CLASS_UNITS[size]!) | 0
+    const index = (pointer - start - CLASS_FIRST[size]!) / CLASS_UNITS[size]!
+    if (!(Number.isInteger(index) && index >= 0 && index < CLASS_COUNT[size]!)) return NO_PLACE
     const bitmap = CLASS_WORDS[size] === 1 ? d + D_BITS : start << 1
-    return ((i32[bitmap + (index >> 5)]! >>> (index & 31)) & 1) === 1
+    return ((i32[bitmap + (index >> 5)]! >>> (index & 31)) & 1) === 1 ? LIVES : FREE
   }
 
   descriptor(page: number): number {
