@@ -4,15 +4,7 @@ import { outOfRange } from '../../errors.js'
 import type { Core } from '../core.js'
 import { Handle } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
-import {
-  CONST_HOLE,
-  CONST_UNDEFINED,
-  FIRST_TAG,
-  TAG_BLOCK,
-  TAG_CONST,
-  TAG_INT,
-  TAG_STRING,
-} from '../values/values.layout.js'
+import { CONST_HOLE, FIRST_TAG, TAG_BLOCK, TAG_CONST, TAG_INT, TAG_STRING } from '../values/values.layout.js'
 import { CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
 import { A_FIRST, A_LENGTH, A_MODE, A_ROOM, A_ROOT, A_WATCH, CHUNK_SLOTS, CHUNKED, LENGTH_MAX } from './list.layout.js'
@@ -50,7 +42,7 @@ export class HeapList extends Handle {
       throw outOfRange('length', `a whole number from 0 to ${LENGTH_MAX}`, length)
     this.#change(() => {
       const before = this.#store.length()
-      if (length < before) this.#splice(length, before - length, [])
+      if (length < before) this.#splice(length, before - length, NONE)
       else if (length > before) this.#extend(length)
       if (length !== before) this.#note(undefined)
     })
@@ -151,17 +143,27 @@ export class HeapList extends Handle {
     return root === 0 ? this.#list : root
   }
 
-  /** Stores a value into a slot whose old value is freed. */
-  #put(index: number, value: unknown): void {
-    const { encoder, arena, overwriter } = this.#core
-    if (typeof value === 'string' && overwriter.text(this.#store.word(index), value)) return
+  /** Stores one value, as the encoder's slot. Code of the user's may run: whatever was known of this list is to be read again. */
+  #encode(value: unknown): void {
+    const { encoder, arena } = this.#core
     encoder.encode(value, this.#root, this.#stripe)
-    const { low, high } = encoder
-    if (typeof value === 'object') {
-      this.check('list')
-      arena.touch(this.#stripe)
+    if (typeof value !== 'object') return
+    // A getter inside the value may have deleted this very list, or have failed in a change of it.
+    this.check('list')
+    arena.touch(this.#stripe)
+  }
+
+  /** Stores values, as pairs of low and high; holes stay holes. The same holds afterwards. */
+  #encodeAll(values: readonly unknown[]): Int32Array {
+    const { encoder } = this.#core
+    const slots = holes(values.length)
+    for (let i = 0; i < values.length; i++) {
+      if (!(i in values)) continue
+      this.#encode(values[i])
+      slots[2 * i] = encoder.low
+      slots[2 * i + 1] = encoder.high
     }
-    this.#replace(this.#store.word(index), low, high)
+    return slots
   }
 
   #replace(word: number, low: number, high: number): void {
@@ -191,9 +193,15 @@ export class HeapList extends Handle {
   set(index: number, value: unknown): void {
     if (!Number.isInteger(index) || index < 0 || index >= LENGTH_MAX)
       throw outOfRange('index', `a whole number from 0 to ${LENGTH_MAX - 1}`, index)
+    const { encoder, overwriter } = this.#core
     this.#change(() => {
-      if (index >= this.#store.length()) this.#extend(index + 1)
-      this.#put(index, value)
+      const text = typeof value === 'string' && index < this.#store.length()
+      if (!text || !overwriter.text(this.#store.word(index), value as string)) {
+        this.#encode(value)
+        const { low, high } = encoder
+        if (index >= this.#store.length()) this.#extend(index + 1)
+        this.#replace(this.#store.word(index), low, high)
+      }
       this.#note(index)
     })
   }
@@ -232,10 +240,8 @@ export class HeapList extends Handle {
     const { arena, encoder } = this.#core
     const { i32 } = arena
     const a = this.#list << 1
-    encoder.encode(value, this.#root, this.#stripe)
+    this.#encode(value)
     const { low, high } = encoder
-    // A getter inside the value may have changed this very list.
-    if (typeof value === 'object') this.check('list')
     const index = i32[a + A_LENGTH]!
     if (i32[a + A_MODE] === CHUNKED || i32[a + A_FIRST]! + index >= i32[a + A_ROOM]!) this.#store.makeRoom(index + 1)
     arena.put2(this.#store.word(index), low, high)
@@ -279,7 +285,7 @@ export class HeapList extends Handle {
     return this.#change(() => {
       if (this.#store.length() === 0) return undefined
       const value = this.#core.decoder.snapshot(this.#store.word(0))
-      this.#splice(0, 1, [])
+      this.#splice(0, 1, NONE)
       this.#note(0, CHANGE_DELETE)
       return value
     })
@@ -288,7 +294,7 @@ export class HeapList extends Handle {
   unshift(...values: unknown[]): number {
     return this.#change(() => {
       if (values.length > 0) {
-        this.#splice(0, 0, values)
+        this.#splice(0, 0, this.#encodeAll(values))
         this.#note(undefined)
       }
       return this.#store.length()
@@ -298,6 +304,7 @@ export class HeapList extends Handle {
   /** As an array's, with numbers that are within the list. @returns what was removed, detached. */
   splice(start: number, deleteCount: number, ...values: unknown[]): unknown[] {
     return this.#change(() => {
+      const slots = this.#encodeAll(values)
       const length = this.#store.length()
       const from = Math.min(length, Math.max(0, Math.trunc(start) || 0))
       const count = Math.min(length - from, Math.max(0, Math.trunc(deleteCount) || 0))
@@ -307,7 +314,7 @@ export class HeapList extends Handle {
         const word = this.#store.word(from + i)
         if (!this.#core.decoder.isHole(word)) removed[i] = copy(word)
       }
-      this.#splice(from, count, values)
+      this.#splice(from, count, slots)
       if (count > 0 || values.length > 0) this.#note(undefined)
       return removed
     })
@@ -317,7 +324,8 @@ export class HeapList extends Handle {
   assign(values: readonly unknown[]): void {
     this.#change(() => {
       // Values may be live ones from this very list: they are copied before the old ones go.
-      this.#rebuild(this.#store.length(), 0, values)
+      const slots = this.#encodeAll(values)
+      this.#rebuild(this.#store.length(), 0, slots)
       this.#note(undefined)
     })
   }
@@ -329,9 +337,7 @@ export class HeapList extends Handle {
     const { arena } = this.#core
     const before = this.#store.length()
     if (length - before > MOVES) {
-      const holes: unknown[] = []
-      holes.length = length - before
-      this.#rebuild(before, before, holes)
+      this.#rebuild(before, before, holes(length - before))
       return
     }
     this.#store.makeRoom(length)
@@ -339,17 +345,18 @@ export class HeapList extends Handle {
     arena.put((this.#list << 1) + A_LENGTH, length)
   }
 
-  /** Takes `count` elements out at `from`, frees them, and puts values in their place. */
-  #splice(from: number, count: number, values: readonly unknown[]): void {
+  /** Takes `count` elements out at `from`, frees them, and puts slots in their place. */
+  #splice(from: number, count: number, slots: Int32Array): void {
     const { arena } = this.#core
     const { i32 } = arena
     const a = this.#list << 1
     const length = this.#store.length()
-    const delta = values.length - count
+    const added = slots.length >> 1
+    const delta = added - count
     const tail = length - from - count
     const atFront = from < tail && from <= MOVES && delta !== 0
-    if (values.length > MOVES || (delta !== 0 && Math.min(from, tail) > MOVES)) {
-      this.#rebuild(from + count, from, values)
+    if (added > MOVES || (delta !== 0 && Math.min(from, tail) > MOVES)) {
+      this.#rebuild(from + count, from, slots)
       return
     }
     if (atFront && delta > 0) this.#store.roomInFront(delta)
@@ -374,30 +381,13 @@ export class HeapList extends Handle {
       for (let i = from + count; i < length; i++) this.#store.move(i, i + delta)
     }
     arena.put(a + A_LENGTH, length + delta)
-    for (let i = 0; i < values.length; i++) arena.put2(this.#store.word(from + i), CONST_UNDEFINED, TAG_CONST)
+    for (let i = 0; i < added; i++) arena.put2(this.#store.word(from + i), slots[2 * i]!, slots[2 * i + 1]!)
     this.#releaseAll(gone)
-    for (let i = 0; i < values.length; i++) {
-      if (i in values) this.#put(from + i, values[i])
-      else arena.put2(this.#store.word(from + i), CONST_HOLE, TAG_CONST)
-    }
     if (delta < 0) this.#store.giveBack()
   }
 
-  /** A fresh store: elements before `keep`, the values, elements from `resume` on. What is left out is freed. */
-  #rebuild(resume: number, keep: number, values: readonly unknown[]): void {
-    const { encoder } = this.#core
-    const slots = new Int32Array(2 * values.length)
-    for (let i = 0; i < values.length; i++) {
-      if (i in values) {
-        encoder.encode(values[i], this.#root, this.#stripe)
-        slots[2 * i] = encoder.low
-        slots[2 * i + 1] = encoder.high
-      } else {
-        slots[2 * i] = CONST_HOLE
-        slots[2 * i + 1] = TAG_CONST
-      }
-    }
-    this.check('list')
+  /** A fresh store: elements before `keep`, the slots, elements from `resume` on. What is left out is freed. */
+  #rebuild(resume: number, keep: number, slots: Int32Array): void {
     this.#releaseAll(this.#store.replace(keep, resume, slots))
   }
 
@@ -405,4 +395,13 @@ export class HeapList extends Handle {
   watch(): Watcher {
     return this.#change(() => new Watcher(this.#core, this.#list, (this.#list << 1) + A_WATCH, false, undefined))
   }
+}
+
+const NONE = new Int32Array(0)
+
+/** Slots of so many holes. */
+function holes(count: number): Int32Array {
+  const slots = new Int32Array(2 * count).fill(TAG_CONST)
+  for (let i = 0; i < count; i++) slots[2 * i] = CONST_HOLE
+  return slots
 }
