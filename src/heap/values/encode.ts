@@ -23,6 +23,7 @@ import {
 } from '../list/list.layout.js'
 import { E_VALUE } from '../map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../object/object.layout.js'
+import { bytesOf, expressionOf, isHidden, lengthOf, unboxed, windowOf } from './intrinsics.js'
 import { notCloneable } from './not-cloneable.js'
 import { setConstant, setNumber, setShort, slot } from './slots.js'
 import { isLatin1 } from './text.js'
@@ -213,7 +214,7 @@ export class Encoder {
 
   #exotic(value: object): number {
     if (types.isDate(value)) return this.#tuple(TUPLE_DATE, value, [Date.prototype.getTime.call(value)])
-    if (types.isRegExp(value)) return this.#tuple(TUPLE_REGEXP, value, [value.source, value.flags])
+    if (types.isRegExp(value)) return this.#tuple(TUPLE_REGEXP, value, expressionOf(value))
     if (types.isMap(value)) return this.#tuple(TUPLE_MAP, value, [...Map.prototype.entries.call(value)].flat(1))
     if (types.isSet(value)) return this.#tuple(TUPLE_SET, value, [...Set.prototype.values.call(value)])
     if (types.isBoxedPrimitive(value)) return this.#boxed(value)
@@ -225,26 +226,13 @@ export class Encoder {
       const copy = this.#core.copyOf(live)
       return Array.isArray(copy) ? this.#array(copy, value) : this.#plain(copy as object, value)
     }
-    if (
-      types.isPromise(value) ||
-      types.isWeakMap(value) ||
-      types.isWeakSet(value) ||
-      types.isSharedArrayBuffer(value) ||
-      types.isGeneratorObject(value) ||
-      types.isProxy(value) ||
-      // Deno has no such values, and no such function.
-      types.isExternal?.(value) ||
-      types.isModuleNamespaceObject(value) ||
-      (typeof WeakRef === 'function' && value instanceof WeakRef)
-    ) {
-      throw notCloneable(value, this.#path, this.#depth)
-    }
+    if (isHidden(value)) throw notCloneable(value, this.#path, this.#depth)
     return this.#plain(value, value)
   }
 
   #boxed(value: object): number {
-    const primitive = (value as { valueOf(): unknown }).valueOf()
-    if (typeof primitive === 'symbol') throw notCloneable(value, this.#path, this.#depth)
+    const primitive = unboxed(value)
+    if (primitive === undefined) throw notCloneable(value, this.#path, this.#depth)
     return this.#tuple(TUPLE_BOXED, value, [primitive])
   }
 
@@ -272,33 +260,35 @@ export class Encoder {
     const items: unknown[] = [
       name,
       message === undefined ? undefined : String(error.message),
-      error.stack === undefined ? undefined : String(error.stack),
+      typeof error.stack === 'string' ? error.stack : undefined,
     ]
     if (Object.hasOwn(error, 'cause')) items.push(error.cause)
     return this.#tuple(TUPLE_ERROR, error, items)
   }
 
-  #bytes(buffer: ArrayBuffer, from: number = 0, length: number = buffer.byteLength): number {
+  #bytes(buffer: ArrayBuffer): number {
     const { arena, blocks } = this.#core
     const { i32, u8 } = arena
+    const bytes = bytesOf(buffer)
+    if (bytes === undefined) throw notCloneable(buffer, this.#path, this.#depth, 'whose memory was given away')
+    const { length } = bytes
     const pointer = blocks.take(Math.ceil((16 + length) / 8), BYTES, this.#stripe)
     this.#remember(buffer, pointer)
     i32[(pointer << 1) + 2] = length | 0
     i32[(pointer << 1) + 3] = Math.floor(length / 2 ** 32)
-    u8.set(new Uint8Array(buffer, from, length), pointer * 8 + 16)
+    u8.set(bytes, pointer * 8 + 16)
     return pointer
   }
 
   #view(view: ArrayBufferView): number {
-    const type = VIEWS.indexOf(viewName(view))
-    if (type < 0 || !types.isArrayBuffer(view.buffer)) throw notCloneable(view, this.#path, this.#depth)
-    const length = 'length' in view ? (view as Uint8Array).length : view.byteLength
+    const window = windowOf(view)
+    if (window === undefined) throw notCloneable(view, this.#path, this.#depth, 'whose memory is gone')
+    const type = VIEWS.indexOf(window.type)
+    const { buffer, offset, length } = window
+    if (type < 0 || !types.isArrayBuffer(buffer)) throw notCloneable(view, this.#path, this.#depth)
     // A Buffer is a window of a pool that is none of its business; others keep the buffer they share.
-    if (Buffer.isBuffer(view)) {
-      const own = new Uint8Array(view).buffer
-      return this.#tuple(TUPLE_VIEW, view, [own, 0, length, type])
-    }
-    return this.#tuple(TUPLE_VIEW, view, [view.buffer, view.byteOffset, length, type])
+    if (Buffer.isBuffer(view)) return this.#tuple(TUPLE_VIEW, view, [new Uint8Array(view).buffer, 0, length, type])
+    return this.#tuple(TUPLE_VIEW, view, [buffer, offset, length, type])
   }
 
   // ---- live containers
@@ -352,12 +342,9 @@ export class Encoder {
   #array(value: readonly unknown[], identity: object): number {
     const { arena, blocks } = this.#core
     const { i32 } = arena
-    const length = value.length
+    const length = lengthOf(value)
     if (length > LENGTH_MAX) throw outOfRange('the length of an array', `at most ${LENGTH_MAX}`, length)
-    const extra =
-      Object.keys(value).length > length
-        ? Object.keys(value).find((key) => !(key in Array.prototype) && !/^\d+$/.test(key))
-        : undefined
+    const extra = namedProperty(value)
     if (extra !== undefined) {
       this.#path[this.#depth] = extra
       throw notCloneable(value, this.#path, this.#depth + 1)
@@ -369,15 +356,14 @@ export class Encoder {
     i32[a + A_ROOT] = this.#root
     i32[a + A_WATCH] = 0
     i32[a + A_WATCH + 1] = 0
-    this.#elements(a, value)
+    this.#elements(a, value, length)
     return pointer
   }
 
   /** Fresh chunks with these elements, for an ARRAY block whose words at `a` nobody can see yet. */
-  #elements(a: number, value: readonly unknown[]): void {
+  #elements(a: number, value: readonly unknown[], length: number): void {
     const { arena } = this.#core
     const { i32 } = arena
-    const length = value.length
     const plan = this.layOut(length)
     i32[a + A_STORE] = plan
     i32[a + A_FIRST] = 0
@@ -462,11 +448,15 @@ export function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null
 }
 
-function viewName(view: ArrayBufferView): string {
-  if (view instanceof DataView) return 'DataView'
-  const tag = Object.getOwnPropertyDescriptor(
-    Object.getPrototypeOf(Uint8Array.prototype),
-    Symbol.toStringTag,
-  )!.get!.call(view)
-  return tag as string
+/** A property of an array that is no element; they come after the elements. */
+function namedProperty(array: readonly unknown[]): string | undefined {
+  const keys = Object.keys(array)
+  const last = keys.at(-1)
+  if (last === undefined || isIndex(last)) return undefined
+  return keys.find((key) => !isIndex(key))
+}
+
+function isIndex(key: string): boolean {
+  const index = Number(key) >>> 0
+  return String(index) === key && index < 2 ** 32 - 1
 }

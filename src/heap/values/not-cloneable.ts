@@ -2,7 +2,13 @@
 
 import { describe, MemlaneError } from '../../errors.js'
 
-export function notCloneable(value: unknown, path: readonly (string | number)[], depth: number): MemlaneError {
+/** @param why what is wrong with this very one, where others of its kind can be stored. */
+export function notCloneable(
+  value: unknown,
+  path: readonly (string | number)[],
+  depth: number,
+  why?: string,
+): MemlaneError {
   let where = 'value'
   for (let i = 0; i < depth; i++) {
     const key = path[i]!
@@ -11,6 +17,6 @@ export function notCloneable(value: unknown, path: readonly (string | number)[],
   }
   return new MemlaneError(
     'ERR_NOT_CLONEABLE',
-    `${where} is ${describe(value)}, which cannot be stored; a value is anything that structuredClone takes, but for SharedArrayBuffer and arrays with named properties`,
+    `${where} is ${describe(value)}${why === undefined ? ', which cannot' : ` ${why}; it cannot`} be stored; a value is anything that structuredClone takes, but for SharedArrayBuffer and arrays with named properties`,
   )
 }
