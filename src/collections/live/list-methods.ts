@@ -27,10 +27,16 @@ function method(name: string, work: (list: HeapList, self: unknown[], args: unkn
   return wrapped as Method
 }
 
-/** A method that rearranges a detached copy and puts it in place: what the array's own method does, in one transaction. */
-function rearranging(name: string): Method {
+/**
+ * A method that rearranges a detached copy and puts it in place: what the array's own method does, in one transaction.
+ *
+ * @param from the first argument that is an index.
+ */
+function rearranging(name: string, from: number): Method {
   return method(name, (list, self, args) => {
     atomically(list, () => {
+      // An object given as an index is asked for its number, and may change the list then: the array's own method copes.
+      if (args.slice(from).some((index) => Object(index) === index)) return original(name, self, args)
       const copy = list.snapshot()
       original(name, copy, args)
       list.assign(copy)
@@ -38,6 +44,21 @@ function rearranging(name: string): Method {
     return self
   })
 }
+
+/** `sort` calls back. As in an array, its order wins over what was changed meanwhile, and what was added stays at the end. */
+const sort = method('sort', (list, self, args) => {
+  atomically(list, () => {
+    let sorted = list.snapshot()
+    const before = sorted.length
+    original('sort', sorted, args)
+    const after = list.length
+    if (after > before) sorted = sorted.concat(list.snapshot().slice(before))
+    // Holes come last, and only they can have been cut off.
+    else if (after < before) sorted.length = Math.max(after, Object.keys(sorted).length)
+    list.assign(sorted)
+  })
+  return self
+})
 
 /** A method that only reads: it gets the elements of one moment, live ones among them. */
 function reading(name: string): Method {
@@ -66,7 +87,8 @@ const splice = method('splice', (list, _self, args) =>
 )
 
 function whole(value: unknown): number {
-  return Math.trunc(Number(value)) || 0
+  // Not Number(value): a bigint is no index.
+  return Math.trunc(+(value as number)) || 0
 }
 
 function relative(value: unknown, length: number): number {
@@ -84,7 +106,10 @@ export const METHODS: Readonly<Record<string | symbol, Method>> = Object.freeze(
         method('shift', (list) => list.shift()),
         method('unshift', (list, _self, args) => list.unshift(...args)),
         splice,
-        ...['sort', 'reverse', 'fill', 'copyWithin'].map(rearranging),
+        sort,
+        rearranging('reverse', 0),
+        rearranging('fill', 1),
+        rearranging('copyWithin', 0),
         ...['slice', 'concat', 'join', 'toString', 'toLocaleString', 'at', 'flat'].map(reading),
         ...['toReversed', 'toSorted', 'toSpliced', 'with'].map(reading),
         ...(['indexOf', 'lastIndexOf', 'includes'] as const).map(searching),

@@ -8,7 +8,7 @@ import { inspect } from 'node:util'
 import { MemlaneError } from '../../errors.js'
 import type { HeapList } from '../../heap/index.js'
 import { METHODS } from './list-methods.js'
-import { checkDescriptor } from './live-object.js'
+import { checkDescriptor, setInherited } from './live-object.js'
 import { indexesOf } from './moment.js'
 import { HANDLE } from './secret.js'
 
@@ -21,8 +21,10 @@ class LiveArray extends Array<unknown> {
   static handle: (target: LiveArray) => HeapList
   static members: (target: LiveArray) => Members
   static replace: (target: LiveArray, handle: HeapList) => void
+  static proxy: (target: LiveArray) => unknown[]
   #handle: HeapList
   readonly #members: Members
+  readonly #proxy: unknown[]
 
   static {
     LiveArray.handle = (target) => target.#handle
@@ -30,16 +32,19 @@ class LiveArray extends Array<unknown> {
     LiveArray.replace = (target, handle) => {
       target.#handle = handle
     }
+    LiveArray.proxy = (target) => target.#proxy
   }
 
   constructor(handle: HeapList, members: Members) {
     super()
     this.#handle = handle
     this.#members = members
+    this.#proxy = new Proxy<LiveArray>(this, TRAPS)
   }
 
-  /** util.inspect calls it with the Proxy as `this`. */
+  /** util.inspect calls it with the Proxy as `this`, or with the target where Proxies are to be shown. */
   [inspect.custom](depth: number, options: object): unknown {
+    if (#handle in this) return this.#handle.snapshot()
     const list = this as { [inspect.custom]?: (depth: number, options: object) => unknown }
     return list[inspect.custom]?.(depth, options)
   }
@@ -58,27 +63,31 @@ function indexOf(key: string): number {
 const PROTOTYPE = Array.prototype as unknown as Record<string | symbol, unknown>
 
 const TRAPS: ProxyHandler<LiveArray> = {
-  get(target, key) {
+  get(target, key, receiver) {
     const handle = LiveArray.handle(target)
     if (typeof key === 'string') {
       const index = indexOf(key)
-      if (index !== NOT_AN_INDEX) return handle.get(index)
+      if (index !== NOT_AN_INDEX) {
+        const value = handle.get(index)
+        if (value !== undefined || !(key in PROTOTYPE) || handle.has(index)) return value
+      }
       if (key === 'length') return handle.length
     } else if (key === HANDLE) return handle
     const members = LiveArray.members(target)
     if (members !== NONE && key in members) return members[key]
     if (key === inspect.custom) return (): unknown => handle.snapshot()
-    return METHODS[key] ?? PROTOTYPE[key]
+    return METHODS[key] ?? Reflect.get(PROTOTYPE, key, receiver)
   },
-  set(target, key, value) {
+  set(target, key, value, receiver) {
+    if (receiver !== LiveArray.proxy(target)) return setInherited(receiver, key, value)
     const handle = LiveArray.handle(target)
-    if (key === 'length') handle.length = value as number
+    if (key === 'length') handle.length = toNumber(value)
     else handle.set(checkedIndex(key), value)
     return true
   },
   has(target, key) {
     const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
-    return index !== NOT_AN_INDEX ? LiveArray.handle(target).has(index) : key in PROTOTYPE
+    return (index !== NOT_AN_INDEX && LiveArray.handle(target).has(index)) || key in PROTOTYPE
   },
   deleteProperty(target, key) {
     if (key === 'length') return false
@@ -101,11 +110,13 @@ const TRAPS: ProxyHandler<LiveArray> = {
   defineProperty(target, key, descriptor) {
     const handle = LiveArray.handle(target)
     if (key === 'length') {
-      if ('value' in descriptor) handle.length = descriptor.value as number
+      if ('get' in descriptor || 'set' in descriptor || descriptor.enumerable || descriptor.configurable) return false
+      if ('value' in descriptor) handle.length = toNumber(descriptor.value)
       return descriptor.writable !== false
     }
     checkDescriptor(key, descriptor)
-    handle.set(checkedIndex(key), descriptor.value)
+    const index = checkedIndex(key)
+    if ('value' in descriptor || !handle.has(index)) handle.set(index, descriptor.value)
     return true
   },
   getPrototypeOf() {
@@ -126,13 +137,18 @@ function checkedIndex(key: string | symbol): number {
   return index
 }
 
+/** As an array reads the length it is given: `'2'` is 2. */
+function toNumber(value: unknown): number {
+  return typeof value === 'number' ? value : +(value as number)
+}
+
 /** The live array of a handle. */
 export function liveList(handle: HeapList): unknown[] {
-  return new Proxy(new LiveArray(handle, NONE), TRAPS)
+  return LiveArray.proxy(new LiveArray(handle, NONE))
 }
 
 /** A live array with a name, members of its own, and an end: from then on it stands over what it is given there. */
 export function namedList(handle: HeapList, members: Members): { list: unknown[]; end(standIn: HeapList): void } {
   const target = new LiveArray(handle, members)
-  return { list: new Proxy(target, TRAPS), end: (standIn) => LiveArray.replace(target, standIn) }
+  return { list: LiveArray.proxy(target), end: (standIn) => LiveArray.replace(target, standIn) }
 }

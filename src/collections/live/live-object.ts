@@ -9,31 +9,32 @@ import { MemlaneError } from '../../errors.js'
 import type { HeapObject } from '../../heap/index.js'
 import { HANDLE } from './secret.js'
 
-/** What every plain object inherits. */
-const INHERITED: ReadonlyMap<string, unknown> = new Map(
-  Object.getOwnPropertyNames(Object.prototype).map((name) => [
-    name,
-    name === '__proto__' ? Object.prototype : (Object.prototype as unknown as Record<string, unknown>)[name],
-  ]),
-)
+/** What every plain object inherits, additions of the program's included. */
+const PROTOTYPE = Object.prototype as unknown as Record<string | symbol, unknown>
+
+/** The last receiver known to be a live object: nearly always the next one, too, so that it need not be asked again. */
+let last: unknown
 
 const TRAPS: ProxyHandler<HeapObject> = {
-  get(handle, key) {
+  get(handle, key, receiver) {
     if (typeof key === 'string') {
       const value = handle.get(key)
-      if (value !== undefined || !INHERITED.has(key) || handle.has(key)) return value
-      return INHERITED.get(key)
-    }
-    if (key === HANDLE) return handle
-    if (key === inspect.custom) return (): object => handle.snapshot()
-    return undefined
+      if (value !== undefined || !(key in PROTOTYPE) || handle.has(key)) return value
+    } else if (key === HANDLE) return handle
+    else if (key === inspect.custom) return (): object => handle.snapshot()
+    return Reflect.get(PROTOTYPE, key, receiver)
   },
-  set(handle, key, value) {
+  set(handle, key, value, receiver) {
+    if (receiver !== last) {
+      // What has the live object for its prototype gets a property of its own.
+      if (Object.getPrototypeOf(receiver) !== PROTOTYPE) return setInherited(receiver, key, value)
+      last = receiver
+    }
     handle.set(nameOf(handle, key), value)
     return true
   },
   has(handle, key) {
-    return typeof key === 'string' && (handle.has(key) || INHERITED.has(key))
+    return (typeof key === 'string' && handle.has(key)) || key in PROTOTYPE
   },
   deleteProperty(handle, key) {
     if (typeof key === 'string') handle.delete(key)
@@ -50,7 +51,8 @@ const TRAPS: ProxyHandler<HeapObject> = {
   },
   defineProperty(handle, key, descriptor) {
     checkDescriptor(key, descriptor)
-    handle.set(nameOf(handle, key), descriptor.value)
+    const name = nameOf(handle, key)
+    if ('value' in descriptor || !handle.has(name)) handle.set(name, descriptor.value)
     return true
   },
   getPrototypeOf() {
@@ -66,7 +68,17 @@ const TRAPS: ProxyHandler<HeapObject> = {
 
 /** The live object of a handle. */
 export function liveObject(handle: HeapObject): object {
-  return new Proxy(handle, TRAPS)
+  const live = new Proxy(handle, TRAPS)
+  last = live
+  return live
+}
+
+/** No property is inherited that could say more than this object. */
+const NOTHING = Object.freeze(Object.create(null)) as object
+
+/** Stores into an object that inherits from a live one: it gets a property of its own, as with any prototype. */
+export function setInherited(receiver: unknown, key: string | symbol, value: unknown): boolean {
+  return Reflect.set(NOTHING, key, value, receiver)
 }
 
 function nameOf(handle: HeapObject, key: string | symbol): string {
@@ -80,8 +92,14 @@ function nameOf(handle: HeapObject, key: string | symbol): string {
 
 /** Shared properties are data, and always writable, enumerable and configurable. @throws MemlaneError `ERR_TYPE`. */
 export function checkDescriptor(key: string | symbol, descriptor: PropertyDescriptor): void {
-  const { get, set, writable, enumerable, configurable } = descriptor
-  if (get !== undefined || set !== undefined || writable === false || enumerable === false || configurable === false)
+  const { writable, enumerable, configurable } = descriptor
+  if (
+    'get' in descriptor ||
+    'set' in descriptor ||
+    writable === false ||
+    enumerable === false ||
+    configurable === false
+  )
     throw new MemlaneError(
       'ERR_TYPE',
       `${String(key)}: a shared property holds a value, and is writable, enumerable and configurable`,

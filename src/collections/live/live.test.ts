@@ -195,6 +195,51 @@ for (const backend of BACKENDS) {
       assert.equal(second.n, 20)
     })
 
+    test('what inherits from a live object has properties of its own', () => {
+      using both = players()
+      const live = both.mine.get('ada')!
+      const local = Object.create(live) as Player
+      local.score = 99
+      local.fresh = true
+      assert.deepEqual(Object.keys(local), ['score', 'fresh'])
+      assert.deepEqual([local.score, local.at.x, live.score, 'fresh' in live], [99, 1, 10, false])
+      // A Proxy of somebody else's around it still stores into it.
+      const wrapped = new Proxy(live, {})
+      wrapped.score = 11
+      wrapped.tags.push('wrapped')
+      assert.deepEqual([live.score, live.tags], [11, ['new', 'wrapped']])
+    })
+
+    test('what a program adds to Object.prototype is inherited, getters with the live object as this', () => {
+      using both = players()
+      const live = both.mine.get('ada')! as Player & { total?: number }
+      try {
+        Object.defineProperty(Object.prototype, 'total', {
+          configurable: true,
+          get(this: Player) {
+            return this.score * 2
+          },
+        })
+        assert.ok('total' in live)
+        assert.equal(live.total, 20)
+      } finally {
+        delete (Object.prototype as { total?: number }).total
+      }
+      assert.ok(!('total' in live))
+    })
+
+    test('defineProperty changes what it names, and nothing else', () => {
+      using both = players()
+      const live = both.mine.get('ada')!
+      Object.defineProperty(live, 'score', { enumerable: true })
+      Object.defineProperty(live, 'score', {})
+      assert.equal(live.score, 10)
+      Object.defineProperty(live, 'score', { value: 11 })
+      Object.defineProperty(live, 'fresh', {})
+      assert.deepEqual([live.score, live.fresh, 'fresh' in live], [11, undefined, true])
+      assert.throws(() => Object.defineProperty(live, 'score', { get: undefined } as never), code('ERR_TYPE'))
+    })
+
     test('JSON and inspect of a handle never lead to the memory behind it', () => {
       using both = players()
       const live = both.mine.get('ada')!
