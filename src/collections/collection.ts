@@ -7,16 +7,21 @@ import type { Heap } from '../heap/index.js'
 export abstract class Collection implements Disposable {
   /** The name it was opened by. */
   readonly name: string
-  /** @internal */
-  protected readonly heap: Heap
+  // Private, so that nothing that prints it or turns it into JSON is led to the whole memory.
+  readonly #heap: Heap
   readonly #alone: boolean
   #closed = false
 
   /** @internal @param alone the heap is its own, and is closed with it. */
   protected constructor(name: string, heap: Heap, alone: boolean) {
     this.name = name
-    this.heap = heap
+    this.#heap = heap
     this.#alone = alone
+  }
+
+  /** @internal */
+  protected get heap(): Heap {
+    return this.#heap
   }
 
   /**
@@ -28,18 +33,18 @@ export abstract class Collection implements Disposable {
    */
   transaction<T>(work: () => T): T {
     this.checkOpen()
-    return this.heap.transaction(work)
+    return this.#heap.transaction(work)
   }
 
   get closed(): boolean {
-    return this.#closed || this.heap.closed
+    return this.#closed || this.#heap.closed
   }
 
   /** Gives back the memory and the descriptor; what is stored stays. Safe to call twice. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#alone) this.heap.close()
+    if (this.#alone) this.#heap.close()
     else this.detach()
   }
 

@@ -22,7 +22,7 @@ export {
   unlinkHeap,
 } from './heap.js'
 export { HeapList } from './list/heap-list.js'
-export type { MapCursor } from './map/cursor.js'
+export { GONE, type MapCursor } from './map/cursor.js'
 export { HeapMap } from './map/heap-map.js'
 export type { Key } from './map/map-index.js'
 export { HeapObject } from './object/heap-object.js'

@@ -27,14 +27,15 @@ const LOOK_AFRESH = 1000
 export abstract class Cell<T> implements Disposable {
   readonly name: string
   /** @internal */
-  protected readonly store: Store<T>
+  declare protected readonly store: Store<T>
   readonly #checkValue: (value: T, what: string) => T
   #closed = false
 
   /** @internal */
   protected constructor(name: string, store: Store<T>, check: (value: T, what: string) => T) {
     this.name = name
-    this.store = store
+    // Hidden, so that nothing that prints it or turns it into JSON is led to the whole memory.
+    Object.defineProperty(this, 'store', { value: store })
     this.#checkValue = check
   }
 

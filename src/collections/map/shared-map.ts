@@ -1,13 +1,14 @@
 // collections/map: a Map that every process sees.
 
 import { wrongType } from '../../errors.js'
-import { type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
+import { GONE, type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
 import { checkObject, collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn, refuseThenable, sameValueZero } from '../collection.js'
 import { handleOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
+import { alias, walkMap } from '../walk.js'
 
 /** A change of a map. */
 export interface MapChange<K extends Key, V> {
@@ -114,7 +115,8 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     const found = this.#map.get(key)
     if (found !== undefined) return found as V
     return this.heap.transaction(() => {
-      if (!this.#map.has(key)) this.#map.set(key, sync(make(key), 'make'))
+      // As a Map's key: −0 is 0.
+      if (!this.#map.has(key)) this.#map.set(key, sync(make(key === 0 ? (0 as K) : key), 'make'))
       return this.#map.get(key) as V
     })
   }
@@ -153,7 +155,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     if (typeof amount !== 'bigint') throw wrongType('amount', 'a number or a bigint', amount)
     this.checkOpen()
     return this.heap.transaction(() => {
-      const old = this.#map.get(key) ?? 0n
+      const old = this.#map.has(key) ? this.#map.get(key) : 0n
       if (typeof old !== 'bigint') throw wrongType(`the value of ${String(key)}`, 'a bigint', old)
       this.#map.set(key, old + amount)
       return (old + amount) as Sum
@@ -213,30 +215,29 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
    * The entries in the order their keys were first set, values live. As with a Map, entries that are added while the
    * iteration runs are visited, entries deleted before their turn are not, whichever process does it.
    */
-  *entries(): MapIterator<[K, V]> {
-    const cursor = this.#map.cursor()
-    while (cursor.next()) {
-      const { key, value } = cursor
-      // Deleted between the step and the look.
-      if (value === undefined && !this.#map.has(key)) continue
-      yield [key as K, value as V]
-    }
+  entries(): MapIterator<[K, V]> {
+    return walkMap(this.#map.cursor(), (cursor) => {
+      const { value } = cursor
+      return value === GONE ? GONE : [cursor.key as K, value as V]
+    })
   }
 
-  *keys(): MapIterator<K> {
-    const cursor = this.#map.cursor()
-    while (cursor.next()) yield cursor.key as K
+  keys(): MapIterator<K> {
+    return walkMap(this.#map.cursor(), (cursor) => cursor.key as K)
   }
 
-  *values(): MapIterator<V> {
-    for (const [, value] of this.entries()) yield value
+  values(): MapIterator<V> {
+    return walkMap(this.#map.cursor(), (cursor) => cursor.value as V | typeof GONE)
   }
 
-  [Symbol.iterator](): MapIterator<[K, V]> {
-    return this.entries()
+  /** The very same as `entries`. */
+  declare readonly [Symbol.iterator]: () => MapIterator<[K, V]>
+
+  static {
+    alias(SharedMap.prototype, 'entries', Symbol.iterator)
   }
 
-  forEach(work: (value: V, key: K, map: this) => void, self?: unknown): void {
+  forEach(work: (value: V, key: K, map: this) => void, self: unknown = undefined): void {
     if (typeof work !== 'function') throw wrongType('work', 'a function', work)
     for (const [key, value] of this.entries()) work.call(self, value, key, this)
   }

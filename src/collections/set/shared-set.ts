@@ -7,6 +7,7 @@ import { collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn } from '../collection.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
+import { alias, walkSet } from '../walk.js'
 import type { SetLike } from './set-algebra.js'
 import * as algebra from './set-algebra.js'
 
@@ -126,54 +127,55 @@ export class SharedSet<T extends Key = string> extends Collection {
   }
 
   /** The values in the order they were added; as with a Set, what changes meanwhile counts. */
-  *values(): SetIterator<T> {
-    const cursor = this.#map.cursor()
-    while (cursor.next()) yield cursor.key as T
+  values(): SetIterator<T> {
+    return walkSet(this.#map.cursor(), (cursor) => cursor.key as T)
   }
 
-  keys(): SetIterator<T> {
-    return this.values()
+  entries(): SetIterator<[T, T]> {
+    return walkSet(this.#map.cursor(), ({ key }) => [key as T, key as T])
   }
 
-  *entries(): SetIterator<[T, T]> {
-    for (const value of this.values()) yield [value, value]
+  /** The very same as `values`. */
+  declare readonly keys: () => SetIterator<T>
+
+  /** The very same as `values`. */
+  declare readonly [Symbol.iterator]: () => SetIterator<T>
+
+  static {
+    alias(SharedSet.prototype, 'values', 'keys', Symbol.iterator)
   }
 
-  [Symbol.iterator](): SetIterator<T> {
-    return this.values()
-  }
-
-  forEach(work: (value: T, again: T, set: this) => void, self?: unknown): void {
+  forEach(work: (value: T, again: T, set: this) => void, self: unknown = undefined): void {
     if (typeof work !== 'function') throw wrongType('work', 'a function', work)
     for (const value of this.values()) work.call(self, value, value, this)
   }
 
   union<U>(other: SetLike<U>): Set<T | U> {
-    return algebra.union(this.snapshot(), other)
+    return algebra.union(() => this.snapshot(), other)
   }
 
   intersection<U>(other: SetLike<U>): Set<T & U> {
-    return algebra.intersection(this.snapshot(), other)
+    return algebra.intersection(() => this.snapshot(), other)
   }
 
   difference<U>(other: SetLike<U>): Set<T> {
-    return algebra.difference(this.snapshot(), other)
+    return algebra.difference(() => this.snapshot(), other)
   }
 
   symmetricDifference<U>(other: SetLike<U>): Set<T | U> {
-    return algebra.symmetricDifference(this.snapshot(), other)
+    return algebra.symmetricDifference(() => this.snapshot(), other)
   }
 
   isSubsetOf(other: SetLike<unknown>): boolean {
-    return algebra.isSubsetOf(this.snapshot(), other)
+    return algebra.isSubsetOf(() => this.snapshot(), other)
   }
 
   isSupersetOf(other: SetLike<unknown>): boolean {
-    return algebra.isSupersetOf(this.snapshot(), other)
+    return algebra.isSupersetOf(() => this.snapshot(), other)
   }
 
   isDisjointFrom(other: SetLike<unknown>): boolean {
-    return algebra.isDisjointFrom(this.snapshot(), other)
+    return algebra.isDisjointFrom(() => this.snapshot(), other)
   }
 
   /**

@@ -12,6 +12,9 @@ import type { Key } from './map-index.js'
 
 const BATCH = 64
 
+/** Instead of a value: the entry was deleted since the cursor stepped on it. */
+export const GONE: unique symbol = Symbol('gone')
+
 export class MapCursor {
   key: Key = undefined
   readonly #core: Core
@@ -50,7 +53,7 @@ export class MapCursor {
     return false
   }
 
-  /** The value where the cursor stands, live; `undefined` when it was deleted since. */
+  /** The value where the cursor stands, live; GONE when it was deleted since. */
   get value(): unknown {
     return this.#read((word) => this.#core.decoder.read(word))
   }
@@ -62,11 +65,11 @@ export class MapCursor {
 
   #read(look: (word: number) => unknown): unknown {
     const at = this.#at
-    if (this.#done || at < 0) return undefined
+    if (this.#done || at < 0) return GONE
     const { arena } = this.#core
     const entry = this.#entries[at]!
     const stripe = (arena.i32[(entry << 1) + E_HASH]! >>> 26) & 63
-    return arena.read(arena.stripeWord(stripe), () => (this.#isSame(at) ? look((entry << 1) + E_VALUE) : undefined))
+    return arena.read(arena.stripeWord(stripe), () => (this.#isSame(at) ? look((entry << 1) + E_VALUE) : GONE))
   }
 
   #alive(at: number): boolean {
