@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { MemlaneError } from '../../errors.js'
+import { SharedHeap } from '../heap/shared-heap.js'
 import { type IntType, intFacts } from './int-types.js'
 import { SharedBool } from './shared-bool.js'
 import { SharedFloat } from './shared-float.js'
@@ -49,6 +50,18 @@ describe('an integer', () => {
     assert.equal(cell.xor(0xffffffff), 0x80000001)
     assert.equal(cell.value, 0x7ffffffe)
     assert.throws(() => cell.set(0.5), code('ERR_RANGE'))
+  })
+
+  test('is never −0, by itself or in a heap', () => {
+    using heap = SharedHeap.open(fresh(), OPTIONS)
+    using alone = SharedInt.open(fresh(), OPTIONS)
+    for (const cell of [alone, heap.int('i')]) {
+      cell.value = -0
+      assert.ok(Object.is(cell.value, 0))
+      cell.value = 1
+      cell.compareExchange(1, -0)
+      assert.ok(Object.is(cell.exchange(-0), 0) && Object.is(cell.value, 0))
+    }
   })
 
   test('attaching never overwrites, and types do not mix', () => {

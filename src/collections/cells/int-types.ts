@@ -63,7 +63,8 @@ export function smallRange(facts: TypeFacts): IntRange<number> {
     check(value, what) {
       if (typeof value !== 'number') throw wrongType(what, `a number (the type is ${facts.type})`, value)
       if (!Number.isInteger(value)) throw outOfRange(what, `a whole number from ${least} to ${most}`, value)
-      return value >= least && value <= most ? value : range.refuse(value)
+      // There is no −0 among integers: a heap's cell would keep it.
+      return value >= least && value <= most ? value + 0 : range.refuse(value)
     },
     checkAmount(value) {
       if (typeof value !== 'number') throw wrongType('amount', `a number (the type is ${facts.type})`, value)
