@@ -68,10 +68,21 @@ async function run(): Promise<number> {
 /** @returns how many files the dead one had taken. */
 async function killHalfWay(plan: Plan, victim: ChildProcess, total: number): Promise<number> {
   const dead = end(victim)
+  let gone = false
+  void dead.then(() => {
+    gone = true
+  })
   await Promise.race([plan.bytes.waitAsync((bytes) => bytes * 2 >= total), dead])
+  // While it is at a file, so that there is something to take over. Taking one is no news: hence the time-out.
+  for (let news = plan.news.value; !gone && !holds(plan, 0); news = plan.news.value)
+    await Promise.race([plan.news.waitAsync((now) => now !== news, { timeout: 10 }), dead])
   victim.kill('SIGKILL')
   await dead
   return takeOver(plan, 0)
+}
+
+function holds({ taken }: Plan, worker: number): boolean {
+  return [...taken.values()].includes(worker)
 }
 
 function compare(plan: Plan, files: readonly TextFile[], total: number, seconds: number): number {
