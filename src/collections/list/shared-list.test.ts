@@ -117,6 +117,31 @@ describe('a list in the odd corners of arrays', () => {
         }
     })
 
+    test(`a length that can never fit is refused at once; as many arguments are taken as an array takes, over ${backend.name}`, () => {
+      using pair = backend.open()
+      const list = pair.heap.list<unknown>('l')
+      list.push(1)
+      const { committed } = pair.heap.stats()
+      const sparse: unknown[] = []
+      sparse.length = 2 ** 29 - 1
+      for (const work of [
+        () => {
+          list.length = 2 ** 29 - 1
+        },
+        () => {
+          list[2 ** 29 - 2] = 1
+        },
+        () => list.push(sparse),
+      ])
+        assert.throws(work, { code: 'ERR_NO_SPACE' })
+      assert.equal(pair.heap.stats().committed, committed, 'no memory was taken for it')
+      const many = new Array(100_000).fill(0)
+      assert.equal(list.push(...many), 100_001)
+      assert.equal(list.unshift(...many), 200_001)
+      assert.equal(list.splice(0, 200_001, ...many).length, 200_001)
+      assert.deepEqual(snapshot(list), many)
+    })
+
     test(`what is inherited is Array.prototype's, additions included, over ${backend.name}`, () => {
       using pair = backend.open()
       const list = pair.heap.list<unknown>('l')

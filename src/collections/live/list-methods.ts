@@ -82,7 +82,7 @@ const splice = method('splice', (list, _self, args) =>
     const start = relative(args[0], length)
     const most = length - start
     const count = args.length === 0 ? 0 : args.length === 1 ? most : Math.min(most, Math.max(0, whole(args[1])))
-    return list.splice(start, count, ...args.slice(2))
+    return list.spliceAll(start, count, args.slice(2))
   }),
 )
 
@@ -101,10 +101,10 @@ export const METHODS: Readonly<Record<string | symbol, Method>> = Object.freeze(
     Object.create(null),
     Object.fromEntries(
       [
-        method('push', (list, _self, args) => list.push(...args)),
+        method('push', (list, _self, args) => list.pushAll(args)),
         method('pop', (list) => list.pop()),
         method('shift', (list) => list.shift()),
-        method('unshift', (list, _self, args) => list.unshift(...args)),
+        method('unshift', (list, _self, args) => list.unshiftAll(args)),
         splice,
         sort,
         rearranging('reverse', 0),

@@ -160,6 +160,15 @@ export class Allocator implements Pages {
   }
 
   /**
+   * Refuses what can never be taken, before time and memory are spent on it: the lock is held meanwhile.
+   *
+   * @throws MemlaneError `ERR_NO_SPACE`.
+   */
+  mustFit(units: number): void {
+    if (units > this.pagesMax * PAGE_UNITS) this.#pool.mustFit(Math.ceil(units / PAGE_UNITS))
+  }
+
+  /**
    * Takes a block.
    *
    * @param units of 8 bytes, header included.

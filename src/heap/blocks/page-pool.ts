@@ -190,6 +190,11 @@ export class PagePool {
     }
   }
 
+  /** Refuses what would not fit even if nothing else were there. @throws MemlaneError `ERR_NO_SPACE`. */
+  mustFit(count: number): void {
+    if (count > this.pagesMax) throw this.#noSpace(count, undefined)
+  }
+
   #noSpace(count: number, cause: unknown): MemlaneError {
     const { segment } = this.#arena
     return new MemlaneError(

@@ -219,6 +219,11 @@ export class HeapList extends Handle {
 
   /** @returns the new length. */
   push(...values: unknown[]): number {
+    return this.pushAll(values)
+  }
+
+  /** The same. Arguments of calls lie on the stack, and there many of them should lie but once. */
+  pushAll(values: readonly unknown[]): number {
     const { arena } = this.#core
     const mark = arena.begin()
     const deferred = arena.deferred
@@ -292,6 +297,10 @@ export class HeapList extends Handle {
   }
 
   unshift(...values: unknown[]): number {
+    return this.unshiftAll(values)
+  }
+
+  unshiftAll(values: readonly unknown[]): number {
     return this.#change(() => {
       if (values.length > 0) {
         this.#splice(0, 0, this.#encodeAll(values))
@@ -303,6 +312,10 @@ export class HeapList extends Handle {
 
   /** As an array's, with numbers that are within the list. @returns what was removed, detached. */
   splice(start: number, deleteCount: number, ...values: unknown[]): unknown[] {
+    return this.spliceAll(start, deleteCount, values)
+  }
+
+  spliceAll(start: number, deleteCount: number, values: readonly unknown[]): unknown[] {
     return this.#change(() => {
       const slots = this.#encodeAll(values)
       const length = this.#store.length()
@@ -336,6 +349,7 @@ export class HeapList extends Handle {
   #extend(length: number): void {
     const { arena } = this.#core
     const before = this.#store.length()
+    this.#core.blocks.mustFit(length)
     if (length - before > MOVES) {
       this.#rebuild(before, before, holes(length - before))
       return

@@ -398,6 +398,7 @@ export class Encoder {
     this.mode = FLAT
     this.room = 0
     if (length === 0) return 0
+    blocks.mustFit(length)
     if (length <= CHUNK_SLOTS) {
       const units = Math.min(CHUNK_FULL, Allocator.fit(CHUNK_UNITS + length))
       this.room = units - CHUNK_UNITS
