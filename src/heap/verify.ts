@@ -24,7 +24,6 @@ import {
   B_LOCAL,
   B_SLOTS,
   D_DEEP,
-  D_DEPTH,
   D_FIRST,
   E_HASH,
   E_MAP,
@@ -325,7 +324,7 @@ class Walk {
       return
     }
     const d = directory << 1
-    const depth = i32[d + D_DEPTH]!
+    const depth = index.buckets.depthOf(directory)
     let entries = 0
     let deep = 0
     const firsts = new Set<number>()

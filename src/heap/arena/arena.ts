@@ -18,6 +18,7 @@ import type { Memory } from '../../memory/index.js'
 import { pause as sleep } from '../../pause.js'
 import type { Segment } from '../../segment/index.js'
 import { OwnerLock, RECOVERED } from '../../sync/index.js'
+import { corrupt } from '../corrupt.js'
 import {
   BELLS,
   bodyPlan,
@@ -52,6 +53,10 @@ const CROWD = 2000
  */
 const TURN_MS = 0.1
 const TURNS = 4
+
+/** The smallest block, and the longest list of blocks that an engine is sure to make. */
+const BLOCK_WORDS_MIN = 4
+const DEFERRED_MAX = 2 ** 26
 
 /** What the allocator does for the arena. */
 export interface Pages {
@@ -106,6 +111,7 @@ export class Arena {
   #readSeen = 0
   #deferred: number[] = []
   #deferredCount = 0
+  readonly #deferredMax: number
   /** Bells to ring after the commit. */
   #rings: number[] = []
   #ringCount = 0
@@ -118,6 +124,7 @@ export class Arena {
     this.i32 = segment.memory.i32
     this.f64 = segment.memory.f64
     this.u8 = segment.memory.u8
+    this.#deferredMax = Math.min(this.i32.length / BLOCK_WORDS_MIN, DEFERRED_MAX)
     this.base = segment.body / 4
     this.version = this.base + H_VERSION
     this.stripes = this.base + H_STRIPES
@@ -253,8 +260,9 @@ export class Arena {
     return this.#length
   }
 
-  /** Frees a block when the transaction commits. */
+  /** Frees a block when the transaction commits. @throws MemlaneError `ERR_CORRUPT` for more than the memory can hold. */
   defer(pointer: number): void {
+    if (this.#deferredCount >= this.#deferredMax) throw corrupt(this.segment.name, 'it has blocks without end to free')
     this.#deferred[this.#deferredCount++] = pointer
   }
 

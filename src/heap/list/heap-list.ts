@@ -32,7 +32,7 @@ export class HeapList extends Handle {
     const { arena } = this.#core
     return arena.read(arena.stripeWord(this.#stripe), () => {
       this.check('list')
-      return arena.i32[(this.#list << 1) + A_LENGTH]!
+      return this.#store.check()
     })
   }
 
@@ -120,6 +120,7 @@ export class HeapList extends Handle {
     let result: T
     try {
       this.check('list')
+      this.#store.check()
       arena.touch(this.#stripe)
       result = work()
     } catch (error) {
@@ -230,6 +231,7 @@ export class HeapList extends Handle {
     let length = 0
     try {
       this.check('list')
+      this.#store.check()
       arena.touch(this.#stripe)
       for (let i = 0; i < values.length; i++) this.#pushOne(values[i])
       length = this.#store.length()
@@ -264,7 +266,7 @@ export class HeapList extends Handle {
     try {
       this.check('list')
       const a = this.#list << 1
-      const last = i32[a + A_LENGTH]! - 1
+      const last = this.#store.check() - 1
       if (last >= 0) {
         arena.touch(this.#stripe)
         const word = this.#store.word(last)

@@ -4,6 +4,7 @@
 import { outOfRange } from '../../errors.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
+import { corrupt } from '../corrupt.js'
 import { CHUNK_UNITS } from '../object/object.layout.js'
 import { CHUNK, CHUNKS } from '../values/values.layout.js'
 import {
@@ -32,9 +33,30 @@ export class ListStore {
     this.#stripe = stripe
   }
 
-  /** Elements. */
+  /** Elements; whatever the memory says, unless `check` came before. */
   length(): number {
     return this.#core.arena.i32[(this.#list << 1) + A_LENGTH]!
+  }
+
+  /**
+   * Makes sure that the list has room for what it counts: whoever goes through its elements goes by that.
+   *
+   * @returns elements.
+   * @throws MemlaneError `ERR_CORRUPT`.
+   */
+  check(): number {
+    const { arena, blocks, name } = this.#core
+    const { i32 } = arena
+    const a = this.#list << 1
+    const length = i32[a + A_LENGTH]!
+    const first = i32[a + A_FIRST]!
+    const store = i32[a + A_STORE]!
+    const room = i32[a + A_ROOM]!
+    const units = store === 0 ? 0 : blocks.unitsOf(store)
+    const most = units === 0 ? 0 : i32[a + A_MODE] === FLAT ? units - CHUNK_UNITS : (units - 1) << (1 + CHUNK_SHIFT)
+    if (length < 0 || first < 0 || first + length > room || room > most || length > i32.length >> 1)
+      throw corrupt(name, `a list counts ${length} elements from ${first} on, in room for ${Math.min(room, most)}`)
+    return length
   }
 
   /** Word of an element's slot. Total: whatever the bytes, it is a word that can be read. */

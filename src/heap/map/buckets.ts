@@ -46,6 +46,31 @@ export class Buckets {
     return i32[directory + D_FIRST + (depth === 0 ? 0 : hash >>> (32 - depth))]!
   }
 
+  /**
+   * Depth of a directory. Whoever changes buckets, or goes through all of them, goes by that.
+   *
+   * @throws MemlaneError `ERR_CORRUPT` when the block has no room for so many buckets.
+   */
+  depthOf(directory: number): number {
+    const { i32, segment } = this.#arena
+    const d = directory << 1
+    const depth = i32[d + D_DEPTH] ?? -1
+    const fits = depth >= 0 && depth <= DEPTH_MAX && this.#blocks.unitsOf(directory) >= 2 + (((1 << depth) + 1) >> 1)
+    if (!fits || (i32[d + 1]! & 0xff) !== DIRECTORY) throw corrupt(segment.name, `a directory of depth ${depth}`)
+    return depth
+  }
+
+  /** First bucket for a hash, to change it. @throws MemlaneError `ERR_CORRUPT` when there is none. */
+  #checkedBucketOf(map: number, hash: number): number {
+    const { i32, segment } = this.#arena
+    const depth = this.depthOf(i32[(map << 1) + M_DIRECTORY]!)
+    const bucket = this.bucketOf(map, hash)
+    const local = i32[(bucket << 1) + B_LOCAL]! >> 8
+    if ((i32[(bucket << 1) + 1]! & 0xff) !== BUCKET || local < 0 || local > depth)
+      throw corrupt(segment.name, `a directory of depth ${depth} leads to what is no bucket of it`)
+    return bucket
+  }
+
   // ---- insertion
 
   /** Adds an entry that is not there yet. */
@@ -54,7 +79,7 @@ export class Buckets {
     const m = map << 1
     if (i32[m + M_DIRECTORY] === 0) this.#firstBucket(map)
     for (let round = 0; round <= DEPTH_MAX + 1; round++) {
-      const first = this.bucketOf(map, hash)
+      const first = this.#checkedBucketOf(map, hash)
       const local = i32[(first << 1) + B_LOCAL]!
       const chained = i32[(first << 1) + B_OVERFLOW] !== 0
       if (((local & 0xff) < B_FULL && !chained) || !this.#split(map, hash, first, local >> 8)) {
@@ -191,7 +216,7 @@ export class Buckets {
   remove(map: number, hash: number, entry: number): void {
     const arena = this.#arena
     const { i32, segment } = arena
-    const first = this.bucketOf(map, hash)
+    const first = this.#checkedBucketOf(map, hash)
     let bucket = first
     for (let hops = 0; bucket !== 0 && hops < i32.length; hops++) {
       const b = bucket << 1
@@ -269,7 +294,7 @@ export class Buckets {
         this.drop(map)
       return
     }
-    const neighbour = this.bucketOf(map, hash ^ (1 << (32 - local)))
+    const neighbour = this.#checkedBucketOf(map, hash ^ (1 << (32 - local)))
     const a = bucket << 1
     const b = neighbour << 1
     const words = 1 << (depth - local + 1)
@@ -326,8 +351,7 @@ export class Buckets {
   eachBucket(directory: number, visit: (bucket: number) => void): void {
     const { i32, segment } = this.#arena
     const d = directory << 1
-    const depth = i32[d + D_DEPTH]! & 31
-    if (depth > DEPTH_MAX) throw corrupt(segment.name, `a directory of depth ${depth}`)
+    const depth = this.depthOf(directory)
     let budget = i32.length / (2 * B_UNITS)
     for (let i = 0; i < 1 << depth; ) {
       const first = i32[d + D_FIRST + i]!

@@ -261,9 +261,10 @@ export class HeapMap extends Handle {
     return arena.read(arena.version, () => {
       this.check('map')
       const result = new Map<Key, unknown>()
+      const copy = decoder.copierOfMany()
       let steps = 0
       index.each(this.#map, (entry) => {
-        result.set(index.keyOf(entry), decoder.snapshot((entry << 1) + E_VALUE))
+        result.set(index.keyOf(entry), copy((entry << 1) + E_VALUE))
         if ((++steps & 255) === 0) arena.checkpoint()
       })
       return result

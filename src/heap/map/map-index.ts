@@ -193,9 +193,10 @@ export class MapIndex {
   /** A new entry at the end, its value slot `undefined` until the caller stores one: nobody sees it before the commit. */
   insert(map: number, hash: number, key: Key): number {
     const arena = this.#arena
-    const { i32, f64 } = arena
+    const { i32, f64, segment } = arena
     const m = map << 1
     const stripe = hash >>> 26
+    if ((i32[m + 1]! & 0xff) !== MAP) throw corrupt(segment.name, 'an object has lost its table')
     arena.touch(stripe)
     const entry = this.#newEntry(key, stripe)
     const e = entry << 1
@@ -271,17 +272,14 @@ export class MapIndex {
   /** Frees all entries and the index; `visit` sees each entry first. */
   clear(map: number, visit: (entry: number) => void): void {
     const arena = this.#arena
-    const { i32, segment } = arena
+    const { i32 } = arena
     const m = map << 1
     arena.touchPrefix(0, 0)
-    let left = i32[m + M_SIZE]!
-    for (let entry = i32[m + M_HEAD]!; entry !== 0; ) {
-      if (left-- <= 0) throw corrupt(segment.name, 'a map has more entries than it counts')
-      const next = i32[(entry << 1) + E_NEXT]!
+    // Nothing of an entry is overwritten before the commit.
+    this.each(map, (entry) => {
       visit(entry)
       this.#blocks.drop(entry)
-      entry = next
-    }
+    })
     this.buckets.drop(map)
     arena.put2(m + M_HEAD, 0, 0)
     arena.put(m + M_SIZE, 0)
@@ -290,10 +288,14 @@ export class MapIndex {
 
   /** Visits the entries in insertion order. Total: a list that does not end is ERR_CORRUPT. */
   each(map: number, visit: (entry: number) => void): void {
-    const { i32, segment } = this.#arena
+    const { i32, f64, segment } = this.#arena
     let left = Math.min(i32[(map << 1) + M_SIZE]! >>> 0, i32.length / 12)
+    let passed = 0
     for (let entry = i32[(map << 1) + M_HEAD] ?? 0; entry !== 0; entry = i32[(entry << 1) + E_NEXT] ?? 0) {
       if (--left < 0) throw corrupt(segment.name, 'a map has more entries than it counts')
+      const sequence = f64[entry + E_SEQUENCE]!
+      if (!(sequence > passed)) throw corrupt(segment.name, 'the entries of a map lead in circles')
+      passed = sequence
       visit(entry)
     }
   }

@@ -144,6 +144,8 @@ export class HeapObject {
       if (i32[o + O_SHAPE] !== TABLE) return shapes.get(i32[o + O_SHAPE]!).ordered
       const keys: string[] = []
       index.each(i32[o + O_OUTSIDE]!, (entry) => keys.push(String(index.keyOf(entry))))
+      // The engine insists on that, and says so in a way of its own.
+      if (new Set(keys).size !== keys.length) throw corrupt(this.#core.name, 'an object has a property twice')
       return orderKeys(keys)
     })
   }

@@ -131,18 +131,21 @@ export class Shapes {
       ) {
         throw corrupt(segment.name, `shape ${this.#known.length} of ${count} is not where it should be`)
       }
-      const shape = this.#add(parent, this.#readName(i32[word + S_NAME]!))
+      const name = this.#readName(i32[word + S_NAME]!)
+      if (parent.indexOf(name) >= 0) throw corrupt(segment.name, `shape ${this.#known.length} has a property twice`)
+      const shape = this.#add(parent, name)
       this.#last = pointer
-      parent.transitions.set(shape.keys[shape.keys.length - 1]!, shape)
+      parent.transitions.set(name, shape)
     }
   }
 
   #readName(pointer: number): string {
-    const { i32 } = this.#arena
+    const { i32, segment } = this.#arena
     const word = pointer << 1
     const wide = (i32[word + 1]! & WIDE) !== 0
-    const room = this.#blocks.unitsOf(pointer) * 8 - 12
-    const length = Math.max(0, Math.min(i32[word + 2]!, wide ? room >> 1 : room))
+    const length = i32[word + 2]!
+    if (!(length >= 0 && (wide ? length * 2 : length) <= this.#blocks.unitsOf(pointer) * 8 - 12))
+      throw corrupt(segment.name, `the name of a property has ${length} characters`)
     return this.#text.read(pointer * 8 + 12, length, wide)
   }
 

@@ -119,6 +119,15 @@ export class Decoder {
     return (word) => this.#slot(word, copy)
   }
 
+  /** Several slots that share nothing, but together are no more than the memory they lie in. */
+  copierOfMany(): (word: number) => unknown {
+    const copy = this.#copy()
+    return (word) => {
+      if (copy.made.size !== 0) copy.made.clear()
+      return this.#slot(word, copy)
+    }
+  }
+
   #copy(): Copy {
     return new Copy(this.#core.arena.i32.length)
   }
@@ -159,7 +168,11 @@ export class Decoder {
     if (high >= 0 || high < FIRST_TAG) return f64[word >> 1]
     const low = i32[word]!
     if (high === TAG_INT) return low
-    if (high === TAG_STRING) return this.string(low)
+    if (high === TAG_STRING) {
+      const text = this.string(low)
+      this.#spend(copy, text.length >> 2)
+      return text
+    }
     if ((high & TAG_MASK) === TAG_SHORT) return getShort(low, high)
     if (high === TAG_CONST) return getConstant(low)
     if (high !== TAG_BLOCK) throw corrupt(this.#core.name, `a slot has the tag ${(high >>> 0).toString(16)}`)
@@ -181,9 +194,11 @@ export class Decoder {
         break
       case BIGINT:
         result = this.#bigint(pointer)
+        this.#spend(copy, this.#core.arena.i32[(pointer << 1) + 2]! >> 2)
         break
       case BYTES:
         result = this.#bytes(pointer)
+        this.#spend(copy, (result as ArrayBuffer).byteLength >> 2)
         copy.made.set(pointer, result as object)
         break
       case TUPLE:

@@ -2,6 +2,7 @@
 
 import { MemlaneError } from '../../errors.js'
 import type { Core } from '../core.js'
+import { corrupt } from '../corrupt.js'
 import { BELLS, H_BELLS } from '../heap.layout.js'
 import { A_ROOT, A_WATCH } from '../list/list.layout.js'
 import { mix } from '../map/hash.js'
@@ -27,6 +28,8 @@ import {
 
 /** So many changes apart, a writer looks whether the watchers are still alive. */
 const LOOK_EVERY = 4096
+/** From a part of a value by way of a table's entry and its map to a named structure; and some to spare. */
+const ROOT_HOPS = 8
 
 const total = new Float64Array(1)
 const totalWords = new Int32Array(total.buffer)
@@ -44,24 +47,25 @@ export class Watches {
   }
 
   /** Notes a change inside a value, as a change of what the value belongs to. */
-  noteRoot(root: number): void {
-    const { arena, index } = this.#core
+  noteRoot(root: number, hops: number = 0): void {
+    const { arena, index, name } = this.#core
     const { i32 } = arena
+    if (hops > ROOT_HOPS) throw corrupt(name, 'what a value belongs to leads in circles')
     switch (i32[(root << 1) + 1]! & 0xff) {
       case ENTRY: {
         const e = root << 1
         const map = i32[e + E_MAP]!
         if (i32[(map << 1) + M_WATCH] !== 0)
           this.note(map, (map << 1) + M_WATCH, CHANGE_SET, i32[e + E_HASH]!, index.keyOf(root))
-        else if (i32[(map << 1) + M_ROOT] !== 0) this.noteRoot(i32[(map << 1) + M_ROOT]!)
+        else if (i32[(map << 1) + M_ROOT] !== 0) this.noteRoot(i32[(map << 1) + M_ROOT]!, hops + 1)
         return
       }
       case MAP:
-        if (i32[(root << 1) + M_ROOT] !== 0) this.noteRoot(i32[(root << 1) + M_ROOT]!)
+        if (i32[(root << 1) + M_ROOT] !== 0) this.noteRoot(i32[(root << 1) + M_ROOT]!, hops + 1)
         return
       case ARRAY:
         if (i32[(root << 1) + A_WATCH] !== 0) this.note(root, (root << 1) + A_WATCH, CHANGE_SET, 0, undefined)
-        else if (i32[(root << 1) + A_ROOT] !== 0) this.noteRoot(i32[(root << 1) + A_ROOT]!)
+        else if (i32[(root << 1) + A_ROOT] !== 0) this.noteRoot(i32[(root << 1) + A_ROOT]!, hops + 1)
         return
       case CELL:
         if (i32[(root << 1) + CELL_WATCH] !== 0) this.note(root, (root << 1) + CELL_WATCH, CHANGE_SET, 0, undefined)
