@@ -22,14 +22,14 @@ const HIDDEN = [
   /\b(?:i32|u8|f64|u32)\[[^=]*\] (?:[-+|&^]=|\+\+|--)/,
 ]
 
-/** The text with hooks, and how many there are. */
-export function hook(text, path) {
-  let count = 0
-  const lines = text.split('\n').map((line) => {
+/** The text with hooks, and the sites where they are, numbered from `first`. */
+export function hook(text, path, first) {
+  const sites = []
+  const lines = text.split('\n').map((line, index) => {
     const match = STORE.exec(line)
     if (match !== null && !/^\s*const got = (?!this\.#lock)/.test(line)) {
-      count++
-      return `${match[1]}globalThis.__memlaneStore(); ${match[2]}`
+      sites.push(`${path}:${index + 1}  ${match[2]}`)
+      return `${match[1]}globalThis.__memlaneStore(${first + sites.length - 1}); ${match[2]}`
     }
     if (
       HIDDEN.some((pattern) => pattern.test(line)) &&
@@ -39,23 +39,25 @@ export function hook(text, path) {
     }
     return line
   })
-  return { text: lines.join('\n'), count }
+  return { text: lines.join('\n'), sites }
 }
 
-/** Makes build/hooked or build/hooked-NAME. @returns the folder. */
+/** Makes build/hooked or build/hooked-NAME. @returns the folder, and where the stores are. */
 export function buildHooked(broken, tag = broken) {
   const folder = join(root, 'build', tag === undefined ? 'hooked' : `hooked-${tag}`)
   rmSync(folder, { recursive: true, force: true })
-  cpSync(join(root, 'dist', 'heap'), join(folder, 'heap'), {
-    recursive: true,
-    filter: (path) => statSync(path).isDirectory() || (/\.js$/.test(path) && !/\.(test|soak|bench)\.js$/.test(path)),
-  })
-  let stores = 0
+  // The collections come along without hooks, so that what users call runs over the hooked heap.
+  for (const room of ['heap', 'collections'])
+    cpSync(join(root, 'dist', room), join(folder, room), {
+      recursive: true,
+      filter: (path) => statSync(path).isDirectory() || (/\.js$/.test(path) && !/\.(test|soak|bench)\.js$/.test(path)),
+    })
+  const sites = []
   const edits = broken === undefined ? [] : BREAKS[broken]
   if (edits === undefined) throw new Error(`there is no broken order ${broken}; --list names them`)
   const used = new Set()
   for (const path of filesUnder(
-    `${folder.slice(root.length + 1)}/heap`,
+    folder.slice(root.length + 1),
     (file) => file.endsWith('.js') && !file.includes('/testing/'),
   )) {
     const file = join(root, path)
@@ -71,20 +73,23 @@ export function buildHooked(broken, tag = broken) {
       /from '(?:\.\.\/)+((?:memory|segment|sync)\/|errors\.js|sizes\.js|pause\.js)/g,
       `from '${pathToFileURL(join(root, 'dist')).href}/$1`,
     )
-    const hooked = hook(text, path)
-    stores += hooked.count
-    writeFileSync(file, hooked.text)
+    if (file.startsWith(join(folder, 'heap'))) {
+      const hooked = hook(text, path.slice(path.indexOf('/heap/') + 1), sites.length)
+      sites.push(...hooked.sites)
+      text = hooked.text
+    }
+    writeFileSync(file, text)
   }
   if (used.size !== edits.length)
     throw new Error(`the broken order ${broken} does not fit the code any more: change scripts/broken-orders.mjs`)
-  return { folder, stores }
+  return { folder, sites }
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   if (process.argv.includes('--list')) console.log(Object.keys(BREAKS).join('\n'))
   else {
     const at = process.argv.indexOf('--break')
-    const { folder, stores } = buildHooked(at < 0 ? undefined : process.argv[at + 1])
-    console.log(`${stores} stores hooked in ${folder}`)
+    const { folder, sites } = buildHooked(at < 0 ? undefined : process.argv[at + 1])
+    console.log(`${sites.length} stores hooked in ${folder}`)
   }
 }

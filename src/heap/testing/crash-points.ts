@@ -5,7 +5,8 @@
 //      lock-free reader saw before the repair is what the repair keeps;
 //   3. generations: a block that lives has the generation it had before (or, after a commit, would have had).
 //
-// Then the repairer dies at each of its stores, and its repairer too. All in one process: memory is a SharedArrayBuffer,
+// Then the repairer dies at each of its stores, and its repairer too; or whoever comes next is a writer, and dies in what
+// it writes after the repair. All in one process: memory is a SharedArrayBuffer,
 // dying is an exception after which no store happens any more and the liveness lock is released, as the kernel would.
 // The heap under test is a copy of dist/ with hooks, made by scripts/hook-stores.mjs.
 
@@ -24,9 +25,14 @@ class Killed extends Error {}
 let armed = -1
 let passed = 0
 let dead = false
+let running = false
+
+/** Store sites that some operation or repair has come by, by the numbers of scripts/hook-stores.mjs. */
+export const reached: Set<number> = new Set()
 
 Object.assign(globalThis, {
-  __memlaneStore(): void {
+  __memlaneStore(site: number): void {
+    if (running) reached.add(site)
     if (dead) throw new Killed('dead')
     if (passed++ === armed) {
       dead = true
@@ -40,6 +46,7 @@ function run(at: number, work: () => void): { stores: number; died: boolean } {
   armed = at
   passed = 0
   dead = false
+  running = true
   try {
     work()
     return { stores: passed, died: false }
@@ -49,6 +56,7 @@ function run(at: number, work: () => void): { stores: number; died: boolean } {
   } finally {
     armed = -1
     dead = false
+    running = false
   }
 }
 
@@ -56,6 +64,8 @@ export interface Tally {
   points: number
   repairs: number
   deep: number
+  /** Deaths of the next writer, in its repair or in what it wrote after it. */
+  next: number
   bad: string[]
 }
 
@@ -65,14 +75,26 @@ export interface Depths {
   /** About how many stores of first repairs a scenario visits, spread evenly, and of repairs after those. */
   repairs: number
   deep: number
+  /** About how many stores of the next writer. */
+  next: number
   /** Where to begin, so that samples differ from run to run. */
   seed: number
 }
 
-/** All the structures' contents, as one string. */
+/** What those who come after a death write. */
+const LATER = 'afterwards'
+/** About how many stores that takes. */
+const GO_ON_STORES = 250
+
+function goOn(heap: Heap): void {
+  heap.map(LATER).set('a', { life: 'goes on' })
+}
+
+/** All the structures' contents, as one string; but for what came afterwards. */
 function dump(heap: Heap): string {
   const contents: unknown[] = []
   for (const { name, kind } of heap.names()) {
+    if (name === LATER) continue
     let value: unknown
     if (kind === 'map') value = heap.map(name).snapshot()
     else if (kind === 'cell') value = heap.cell(name).snapshot()
@@ -132,7 +154,7 @@ export class CrashPoints {
     this.#before = dump(attached)
     this.#generationsBefore = this.#generations(attached)
     this.#watchedKeys = scenario.keys ?? []
-    attached = this.#fresh(this.#base)
+    attached = this.#victim()
     this.stores = run(-1, () => this.#act(attached)).stores
     attached.verify()
     this.#after = dump(attached)
@@ -165,6 +187,12 @@ export class CrashPoints {
     return this.#attach()
   }
 
+  /** Beside one that does nothing: so it is another one that has written last, and the word HOLDER changes. */
+  #victim(): Heap {
+    this.#fresh(this.#base)
+    return this.#attach()
+  }
+
   #generations(heap: Heap): Map<number, number> {
     return generations(heap, (each) => this.#statistics(heap, each))
   }
@@ -183,9 +211,10 @@ export class CrashPoints {
       1,
       Math.round((Math.min(depths.repairs, points * repair) * repair) / Math.max(1, depths.deep)),
     )
+    const fourth = Math.max(1, Math.round((points * (GO_ON_STORES + repair)) / Math.max(1, depths.next)))
     for (let at = depths.seed % depths.every; at < this.stores; at += depths.every) {
       const where = `${this.#scenario.name}, store ${at}`
-      const victim = this.#fresh(this.#base)
+      const victim = this.#victim()
       const { died } = run(at, () => this.#act(victim))
       this.#bury(victim)
       if (!died) continue
@@ -193,15 +222,21 @@ export class CrashPoints {
       const saw = this.#look(tally, where)
       const image = this.#bytes.slice()
       const stores = this.#survive(tally, where, saw)
+      if (depths.next > 0) {
+        for (let j = (depths.seed + at * 3) % fourth; ; j += fourth) {
+          if (this.#killNext(image, j, tally, `${where}, store ${j} of the next writer`, saw, goOn) === undefined) break
+          tally.next++
+        }
+      }
       if (depths.repairs === 0) continue
       for (let j = (depths.seed + at * 7) % second; j < stores; j += second) {
-        const deeper = this.#killRepair(image, j, tally, `${where}, repair store ${j}`, saw)
+        const deeper = this.#killNext(image, j, tally, `${where}, repair store ${j}`, saw)
         if (deeper === undefined) continue
         tally.repairs++
         if (depths.deep === 0) continue
         for (let k = (depths.seed + at * 7 + j * 5) % third; k < deeper.stores; k += third) {
           if (
-            this.#killRepair(
+            this.#killNext(
               deeper.image,
               k,
               tally,
@@ -269,7 +304,7 @@ export class CrashPoints {
         tally,
         where,
       )
-      survivor.map('afterwards').set('a', { life: 'goes on' })
+      goOn(survivor)
       survivor.verify()
     } catch (error) {
       tally.bad.push(`${where}: ${String(error)}`)
@@ -289,16 +324,21 @@ export class CrashPoints {
     }
   }
 
-  /** The repairer dies at its store `at`; the next one finishes. @returns what that one faced, or undefined when nobody died. */
-  #killRepair(
+  /**
+   * The next one, who repairs and goes on with `work`, dies at its store `at`; the one after it finishes.
+   *
+   * @returns what that one faced, or undefined when nobody died.
+   */
+  #killNext(
     image: Uint8Array,
     at: number,
     tally: Tally,
     where: string,
     saw: Saw,
+    work: (heap: Heap) => void = (heap) => heap.core.arena.readLocked(() => {}),
   ): { image: Uint8Array; stores: number; saw: Saw } | undefined {
     const repairer = this.#fresh(image)
-    const { died } = run(at, () => repairer.core.arena.readLocked(() => {}))
+    const { died } = run(at, () => work(repairer))
     this.#bury(repairer)
     if (!died) return undefined
     const then = this.#look(tally, where)

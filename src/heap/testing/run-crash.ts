@@ -2,10 +2,13 @@
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { CrashPoints, type Depths, type HeapModule, type Tally } from './crash-points.js'
+import type { SharedHeap as SharedHeapClass } from '../../collections/index.js'
+import { scenariosOf } from '../../collections/testing/crash-scenarios.js'
+import { CrashPoints, type Depths, type HeapModule, reached, type Tally } from './crash-points.js'
 import { SCENARIOS } from './scenarios.js'
 
 export type { Depths, Tally }
+export { reached }
 
 /** @param folder of scripts/hook-stores.mjs. */
 export async function runCrash(
@@ -14,16 +17,18 @@ export async function runCrash(
   only?: RegExp,
   report?: (line: string) => void,
 ): Promise<Tally> {
-  const load = (path: string) => import(pathToFileURL(join(folder, 'heap', path)).href)
-  const module = (await load('index.js')) as HeapModule
-  const { statistics } = (await load('verify.js')) as {
+  const load = (path: string) => import(pathToFileURL(join(folder, path)).href)
+  const module = (await load('heap/index.js')) as HeapModule
+  const { statistics } = (await load('heap/verify.js')) as {
     statistics: (core: unknown, each: (pointer: number) => void) => void
   }
-  const total: Tally = { points: 0, repairs: 0, deep: 0, bad: [] }
-  for (const scenario of SCENARIOS) {
+  const { SharedHeap } = (await load('collections/index.js')) as { SharedHeap: typeof SharedHeapClass }
+  const all = [...SCENARIOS, ...scenariosOf((heap) => SharedHeap.over(heap))]
+  const total: Tally = { points: 0, repairs: 0, deep: 0, next: 0, bad: [] }
+  for (const scenario of all) {
     if (only !== undefined && !only.test(scenario.name)) continue
     const start = performance.now()
-    const tally: Tally = { points: 0, repairs: 0, deep: 0, bad: [] }
+    const tally: Tally = { points: 0, repairs: 0, deep: 0, next: 0, bad: [] }
     try {
       const points = new CrashPoints(module, scenario, (heap, each) => statistics(heap.core, each))
       points.visit(depths, tally)
@@ -33,9 +38,10 @@ export async function runCrash(
     total.points += tally.points
     total.repairs += tally.repairs
     total.deep += tally.deep
+    total.next += tally.next
     total.bad.push(...tally.bad)
     report?.(
-      `${scenario.name.padEnd(34)} ${String(tally.points).padStart(5)} ${String(tally.repairs).padStart(6)} ${String(tally.deep).padStart(6)}  bad ${tally.bad.length}  ${Math.round(performance.now() - start)} ms`,
+      `${scenario.name.padEnd(48)} ${String(tally.points).padStart(5)} ${String(tally.repairs).padStart(6)} ${String(tally.deep).padStart(6)} ${String(tally.next).padStart(6)}  bad ${tally.bad.length}  ${Math.round(performance.now() - start)} ms`,
     )
     if (tally.bad.length > 0) report?.(`    ${tally.bad.slice(0, 3).join('\n    ')}`)
   }

@@ -1,6 +1,8 @@
-// heap/testing: operations whose every store is a place to die. Between them they visit every store site of the heap.
+// heap/testing: operations whose every store is a place to die. With those of collections/testing/crash-scenarios.ts they
+// come by every store site of the heap; npm run test:crash fails when one is left out.
 
 import type { Heap as HeapClass } from '../heap.js'
+import { BELLS, H_BELLS } from '../heap.layout.js'
 import type { HeapList } from '../list/heap-list.js'
 import type { HeapObject } from '../object/heap-object.js'
 
@@ -47,11 +49,11 @@ const listOf = (count: number) => (heap: Heap) => {
   for (let i = 0; i < count; i++) list.push(`element ${i}`)
 }
 
-/** Keys whose hashes share their top three bits: so few entries in all that splitting stops, and chains begin. */
-const alike = (heap: Heap, count: number): string[] => {
+/** Keys whose hashes share their top bits (three: so few entries in all that splitting stops, and chains begin). */
+const alike = (heap: Heap, count: number, bits: number = 3, prefix: number = 5): string[] => {
   const found: string[] = []
   for (let i = 0; found.length < count; i++) {
-    if (heap.core.index.hash(`alike ${i}`) >>> 29 === 5) found.push(`alike ${i}`)
+    if (heap.core.index.hash(`alike ${i}`) >>> (32 - bits) === prefix) found.push(`alike ${i}`)
   }
   return found
 }
@@ -87,6 +89,16 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (heap) => heap.map('m').set('ada', { score: 2, name: TEXT.replace('text', 'name'), seen: TEXT, note: 'a' }),
   },
   {
+    name: 'overwrite an object that is watched',
+    keys: KEYS,
+    prepare: (heap) => {
+      heap.map('m').set('ada', { score: 1, name: TEXT })
+      heap.map('m').watch()
+      heap.map('m').watch({ key: 'ada' })
+    },
+    act: (heap) => heap.map('m').set('ada', { score: 2, name: TEXT.replace('text', 'name') }),
+  },
+  {
     name: 'overwrite a text in an object',
     keys: KEYS,
     prepare: some,
@@ -97,6 +109,7 @@ export const SCENARIOS: readonly Scenario[] = [
     prepare: (heap) => void heap.map('m'),
     act: (heap) => heap.map('m').set('new', TEXT),
   },
+  { name: 'add to a number', keys: KEYS, prepare: some, act: (heap) => void heap.map('m').add('a', 5) },
   { name: 'insert', keys: KEYS, prepare: some, act: (heap) => heap.map('m').set('new', { a: 1 }) },
   {
     name: 'insert keys of other types',
@@ -154,6 +167,19 @@ export const SCENARIOS: readonly Scenario[] = [
       }),
   },
   {
+    name: 'split a chain',
+    options: ROOMY,
+    // All hashes share their first eight bits, so a chain it is; two of others, and it is worth parting: one half is a
+    // chain again.
+    prepare: (heap) => {
+      for (const key of alike(heap, 130, 8, 0xa0)) heap.map('m').set(key, 1)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        for (const key of alike(heap, 2, 4, 0xb)) heap.map('m').set(key, 2)
+      }),
+  },
+  {
     name: 'drop a chained bucket',
     options: ROOMY,
     prepare: (heap) => {
@@ -197,6 +223,16 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'delete a property', keys: KEYS, prepare: some, act: (heap) => void ada(heap).delete('name') },
   {
+    name: 'an object with shared parts becomes a table',
+    options: ROOMY,
+    prepare: (heap) => {
+      const part = { n: TEXT }
+      const value = Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`p${i}`, i > 61 ? part : i]))
+      heap.map('m').set('ada', value)
+    },
+    act: (heap) => ada(heap).set('one more', TEXT),
+  },
+  {
     name: 'delete from a table',
     options: ROOMY,
     prepare: (heap) =>
@@ -229,6 +265,10 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     act: (heap) => void heap.list('l').splice(0, 3),
   },
+  { name: 'shift', prepare: listOf(5), act: (heap) => void heap.list('l').shift() },
+  { name: 'set an element', prepare: listOf(5), act: (heap) => heap.list('l').set(2, { two: [TEXT] }) },
+  { name: 'overwrite an element', prepare: listOf(5), act: (heap) => heap.list('l').set(2, 'Element 2') },
+  { name: 'delete an element', prepare: listOf(5), act: (heap) => void heap.list('l').delete(2) },
   { name: 'unshift', prepare: listOf(5), act: (heap) => void heap.list('l').unshift('front', 1, 2, 3, 4) },
   { name: 'unshift before chunks', prepare: listOf(300), act: (heap) => void heap.list('l').unshift('front') },
   {
@@ -248,6 +288,13 @@ export const SCENARIOS: readonly Scenario[] = [
     prepare: listOf(300),
     act: (heap) => {
       heap.list('l').length = 2
+    },
+  },
+  {
+    name: 'list much longer',
+    prepare: listOf(3),
+    act: (heap) => {
+      heap.list('l').length = 700
     },
   },
   { name: 'assign', prepare: listOf(20), act: (heap) => heap.list('l').assign([1, TEXT, { a: [] }]) },
@@ -380,6 +427,21 @@ export const SCENARIOS: readonly Scenario[] = [
         ]),
   },
   {
+    name: 'a value with many keys, holes and shared parts',
+    options: ROOMY,
+    prepare: some,
+    act: (heap) => {
+      const part = { n: TEXT }
+      const holes: unknown[] = [part]
+      holes.length = 3
+      heap.map('m').set('a', {
+        holes,
+        part,
+        many: Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`p${i}`, i])),
+      })
+    },
+  },
+  {
     name: 'spans come and go',
     prepare: (heap) => {
       const map = heap.map('m')
@@ -440,6 +502,47 @@ export const SCENARIOS: readonly Scenario[] = [
         heap.map('m').delete('text')
         ada(heap).set('score', 5)
       }),
+  },
+  {
+    name: 'watched changes, while somebody sleeps',
+    prepare: (heap) => {
+      some(heap)
+      heap.map('m').watch()
+      // As sleepers leave the bells: their flags are up.
+      const { memory, base } = heap.core.arena
+      for (let bell = 0; bell < BELLS; bell++) memory.store(base + H_BELLS + 2 * bell + 1, 1)
+    },
+    act: (heap) => heap.map('m').set('a', 2),
+  },
+  {
+    name: 'watched list and cell',
+    prepare: (heap) => {
+      listOf(5)(heap)
+      heap.cell('c').set({ a: [TEXT] })
+      heap.list('l').watch()
+      heap.cell('c').watch()
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        heap.list('l').push({ deep: 1 })
+        ;(heap.list('l').get(5) as HeapObject).set('deep', 2)
+        heap.list('l').shift()
+        ;(heap.cell('c').get() as HeapObject).set('a', 1)
+        heap.cell('c').set(TEXT)
+      }),
+  },
+  {
+    name: 'watch in the place of the dead, sleep, and cease to',
+    prepare: (heap) => {
+      some(heap)
+      heap.map('m').watch()
+      heap.map('m').watch({ key: 'a' })
+    },
+    act: (heap) => {
+      const watcher = heap.map('m').watch({ key: 'z' })
+      watcher.waitSync(1)
+      watcher.close()
+    },
   },
   { name: 'begin to watch', prepare: some, act: (heap) => void heap.map('m').watch() },
 ]
