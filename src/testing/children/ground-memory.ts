@@ -89,7 +89,7 @@ export const memoryScenarios: Readonly<Record<string, Scenario>> = {
     peer.say(object.stat().uid)
   },
 
-  /** Reads and writes every word of an object again and again, until told to stop. */
+  /** Reads and writes every word of an object again and again, and once more after it is told to stop. */
   async 'walk-words'(peer: Peer, name: string) {
     const memory = openWhole(name)
     let going = true
@@ -98,12 +98,14 @@ export const memoryScenarios: Readonly<Record<string, Scenario>> = {
       going = false
     })
     let rounds = 0
-    while (going) {
+    for (let last = false; ; ) {
       for (let word = 0; word < memory.i32.length; word += 64) {
         memory.i32[word] = memory.i32[word]! + 1
         memory.add(word + 1, 1)
       }
       rounds++
+      if (last) break
+      last = !going
       await new Promise((resolve) => setImmediate(resolve))
     }
     const { faults } = memory
