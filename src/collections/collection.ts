@@ -1,8 +1,8 @@
 // collections: what SharedMap and SharedSet have in common: a place in a heap, transactions, closing.
 
-import { inspect } from 'node:util'
 import { MemlaneError } from '../errors.js'
 import type { Heap } from '../heap/index.js'
+import { makePrintable } from '../printable.js'
 
 export abstract class Collection implements Disposable {
   /** The name it was opened by. */
@@ -56,7 +56,7 @@ export abstract class Collection implements Disposable {
   }
 
   static {
-    makePrintable(Collection.prototype, (collection) => (collection.closed ? PRINT_CLOSED : collection.printable()))
+    makePrintable(Collection.prototype, (collection) => collection.printable())
   }
 
   /** @internal What console.log shows of it. */
@@ -85,18 +85,4 @@ export function sameValueZero(a: unknown, b: unknown): boolean {
 export function refuseThenable(value: unknown, what: string): void {
   if (typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function')
     throw new MemlaneError('ERR_ASYNC', `${what} gave a promise; it runs with the heap locked, so it cannot wait`)
-}
-
-export const PRINT_CLOSED: unique symbol = Symbol('closed')
-
-/** Gives a class a rendering for util.inspect and console.log: its name, and what it holds. */
-export function makePrintable<T extends { readonly name: string }>(prototype: T, look: (thing: T) => unknown): void {
-  Object.defineProperty(prototype, inspect.custom, {
-    configurable: true,
-    value(this: T, _depth: number, options: object): string {
-      const shown = look(this)
-      const text = shown === PRINT_CLOSED ? '<closed>' : inspect(shown, options)
-      return `${this.constructor.name}(${JSON.stringify(this.name)}) ${text}`
-    },
-  })
 }

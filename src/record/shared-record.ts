@@ -4,6 +4,7 @@ import { setTimeout as later } from 'node:timers/promises'
 import { MemlaneError } from '../errors.js'
 import { waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
+import { makePrintable } from '../printable.js'
 import type { Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import type { Fields } from './fields.js'
@@ -66,6 +67,10 @@ export class SharedRecord<F extends Fields = Fields> {
   readonly #hasRoom: (() => boolean) | undefined
   #writer: Writer | undefined
   #staged: Record<string, unknown> | undefined
+
+  static {
+    makePrintable(SharedRecord.prototype)
+  }
 
   /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
   constructor(store: Store, readers: ReaderMode, reads: boolean) {

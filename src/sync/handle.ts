@@ -2,6 +2,7 @@
 
 import { MemlaneError } from '../errors.js'
 import { waiting } from '../memory/index.js'
+import { makePrintable } from '../printable.js'
 import { type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
 import { checkObject, checkSignal, given, parseTimeout } from '../sizes.js'
 
@@ -22,22 +23,33 @@ export const PARTICIPANTS = 256
 
 /** One open primitive. Holds one descriptor and one participant's slot, unless it lives inside another segment. */
 export class Handle {
-  /** @internal */
-  readonly segment: Segment
-  /** @internal Byte offset of its words. */
-  readonly offset: number
+  /** The name it was opened by, or that of the segment that it lives in. */
+  readonly name: string
+  readonly #segment: Segment
+  readonly #offset: number
   readonly #owned: boolean
   #closed = false
 
+  static {
+    makePrintable(Handle.prototype)
+  }
+
   /** @internal */
   constructor(segment: Segment, offset: number, owned: boolean) {
-    this.segment = segment
-    this.offset = offset
+    this.name = segment.name
+    this.#segment = segment
+    this.#offset = offset
     this.#owned = owned
   }
 
-  get name(): string {
-    return this.segment.name
+  /** @internal */
+  get segment(): Segment {
+    return this.#segment
+  }
+
+  /** @internal Byte offset of its words. */
+  get offset(): number {
+    return this.#offset
   }
 
   get closed(): boolean {

@@ -2,10 +2,10 @@
 
 import { MemlaneError, wrongType } from '../../errors.js'
 import { waiting } from '../../memory/index.js'
+import { makePrintable } from '../../printable.js'
 import { endOf, parseTimeout } from '../../sizes.js'
 import type { AsyncLimits, WaitLimits } from '../../sync/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
-import { makePrintable, PRINT_CLOSED } from '../collection.js'
 import type { Store } from './store.js'
 
 /** A change of a single value. */
@@ -177,7 +177,7 @@ export abstract class Cell<T> implements Disposable {
   }
 
   static {
-    makePrintable(Cell.prototype, (cell: Cell<unknown>) => (cell.closed ? PRINT_CLOSED : cell.get()))
+    makePrintable(Cell.prototype, (cell: Cell<unknown>) => cell.get())
   }
 
   /** @internal */
