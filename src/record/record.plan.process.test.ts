@@ -1,61 +1,20 @@
 // record: what the test plan of flexible-shared-memory wished for and did not have, between real processes.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { after, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { describe, test } from 'node:test'
 import { Mutex } from '../sync/index.js'
 import { Frame, Item, numberOf } from '../testing/children/record-peer.js'
 import { killed, until } from '../testing/crew.js'
-import { runtimeArgs } from '../testing/runtime.js'
+import { freshRecord, startPeer } from '../testing/record-peers.js'
 import { send } from '../testing/signals.js'
 import { array, f64, record, str } from './index.js'
 
-const file = fileURLToPath(new URL('../testing/children/record-peer.js', import.meta.url))
-const running = new Set<ChildProcess>()
-const names: string[] = []
-
-interface Peer {
-  readonly child: ChildProcess
-  /** The next line it says. */
-  said(): Promise<unknown>
-}
-
-function start(role: string, name: string, count = 0): Peer {
-  const child = spawn(process.execPath, [...runtimeArgs, file, role, name, String(count)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
-  return {
-    child,
-    async said() {
-      const { value, done } = await lines.next()
-      assert.ok(!done, `${role} ended without a word`)
-      return JSON.parse(value as string)
-    },
-  }
-}
-
-function fresh(): string {
-  const name = `recplan-${process.pid}-${names.length}`
-  names.push(name)
-  return name
-}
-
-after(() => {
-  for (const child of running) send(child)
-  for (const name of names) Item.unlink(name)
-})
-
 describe('who comes when', () => {
   test('a reader that comes before the creator is told so, and finds the record as soon as it is there', async () => {
-    const name = fresh()
+    const name = freshRecord()
     assert.throws(() => Item.open(name), { code: 'ERR_NOT_FOUND' })
-    const creator = start('create', name)
+    const creator = startPeer('create', name)
     let found: number | undefined
     await until(() => {
       try {
@@ -70,19 +29,19 @@ describe('who comes when', () => {
   })
 
   test('of several who create one name, one does, the others are told; of those who create or open, all get in', async () => {
-    const name = fresh()
-    const makers = Array.from({ length: 4 }, () => start('create', name))
+    const name = freshRecord()
+    const makers = Array.from({ length: 4 }, () => startPeer('create', name))
     const said = await Promise.all(makers.map((maker) => maker.said()))
     assert.deepEqual(said.sort(), ['ERR_EXISTS', 'ERR_EXISTS', 'ERR_EXISTS', 'made'])
-    const other = fresh()
-    const joiners = Array.from({ length: 4 }, () => start('join', other))
+    const other = freshRecord()
+    const joiners = Array.from({ length: 4 }, () => startPeer('join', other))
     for (const joiner of joiners) assert.equal(await joiner.said(), 'joined')
     using reader = Item.open(other)
     assert.equal(reader.read()!.n.value, 4)
   })
 
   test('a name that something else has is refused, whatever that is', () => {
-    const name = fresh()
+    const name = freshRecord()
     const lock = Mutex.open(name)
     assert.throws(() => Item.create(name), { code: 'ERR_EXISTS' })
     for (const act of [() => Item.open(name), () => Item.createOrOpen(name), () => Item.describe(name)])
@@ -98,7 +57,7 @@ describe('who comes when', () => {
   })
 
   test('a writer that unlinks leaves its readers what they have; the name is free; twice is no error', async () => {
-    const name = fresh()
+    const name = freshRecord()
     using out = Item.create(name)
     using reader = Item.open(name)
     out.write({ n: 1 })
@@ -115,11 +74,11 @@ describe('who comes when', () => {
   })
 
   test('processes that are killed leave no slot taken and nothing locked, again and again', async () => {
-    const name = fresh()
+    const name = freshRecord()
     using out = Item.create(name, { participants: 3 })
     out.write({ n: 0, check: ~0 })
     for (let round = 0; round < 4; round++) {
-      const victims = [start('add', name, 1e9), start('add', name, 1e9)]
+      const victims = [startPeer('add', name, 1e9), startPeer('add', name, 1e9)]
       for (const victim of victims) await victim.said()
       const before = out.read()!.n.value
       await until(() => out.read()!.n.value > before, 'it counts')
@@ -137,9 +96,9 @@ describe('who comes when', () => {
 
 describe('many', () => {
   test('twelve readers in twelve processes see only whole records, each its own changes, and the last one', async () => {
-    const name = fresh()
+    const name = freshRecord()
     using out = Frame.create(name)
-    const readers = Array.from({ length: 12 }, () => start('watch-frames', name))
+    const readers = Array.from({ length: 12 }, () => startPeer('watch-frames', name))
     for (const reader of readers) await reader.said()
     const data = new Int32Array(20_000)
     for (let n = 1; n <= 300; n++) {
@@ -154,10 +113,10 @@ describe('many', () => {
   })
 
   test('several writers in several processes lose no update of each other', async () => {
-    const name = fresh()
+    const name = freshRecord()
     using out = Item.create(name)
     out.write({ n: 0, check: ~0 })
-    const writers = Array.from({ length: 3 }, () => start('add', name, 5000))
+    const writers = Array.from({ length: 3 }, () => startPeer('add', name, 5000))
     for (const writer of writers) assert.equal(await writer.said(), 'ready')
     for (const writer of writers) assert.equal(await writer.said(), 'done')
     const { n, check } = out.read()!
@@ -165,10 +124,10 @@ describe('many', () => {
   })
 
   test('two thousand records a second, for as long as it lasts, with none lost; ages are told', async (t) => {
-    const name = fresh()
+    const name = freshRecord()
     using reader = Item.create(name, { slots: 4000 })
     const count = 3000
-    const writer = start('push-paced', name, count)
+    const writer = startPeer('push-paced', name, count)
     await writer.said()
     const ages: number[] = []
     for await (const s of reader) {
@@ -185,8 +144,8 @@ describe('many', () => {
   })
 
   test('ten thousand writes that nobody reads: the newest is there, and a FIFO knows how many are not', () => {
-    const latest = fresh()
-    const fifo = fresh()
+    const latest = freshRecord()
+    const fifo = freshRecord()
     using out = Item.create(latest)
     using push = Item.create(fifo, { slots: 16 })
     using cam = Item.open(latest)
@@ -202,8 +161,8 @@ describe('many', () => {
 
   test('a hundred thousand writes and reads: every one right, and no memory, descriptor or object left over', (t) => {
     const Thing = record({ n: f64(), text: str(8), row: array('i32', [4]), plane: array('u8', [2000]) })
-    const latest = fresh()
-    const fifo = fresh()
+    const latest = freshRecord()
+    const fifo = freshRecord()
     const collect = (globalThis as { gc?: () => void }).gc
     const held = (): number => {
       // What held the memory of an array is found by the first, the memory itself by the second.
@@ -241,7 +200,7 @@ describe('many', () => {
 describe('large', () => {
   test('ten thousand characters, wide ones too, and several megabytes of array, cross whole', async () => {
     const Big = record({ text: str(10_000), image: array('f32', [512, 512, 4]), volume: array('u16', [64, 128, 128]) })
-    const name = fresh()
+    const name = freshRecord()
     using out = Big.create(name)
     using cam = Big.open(name)
     for (const text of ['x'.repeat(10_000), 'é'.repeat(10_000), '漢'.repeat(10_000), '🎉'.repeat(10_000)]) {
@@ -268,7 +227,7 @@ describe('large', () => {
   })
 
   test('what does not fit into memory is ERR_NO_SPACE or ERR_TOO_LARGE, and leaves nothing behind', () => {
-    const name = fresh()
+    const name = freshRecord()
     const Huge = record({ image: array('u8', [2 ** 29]) })
     assert.throws(() => Huge.create(name, { slots: 10 }), { code: 'ERR_TOO_LARGE' })
     assert.equal(Huge.unlink(name), false)
@@ -276,9 +235,9 @@ describe('large', () => {
 })
 
 test('a reader that is stopped holds a writer that must lose nothing back, for as long as it lives', async () => {
-  const name = fresh()
+  const name = freshRecord()
   using out = Item.create(name, { slots: 2, full: 'reject' })
-  const reader = start('hold-back', name)
+  const reader = startPeer('hold-back', name)
   out.push({ n: 0 })
   assert.deepEqual(await reader.said(), { first: 0 })
   send(reader.child, 'SIGSTOP')
@@ -296,9 +255,9 @@ test('a reader that is stopped holds a writer that must lose nothing back, for a
 })
 
 test('beside a writer that never pauses, retries are counted: every look ends', async (t) => {
-  const name = fresh()
+  const name = freshRecord()
   using reader = Frame.create(name)
-  const writer = start('write-frames', name)
+  const writer = startPeer('write-frames', name)
   await writer.said()
   let [looks, shown] = [0, 0]
   while (looks < 2000) {

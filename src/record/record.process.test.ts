@@ -1,63 +1,20 @@
 // record: between independent processes, kills included.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Frame, Item, numberOf } from '../testing/children/record-peer.js'
-import { killed } from '../testing/crew.js'
+import { freshRecord, startPeer } from '../testing/record-peers.js'
 import { runtimeArgs } from '../testing/runtime.js'
 import { send } from '../testing/signals.js'
 
-const peer = fileURLToPath(new URL('../testing/children/record-peer.js', import.meta.url))
-const running = new Set<ChildProcess>()
-const names: string[] = []
-
-interface Peer {
-  child: ChildProcess
-  /** The next line it says. */
-  said(): Promise<unknown>
-  kill(): Promise<void>
-}
-
-function start(role: string, name: string, count = 0): Peer {
-  const child = spawn(process.execPath, [...runtimeArgs, peer, role, name, String(count)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
-  return {
-    child,
-    async said() {
-      const { value, done } = await lines.next()
-      assert.ok(!done, `${role} ended without a word`)
-      return JSON.parse(value as string)
-    },
-    async kill() {
-      await killed(child)
-    },
-  }
-}
-
-function fresh(): string {
-  const name = `recp-${process.pid}-${names.length}`
-  names.push(name)
-  return name
-}
-
-after(() => {
-  for (const child of running) send(child)
-  for (const name of names) Frame.unlink(name)
-})
-
 test('beside a writer that never pauses, no reader ever sees half of 80 KB, and every way of reading gets on', async () => {
-  const name = fresh()
+  const name = freshRecord()
   using reader = Frame.create(name)
-  const writer = start('write-frames', name)
+  const writer = startPeer('write-frames', name)
   await writer.said()
   let [reads, newest, moved] = [0, 0, 0]
   const target = { first: 0, last: 0, data: { data: new Int32Array(20_000), shape: [20_000], stride: [1], offset: 0 } }
@@ -82,11 +39,11 @@ test('beside a writer that never pauses, no reader ever sees half of 80 KB, and 
 })
 
 test('a writer killed with SIGKILL at any moment leaves a whole record, at once; the next writer goes on', async () => {
-  const name = fresh()
+  const name = freshRecord()
   using reader = Frame.create(name)
   let before = 0
   for (let round = 0; round < 6; round++) {
-    const writer = start('write-frames', name)
+    const writer = startPeer('write-frames', name)
     await writer.said()
     while ((reader.view((v) => v.first) ?? 0) <= before) await sleep(1)
     await sleep(Math.random() * 10)
@@ -101,9 +58,9 @@ test('a writer killed with SIGKILL at any moment leaves a whole record, at once;
 
 for (const slots of [1, 8]) {
   test(`beside a writer that never pauses, a FIFO of ${slots} gives whole records in order, and counts those it could not`, async () => {
-    const name = fresh()
+    const name = freshRecord()
     using reader = Frame.create(name, { slots })
-    const writer = start('push-frames', name)
+    const writer = startPeer('push-frames', name)
     await writer.said()
     let [expected, read] = [0, 0]
     const end = performance.now() + 800
@@ -122,12 +79,12 @@ for (const slots of [1, 8]) {
 }
 
 test('a FIFO that rejects loses nothing and repeats nothing, read here and read there', async () => {
-  const name = fresh()
+  const name = freshRecord()
   const count = 5000
   using reader = Item.create(name, { slots: 8, full: 'reject' })
   using each = Item.open(name)
   void reader
-  const writer = start('push-items', name, count)
+  const writer = startPeer('push-items', name, count)
   await writer.said()
   for (let n = 0; n < count; n++) {
     const s = n % 2 === 0 ? each.read({ timeout: 20_000 }) : await each.next({ timeout: 20_000 })
@@ -138,10 +95,10 @@ test('a FIFO that rejects loses nothing and repeats nothing, read here and read 
 })
 
 test('readers in three processes share a FIFO: every record goes to exactly one of them', async () => {
-  const name = fresh()
+  const name = freshRecord()
   const count = 3000
   using out = Item.create(name, { slots: 16, full: 'reject' })
-  const readers = [start('take-items', name), start('take-items', name), start('take-items', name)]
+  const readers = [startPeer('take-items', name), startPeer('take-items', name), startPeer('take-items', name)]
   for (const reader of readers) await reader.said()
   for (let n = 0; n < count; n++) await out.pushAsync({ n, check: ~n })
   for (const _ of readers) await out.pushAsync({ n: -1, check: 0 })
@@ -154,10 +111,10 @@ test('readers in three processes share a FIFO: every record goes to exactly one 
 })
 
 test('a reader that is killed holds no writer back, and what it had not read stays for the others', async () => {
-  const name = fresh()
+  const name = freshRecord()
   using out = Item.create(name, { slots: 2, full: 'reject' })
   using other = Item.open(name)
-  const victim = start('hold-back', name)
+  const victim = startPeer('hold-back', name)
   out.push({ n: 0 })
   assert.deepEqual(await victim.said(), { first: 0 })
   assert.equal(other.read()!.n.value, 0)
@@ -172,9 +129,9 @@ test('a reader that is killed holds no writer back, and what it had not read sta
 })
 
 test('a change wakes who awaits it in another process', async () => {
-  const name = fresh()
+  const name = freshRecord()
   using out = Item.create(name)
-  const reader = start('echo-changes', name)
+  const reader = startPeer('echo-changes', name)
   await reader.said()
   for (const n of [1, 2, 3, -1]) {
     out.write({ n })
@@ -184,13 +141,13 @@ test('a change wakes who awaits it in another process', async () => {
 
 for (const slots of [0, 8]) {
   test(`a writer that is stopped inside holds others only for as long as they like (slots: ${slots})`, async () => {
-    const name = fresh()
+    const name = freshRecord()
     using out = Item.create(name, slots === 0 ? {} : { slots, full: 'reject' })
     using reader = Item.open(name)
     const put = (n: number, options?: { timeout: number }): void =>
       slots === 0 ? out.write({ n, check: ~n }, options) : out.push({ n, check: ~n }, options)
     put(1)
-    const other = start('stop-inside', name)
+    const other = startPeer('stop-inside', name)
     await other.said()
     while (!/ T/.test(readFileSync(`/proc/${other.child.pid}/stat`, 'utf8'))) await sleep(2)
     const late = { code: 'ERR_TIMEOUT', message: /another process is writing/ }
