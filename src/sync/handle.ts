@@ -163,7 +163,10 @@ export function signalOf(limits: AsyncLimits | undefined): AbortSignal | undefin
 }
 
 export function timedOut(name: string, what: string, timeout: number): MemlaneError {
-  return new MemlaneError('ERR_TIMEOUT', `waited ${timeout} ms for ${what} of ${JSON.stringify(name)}`)
+  return new MemlaneError(
+    'ERR_TIMEOUT',
+    `waited ${Math.round(timeout * 10) / 10} ms for ${what} of ${JSON.stringify(name)}`,
+  )
 }
 
 /** A public promise of a wait; errors of arguments reject it too. */
