@@ -7,7 +7,7 @@
 //
 // A store is a statement on a line of its own: an assignment to a view (i32[…] = …), a bulk store (u8.set(…)), or a call
 // that publishes (openVersion, closeVersion, release, …). The script fails when it meets one that is not.
-import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { BREAKS } from './broken-orders.mjs'
@@ -52,6 +52,11 @@ export function buildHooked(broken, tag = broken) {
       recursive: true,
       filter: (path) => statSync(path).isDirectory() || (/\.js$/.test(path) && !/\.(test|soak|bench)\.js$/.test(path)),
     })
+  const leaves = readdirSync(join(root, 'dist')).filter((name) => /^[\w-]+\.js$/.test(name) && name !== 'index.js')
+  const below = new RegExp(
+    `from '(?:\\.\\./)+((?:memory|segment|sync)/|${leaves.join('|').replaceAll('.', '\\.')})`,
+    'g',
+  )
   const sites = []
   const edits = broken === undefined ? [] : BREAKS[broken]
   if (edits === undefined) throw new Error(`there is no broken order ${broken}; --list names them`)
@@ -68,11 +73,8 @@ export function buildHooked(broken, tag = broken) {
       if (changed !== text) used.add(index)
       text = changed
     }
-    // The rooms below are not under test here: they are the ones in dist/.
-    text = text.replace(
-      /from '(?:\.\.\/)+((?:memory|segment|sync)\/|errors\.js|sizes\.js|pause\.js)/g,
-      `from '${pathToFileURL(join(root, 'dist')).href}/$1`,
-    )
+    // The rooms and leaves below are not under test here: they are the ones in dist/.
+    text = text.replace(below, `from '${pathToFileURL(join(root, 'dist')).href}/$1`)
     if (file.startsWith(join(folder, 'heap'))) {
       const hooked = hook(text, path.slice(path.indexOf('/heap/') + 1), sites.length)
       sites.push(...hooked.sites)

@@ -67,8 +67,8 @@ export interface HeapStats {
   readonly blocks: number
 }
 
-/** Figures, and every living block with its size when `each` is given. */
-export function statistics(core: Core, each?: (pointer: number, units: number) => void): HeapStats {
+/** Figures, and every living block when `each` is given. */
+export function statistics(core: Core, each?: (pointer: number) => void): HeapStats {
   const { arena, blocks, name } = core
   const { i32 } = arena
   const pages = blocks.committedPages
@@ -91,7 +91,7 @@ export function statistics(core: Core, each?: (pointer: number, units: number) =
       checkParts(core, page, extent)
       used += extent * HEAP_PAGE
       count++
-      each?.(start, extent * PAGE_UNITS)
+      each?.(start)
       page += extent - 1
       continue
     }
@@ -106,7 +106,7 @@ export function statistics(core: Core, each?: (pointer: number, units: number) =
     for (let index = 0; index < CLASS_COUNT[size]!; index++) {
       if (((i32[bitmap + (index >> 5)]! >>> (index & 31)) & 1) === 0) continue
       living++
-      each?.(start + CLASS_FIRST[size]! + index * CLASS_UNITS[size]!, CLASS_UNITS[size]!)
+      each?.(start + CLASS_FIRST[size]! + index * CLASS_UNITS[size]!)
     }
     if (living !== i32[d + D_USED])
       throw corrupt(name, `the span at page ${page} counts ${i32[d + D_USED]} living blocks and has ${living}`)
@@ -139,8 +139,8 @@ function checkParts(core: Core, page: number, extent: number): void {
 export function verify(core: Core): HeapStats {
   const { arena, name } = core
   const { i32, base } = arena
-  const living = new Map<number, number>()
-  const stats = statistics(core, (pointer, units) => living.set(pointer, units))
+  const living = new Places(core)
+  const stats = statistics(core, (pointer) => living.add(pointer))
   checkSpanLists(core)
   for (let stripe = 0; stripe < STRIPES; stripe++) {
     if ((i32[base + H_STRIPES + stripe * STRIPE_STEP]! & 1) !== 0)
@@ -185,15 +185,41 @@ function checkSpanLists(core: Core): void {
   }
 }
 
+/** A set of blocks, a bit for each unit where one may begin: a large heap has more blocks than a Set can hold. */
+class Places {
+  readonly #origin: number
+  readonly #units: number
+  readonly #bits: Int32Array
+  size = 0
+
+  constructor({ blocks }: Core) {
+    this.#origin = blocks.origin
+    this.#units = blocks.committedPages * PAGE_UNITS
+    this.#bits = new Int32Array((this.#units >> 5) + 1)
+  }
+
+  has(pointer: number): boolean {
+    const at = pointer - this.#origin
+    return at >= 0 && at < this.#units && ((this.#bits[at >> 5]! >>> (at & 31)) & 1) === 1
+  }
+
+  add(pointer: number): void {
+    const at = pointer - this.#origin
+    this.#bits[at >> 5]! |= 1 << (at & 31)
+    this.size++
+  }
+}
+
 /** From the roots to every block. */
 class Walk {
   readonly #core: Core
-  readonly #living: Map<number, number>
-  readonly #seen = new Set<number>()
+  readonly #living: Places
+  readonly #seen: Places
 
-  constructor(core: Core, living: Map<number, number>) {
+  constructor(core: Core, living: Places) {
     this.#core = core
     this.#living = living
+    this.#seen = new Places(core)
   }
 
   /** Counts a block as reached. */
@@ -251,21 +277,21 @@ class Walk {
 
   finish(): void {
     if (this.#seen.size === this.#living.size) return
-    for (const pointer of this.#living.keys()) {
-      if (this.#seen.has(pointer)) continue
+    statistics(this.#core, (pointer) => {
+      if (this.#seen.has(pointer)) return
       const kind = this.#core.arena.i32[(pointer << 1) + 1]! & 0xff
       throw corrupt(
         this.#core.name,
         `${this.#living.size - this.#seen.size} block(s) live that nothing leads to, the first at ${pointer}, of the kind ${kind}`,
       )
-    }
+    })
   }
 
   #check(pointer: number, kind: number): void {
-    const { arena, shapes, name } = this.#core
+    const { arena, blocks, shapes, name } = this.#core
     const { i32 } = arena
     const b = pointer << 1
-    const room = this.#living.get(pointer)!
+    const room = blocks.unitsOf(pointer)
     if (kind === MAP) this.#checkMap(pointer)
     else if (kind === ARRAY) {
       if (
@@ -278,7 +304,10 @@ class Walk {
     } else if (kind === OBJECT) {
       if (i32[b + O_SHAPE] !== TABLE) {
         const count = shapes.get(i32[b + O_SHAPE]!).keys.length
-        const fits = i32[b + O_OUTSIDE] === 0 ? room - 3 : (this.#living.get(i32[b + O_OUTSIDE]!) ?? 0) - 1
+        const fits =
+          i32[b + O_OUTSIDE] === 0
+            ? room - 3
+            : (this.#living.has(i32[b + O_OUTSIDE]!) ? blocks.unitsOf(i32[b + O_OUTSIDE]!) : 0) - 1
         if (count > i32[b + O_ROOM]! || i32[b + O_ROOM]! > fits)
           throw corrupt(name, `the object at ${pointer} has ${count} properties and room for ${i32[b + O_ROOM]}`)
       }
