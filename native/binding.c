@@ -11,6 +11,7 @@
 #include <math.h>
 #include <node_api.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -538,6 +539,14 @@ static napi_value f_fence(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* Whoever was woken on this processor runs now, not when this thread has used up its time. */
+static napi_value f_give_way(napi_env env, napi_callback_info info) {
+  (void)env;
+  (void)info;
+  sched_yield();
+  return NULL;
+}
+
 /* ---- the module */
 
 static void define(napi_env env, napi_value exports, const char *name, napi_callback callback, environment *e) {
@@ -581,6 +590,7 @@ NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value e
   define(env, exports, "waitStart", f_wait_start, e);
   define(env, exports, "waitCancel", f_wait_cancel, e);
   define(env, exports, "fence", f_fence, e);
+  define(env, exports, "giveWay", f_give_way, e);
 
   napi_value layout;
   napi_create_object(env, &layout);

@@ -52,6 +52,9 @@ export class LocalMemory extends Memory {
     if (FENCED) Atomics.add(fenceWord, 0, 0)
   }
 
+  /** JavaScript alone has no way to. */
+  override giveWay(): void {}
+
   override wake(word: number, count: number): number {
     return Atomics.notify(this.i32, word, count)
   }

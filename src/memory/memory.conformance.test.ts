@@ -91,6 +91,12 @@ for (const [backend, make] of Object.entries(backends)) {
     a.fence()
   })
 
+  promise('who gives way goes on, and has changed nothing', ({ a }) => {
+    a.store(0, 7)
+    for (let i = 0; i < 100; i++) a.giveWay()
+    assert.equal(a.load(0), 7)
+  })
+
   promise('a wait on a word that has changed returns at once', async ({ a }) => {
     a.store(0, 7)
     assert.equal(a.wait(0, 6, FOREVER, NOBODY), Wait.changed)

@@ -134,6 +134,9 @@ export abstract class Memory {
   /** A full fence where the processor needs one between plain accesses; nothing on x64. */
   abstract fence(): void
 
+  /** For who looks at a word again and again: lets a thread that waits for this very processor, as it may be the one that changes the word, go first. */
+  abstract giveWay(): void
+
   // ---- sleeping
 
   /** Wakes up to `count` waiters on the word; call it after the word has changed. @returns how many threads were woken. */

@@ -391,6 +391,10 @@ export class ShmMemory extends Memory {
     if (FENCED) this.#addon.fence()
   }
 
+  override giveWay(): void {
+    this.#addon.giveWay()
+  }
+
   override wake(word: number, count: number): number {
     if (this.closed) return 0
     return this.#addon.wake(this.#handle, word * 4, count)

@@ -31,5 +31,6 @@ export interface Addon {
   waitStart(handle: number, offset: number, expected: number, timeout: number, watch: number, id: number): number
   waitCancel(id: number): number
   fence(): void
+  giveWay(): void
   readonly layout: Readonly<Record<string, number>>
 }

@@ -45,7 +45,9 @@ export class WaitingLine {
   readonly #consumer: boolean
   readonly #requests: Request[] = []
   #running = false
-  #nudge: AbortController | undefined
+  /** Cuts a sleep short; used up by that. */
+  #nudge: AbortController = new AbortController()
+  #asleep = false
 
   constructor(ring: RingBytes, consumer: boolean) {
     this.#ring = ring
@@ -71,11 +73,11 @@ export class WaitingLine {
       const onAbort = (): void => {
         this.#leave(request)
         reject(signal?.reason)
-        this.#nudge?.abort()
+        if (this.#asleep) this.#nudge.abort()
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#requests.push(request)
-      this.#nudge?.abort()
+      if (this.#asleep) this.#nudge.abort()
       if (!this.#running) void this.#run()
     })
   }
@@ -86,7 +88,7 @@ export class WaitingLine {
       this.#leave(request)
       request.reject(error)
     }
-    this.#nudge?.abort()
+    if (this.#asleep) this.#nudge.abort()
   }
 
   #leave(request: Request): void {
@@ -105,7 +107,11 @@ export class WaitingLine {
         if (this.#requests.length === 0) return
         const now = performance.now()
         if (progressed) since = now
-        if (now - since < SPIN) continue
+        if (now - since < SPIN) {
+          // The other side, just woken, often stands on this very processor.
+          this.#ring.memory.giveWay()
+          continue
+        }
         await this.#sleep(now - since)
       }
     } catch (error) {
@@ -155,14 +161,15 @@ export class WaitingLine {
       : Math.min(LONGEST_NAP, Math.max(FIRST_NAP, waited * NAP_SHARE))
     const deadline = Math.min(...this.#requests.map((request) => request.deadline))
     const timeout = Math.max(0.001, Math.min(longest, deadline - performance.now()))
-    const nudge = new AbortController()
-    this.#nudge = nudge
+    const { signal } = this.#nudge
+    this.#asleep = true
     try {
-      await ring.memory.waitAsync(word, value, { timeout, signal: nudge.signal })
+      await ring.memory.waitAsync(word, value, { timeout, signal })
     } catch (error) {
-      if (!nudge.signal.aborted) throw error
+      if (!signal.aborted) throw error
+      this.#nudge = new AbortController()
     } finally {
-      this.#nudge = undefined
+      this.#asleep = false
     }
   }
 }
