@@ -194,12 +194,13 @@ export class Arena {
 
   /** Somebody else has the lock. */
   #contend(): void {
+    const { memory } = this
     const crowded = ((this.i32[this.version]! - this.#contended) | 0) < 2 * CROWD
     if (crowded || !this.#grab()) {
       let turns = TURNS
       do {
         const end = performance.now() + TURN_MS
-        while (performance.now() < end);
+        while (performance.now() < end) memory.giveWay()
       } while (!this.#grab() && --turns > 0)
       if (turns === 0) {
         const got = this.#lock.acquire(-1)
