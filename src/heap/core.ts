@@ -2,7 +2,9 @@
 
 import type { Arena } from './arena/arena.js'
 import type { Allocator } from './blocks/allocator.js'
+import type { HeapList } from './list/heap-list.js'
 import type { MapIndex } from './map/map-index.js'
+import type { HeapObject } from './object/heap-object.js'
 import type { Shapes } from './object/shapes.js'
 import type { Decoder } from './values/decode.js'
 import type { Encoder } from './values/encode.js'
@@ -13,9 +15,10 @@ import type { Watches } from './watch/watches.js'
 
 /** How the room above shows live objects and arrays, and finds its way back. Default: the handles themselves. */
 export interface Adapter {
-  /** @param handle a HeapObject or HeapList. */
-  wrap(handle: object): object
-  /** The handle of a value that `wrap` made, of this heap or another one; `undefined` for anything else. */
+  /** A live object. Apart from lists: maps make one with every get. */
+  object(handle: HeapObject): object
+  list(handle: HeapList): object
+  /** The handle of a value that one of them made, of this heap or another one; `undefined` for anything else. */
   unwrap(value: object): object | undefined
 }
 

@@ -51,7 +51,8 @@ const KIND = 'heap'
 const KINDS: Readonly<Record<StructureKind, number>> = { map: MAP, list: ARRAY, cell: CELL }
 
 const plainAdapter: Adapter = {
-  wrap: (handle) => handle,
+  object: (handle) => handle,
+  list: (handle) => handle,
   unwrap: (value) => (value instanceof HeapObject || value instanceof HeapList ? value : undefined),
 }
 
@@ -374,7 +375,9 @@ function makeCore(segment: Segment): Core {
     shapes: new Shapes(arena, blocks, text),
     adapter: plainAdapter,
     live: (pointer: number, kind: number): object =>
-      core.adapter.wrap(kind === OBJECT ? new HeapObject(core, pointer) : new HeapList(core, pointer)),
+      kind === OBJECT
+        ? core.adapter.object(new HeapObject(core, pointer))
+        : core.adapter.list(new HeapList(core, pointer)),
     copyOf: (handle: object): unknown => (handle as HeapObject | HeapList).snapshot(),
     graph: undefined as unknown as Graph,
     encoder: undefined as unknown as Encoder,

@@ -6,7 +6,7 @@
 // segment refuses every change with ERR_READ_ONLY, and a read that it cannot finish without the lock with ERR_BUSY.
 //
 // What get() gives is a primitive, a fresh detached object (Date, RegExp, Error, Map, Set, ArrayBuffer, views, boxed
-// primitives), or for plain objects and arrays what heap.adapter.wrap makes of a HeapObject or HeapList. What set()
+// primitives), or for plain objects and arrays what heap.adapter makes of a HeapObject or HeapList. What set()
 // takes may contain such wrapped values: heap.adapter.unwrap leads back to the handle, and the live value is copied.
 // Detached: snapshot(), snapshotOf(), and what pop(), shift(), splice() return.
 

@@ -1,11 +1,12 @@
 // collections/live: how the heap shows live values, and how it gets from them to their handles.
 
-import { type Adapter, HeapList, type HeapObject } from '../../heap/index.js'
+import type { Adapter } from '../../heap/index.js'
 import { liveList } from './live-list.js'
 import { liveObject } from './live-object.js'
 import { handleOf } from './secret.js'
 
 export const LIVE: Adapter = {
-  wrap: (handle) => (handle instanceof HeapList ? liveList(handle) : liveObject(handle as HeapObject)),
+  object: liveObject,
+  list: (handle) => liveList(handle),
   unwrap: handleOf,
 }
