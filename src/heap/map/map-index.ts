@@ -154,19 +154,42 @@ export class MapIndex {
 
   // ---- finding
 
-  /** The entry of a key; 0: none. Total. */
+  /**
+   * The entry of a key; 0: none. Total.
+   *
+   * The comparison of latin1 keys stands here once more: with it this is too long for V8 to be compiled into its callers
+   * (more than 460 bytes of bytecode), which leaves them room for what comes after, and is compiled well by itself.
+   */
   find(map: number, hash: number, key: Key): number {
-    const { i32 } = this.#arena
+    const { i32, u8 } = this.#arena
     const directory = i32[(map << 1) + M_DIRECTORY]! << 1
     if (directory === 0) return 0
     const depth = i32[directory + D_DEPTH]! & 31
     const b = i32[directory + D_FIRST + (depth === 0 ? 0 : hash >>> (32 - depth))]! << 1
+    const length = typeof key === 'string' ? key.length : -1
     let i = ((hash & 0xffff) * B_SLOTS) >>> 16
     for (let n = 0; n < B_SLOTS; n++) {
       const slotWord = b + B_FIRST + (i << 1)
       const entry = i32[slotWord + 1]!
       if (entry === 0) break
-      if (i32[slotWord] === hash && this.keyEquals(entry, key)) return entry
+      if (i32[slotWord] === hash) {
+        const word = (entry << 1) + E_KEY
+        if (length >= 0 && i32[word] === length << 3) {
+          const text = key as string
+          let at = 0
+          for (; at + 4 <= length; at += 4) {
+            const c = text.charCodeAt(at)
+            const d = text.charCodeAt(at + 1)
+            const e = text.charCodeAt(at + 2)
+            const f = text.charCodeAt(at + 3)
+            if ((c | d | e | f) > 255 || i32[word + 1 + (at >> 2)] !== (c | (d << 8) | (e << 16) | (f << 24))) break
+          }
+          if (at + 4 > length) {
+            while (at < length && u8[word * 4 + 4 + at] === text.charCodeAt(at)) at++
+            if (at === length) return entry
+          }
+        } else if (this.#equalsOther(entry, key)) return entry
+      }
       i = i + 1 === B_SLOTS ? 0 : i + 1
     }
     return i32[b + B_OVERFLOW] === 0 ? 0 : this.#findFurther(b, hash, key)
