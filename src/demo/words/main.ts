@@ -5,17 +5,17 @@
 //   worker 3 ─┤
 //   worker 4 ─┘
 //
-// Half-way one worker is killed with SIGKILL, and the others take its files over. At the end the map must equal a count in
-// a single process, word for word; the exit code says whether it does.
+// The worker that comes to half-way is killed with SIGKILL while it adds the words of a file: what it had added goes, and
+// the others take the file over. At the end the map must equal a count in a single process, word for word; the exit code
+// says whether it does.
 
 import type { ChildProcess } from 'node:child_process'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SharedHeap } from '../../collections/index.js'
 import { formatSize } from '../../sizes.js'
 import { countFile } from './count.js'
 import { end, filesOf, start, type TextFile } from './folder.js'
-import { fill, openPlan, type Plan, takeOver } from './plan.js'
+import { closePlan, fill, openPlan, type Plan, takeOver, unlinkPlan } from './plan.js'
 
 const WORKERS = 4
 /** Bytes of text at most: some seconds. */
@@ -35,7 +35,7 @@ async function run(): Promise<number> {
   const children: ChildProcess[] = []
   const cleanUp = (): void => {
     for (const child of children) child.kill('SIGKILL')
-    SharedHeap.unlink(name)
+    unlinkPlan(name)
   }
   process.once('SIGINT', () => {
     cleanUp()
@@ -43,46 +43,49 @@ async function run(): Promise<number> {
   })
   try {
     const began = performance.now()
-    const workers = Array.from({ length: WORKERS }, (_, i) => start(join(here, 'worker.js'), name, i))
+    const workers = Array.from({ length: WORKERS }, (_, i) => start(join(here, 'worker.js'), name, i, total))
     const screen = start(join(here, 'screen.js'), name, files.length, total)
     children.push(...workers, screen)
     console.log(
       `workers ${workers.map(({ pid }) => pid).join(', ')}; screen ${screen.pid}; memlane get ${name} words.the`,
     )
-    const killed = killHalfWay(plan, workers[0]!, total)
     // Whoever is listened to late may have ended before.
+    const ending = workers.map((child, worker) => takeOverWhenKilled(plan, child, worker))
     const shown = end(screen)
-    const ends = await Promise.all(workers.map(end))
+    const victim = await killHalfWay(plan, workers, ending)
+    const ends = await Promise.all(ending)
     const seconds = (performance.now() - began) / 1000
+    if (ends.some((how, worker) => how !== (worker === victim ? 'SIGKILL' : 0)))
+      throw new Error(`workers ended with ${ends.join(', ')}`)
     await shown
-    console.log(`worker ${workers[0]!.pid} ended by ${ends[0]} half-way; ${await killed} of its files were taken over`)
-    const others = ends.slice(1)
-    if (others.some((how) => how !== 0)) throw new Error(`workers ended with ${others.join(', ')}`)
     return compare(plan, files, total, seconds)
   } finally {
-    plan.heap.close()
+    closePlan(plan)
     cleanUp()
   }
 }
 
-/** @returns how many files the dead one had taken. */
-async function killHalfWay(plan: Plan, victim: ChildProcess, total: number): Promise<number> {
-  const dead = end(victim)
-  let gone = false
-  void dead.then(() => {
-    gone = true
-  })
-  await Promise.race([plan.bytes.waitAsync((bytes) => bytes * 2 >= total), dead])
-  // While it is at a file, so that there is something to take over. Taking one is no news: hence the time-out.
-  for (let news = plan.news.value; !gone && !holds(plan, 0); news = plan.news.value)
-    await Promise.race([plan.news.waitAsync((now) => now !== news, { timeout: 10 }), dead])
-  victim.kill('SIGKILL')
-  await dead
-  return takeOver(plan, 0)
+/** Resolves with how a worker ended, when its files are with the others. */
+async function takeOverWhenKilled(plan: Plan, child: ChildProcess, worker: number): Promise<number | string | null> {
+  const how = await end(child)
+  if (how === 0) return how
+  const files = takeOver(plan, worker)
+  console.log(`worker ${child.pid} ended by ${how} half-way; ${files} of its files taken over`)
+  return how
 }
 
-function holds({ taken }: Plan, worker: number): boolean {
-  return [...taken.values()].includes(worker)
+/** Kills the worker that came to half-way. @returns its number. */
+async function killHalfWay(
+  plan: Plan,
+  workers: readonly ChildProcess[],
+  ending: readonly Promise<unknown>[],
+): Promise<number> {
+  const nobody = new AbortController()
+  void Promise.all(ending).then(() => nobody.abort(new Error('the workers ended, and none had come to half-way')))
+  await plan.halfWay.waitAsync((worker) => worker !== 0, { signal: nobody.signal })
+  const victim = plan.halfWay.value - 1
+  workers[victim]!.kill('SIGKILL')
+  return victim
 }
 
 function compare(plan: Plan, files: readonly TextFile[], total: number, seconds: number): number {

@@ -1,6 +1,7 @@
-// demo: what the processes share. One heap, so that one transaction spans all of it.
+// demo: what the processes share. One heap, so that one transaction spans all of it; and one number beside it, which a
+// worker sets in the middle of such a transaction and everybody sees at once.
 
-import { SharedHeap, type SharedInt, type SharedList, type SharedMap } from '../../collections/index.js'
+import { SharedHeap, SharedInt, type SharedList, type SharedMap } from '../../collections/index.js'
 import type { TextFile } from './folder.js'
 
 export interface Plan {
@@ -18,7 +19,15 @@ export interface Plan {
   readonly files: SharedInt
   /** Changes whenever a waiting worker should look again. */
   readonly news: SharedInt
+  /** 1 + the worker who came to half-way; 0 before. */
+  readonly halfWay: SharedInt
 }
+
+/** Milliseconds that a worker stands at half-way when nobody comes to kill it. */
+const STAND = 60_000
+const still = new Int32Array(new SharedArrayBuffer(4))
+
+const halfWayName = (name: string): string => `${name}-half-way`
 
 export function openPlan(name: string): Plan {
   const heap = SharedHeap.open(name, { maxSize: '1 GiB' })
@@ -31,7 +40,18 @@ export function openPlan(name: string): Plan {
     bytes: heap.int('bytes'),
     files: heap.int('files'),
     news: heap.int('news'),
+    halfWay: SharedInt.open(halfWayName(name)),
   }
+}
+
+export function closePlan({ heap, halfWay }: Plan): void {
+  heap.close()
+  halfWay.close()
+}
+
+export function unlinkPlan(name: string): void {
+  SharedHeap.unlink(name)
+  SharedInt.unlink(halfWayName(name))
 }
 
 /** Lays out the work. */
@@ -51,19 +71,37 @@ export function takeFile({ heap, todo, taken }: Plan, worker: number): number | 
   })
 }
 
+/** A file that was counted. */
+export interface Counted {
+  readonly file: number
+  readonly size: number
+  readonly counts: ReadonlyMap<string, number>
+}
+
 /**
  * Adds what was counted in a file and ticks it off: both or, when this process is killed in the middle of it, neither.
- * That is why the sum is right in the end.
+ * That is why the sum is right in the end. The first who comes to half of all bytes stands still in the middle, to be
+ * killed there.
  */
-export function deliver(plan: Plan, file: number, counts: ReadonlyMap<string, number>, size: number): void {
+export function deliver(plan: Plan, worker: number, { file, size, counts }: Counted, total: number): void {
   const { heap, words, taken, bytes, files, news } = plan
   heap.transaction(() => {
-    for (const [word, count] of counts) words.add(word, count)
+    const half = (bytes.value + size) * 2 >= total
+    let left = counts.size >> 1
+    if (half && left === 0) standAtHalfWay(plan, worker)
+    for (const [word, count] of counts) {
+      words.add(word, count)
+      if (--left === 0 && half) standAtHalfWay(plan, worker)
+    }
     taken.delete(file)
     bytes.add(size)
     files.add(1)
     news.add(1)
   })
+}
+
+function standAtHalfWay({ halfWay }: Plan, worker: number): void {
+  if (halfWay.compareExchange(0, worker + 1) === 0) Atomics.wait(still, 0, 0, STAND)
 }
 
 /** Gives the files of a dead worker to the others. @returns how many. */

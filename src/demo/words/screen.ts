@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatSize } from '../../sizes.js'
 import { type Entry, top } from './count.js'
-import { openPlan, type Plan } from './plan.js'
+import { closePlan, openPlan, type Plan } from './plan.js'
 
 const TOP = 20
 const WIDTH = 40
@@ -43,4 +43,4 @@ for (;;) {
   if (over) break
   await sleep(FRAME)
 }
-plan.heap.close()
+closePlan(plan)
