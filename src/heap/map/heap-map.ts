@@ -11,7 +11,8 @@ import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_STRING } from '../val
 import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
 import { MapCursor } from './cursor.js'
-import { E_VALUE, M_SIZE, M_WATCH } from './map.layout.js'
+import { KeyMemo, type Known } from './key-memo.js'
+import { E_VALUE, M_EPOCH, M_SIZE, M_WATCH } from './map.layout.js'
 import type { Key } from './map-index.js'
 
 /** Optimistic attempts of the quick path, before read() takes over. */
@@ -20,6 +21,7 @@ const QUICK = 4
 export class HeapMap extends Handle {
   readonly #core: Core
   readonly #map: number
+  readonly #memo: KeyMemo = new KeyMemo()
 
   /** @internal */
   constructor(core: Core, pointer: number) {
@@ -37,6 +39,65 @@ export class HeapMap extends Handle {
     })
   }
 
+  // ---- finding
+
+  /** What is known of a key: its hash, and its entry for as long as `#holds`. */
+  #recall(key: Key): Known | undefined {
+    return typeof key === 'string' ? this.#memo.recall(key) : undefined
+  }
+
+  /** The same for one who reads, who may learn. */
+  #recallOrLearn(key: Key): Known | undefined {
+    if (typeof key !== 'string') return undefined
+    const known = this.#memo.recall(key)
+    return known === undefined && this.#memo.isDue() ? this.#look(key) : known
+  }
+
+  /** Learns a key in one look, in which nobody may write. */
+  #look(key: string): Known | undefined {
+    const { arena, index } = this.#core
+    const { memory } = arena
+    if (arena.depth !== 0) return undefined
+    const hash = index.hash(key)
+    const version = arena.stripeWord(hash >>> 26)
+    const seen = memory.loadVersion(version)
+    if ((seen & 1) !== 0 || !this.isFresh) return undefined
+    const entry = index.find(this.#map, hash, key)
+    const known = this.#describe(hash, entry)
+    if (entry === 0 || !memory.checkVersion(version, seen)) return undefined
+    this.#memo.learn(key, known)
+    return known
+  }
+
+  #describe(hash: number, entry: number): Known {
+    const { arena, blocks } = this.#core
+    const { i32 } = arena
+    const carveWord = blocks.carveWord(entry)
+    const epoch = i32[(this.#map << 1) + M_EPOCH]!
+    return { hash, entry, age: i32[entry << 1]!, carveWord, carve: i32[carveWord]!, epoch }
+  }
+
+  /** True while the entry is what it was; counts only under a version or the lock. */
+  #holds(known: Known): boolean {
+    const { i32 } = this.#core.arena
+    return (
+      i32[known.entry << 1] === known.age &&
+      i32[known.carveWord] === known.carve &&
+      i32[(this.#map << 1) + M_EPOCH] === known.epoch
+    )
+  }
+
+  /** The entry of a key; 0: none. */
+  #find(known: Known | undefined, hash: number, key: Key): number {
+    if (known !== undefined) {
+      if (this.#holds(known)) return known.entry
+      this.#memo.forget(key as string)
+    }
+    return this.#core.index.find(this.#map, hash, key)
+  }
+
+  // ---- reading and changing
+
   /**
    * The value of a key: a primitive, a detached copy, or a live object or array; `undefined` when there is none.
    *
@@ -45,7 +106,8 @@ export class HeapMap extends Handle {
   get(key: Key): unknown {
     const { arena, index, decoder } = this.#core
     const { i32, f64, memory } = arena
-    const hash = index.hash(key)
+    const known = this.#recallOrLearn(key)
+    const hash = known === undefined ? index.hash(key) : known.hash
     if (arena.depth === 0) {
       const version = arena.stripes + (hash >>> 26) * STRIPE_STEP
       for (let attempt = 0; attempt < QUICK; attempt++) {
@@ -54,7 +116,7 @@ export class HeapMap extends Handle {
           pause(attempt)
           continue
         }
-        const entry = index.find(this.#map, hash, key)
+        const entry = this.#find(known, hash, key)
         if (entry === 0) {
           // Where pages are gone nothing is found; read() tells.
           if (memory.checkVersion(version, seen) && memory.faults === 0) return undefined
@@ -90,12 +152,13 @@ export class HeapMap extends Handle {
   has(key: Key): boolean {
     const { arena, index } = this.#core
     const { memory } = arena
-    const hash = index.hash(key)
+    const known = this.#recallOrLearn(key)
+    const hash = known === undefined ? index.hash(key) : known.hash
     const version = arena.stripes + (hash >>> 26) * STRIPE_STEP
     if (arena.depth === 0) {
       const seen = memory.loadVersion(version)
       if ((seen & 1) === 0 && this.isFresh) {
-        const found = index.find(this.#map, hash, key) !== 0
+        const found = this.#find(known, hash, key) !== 0
         if (memory.checkVersion(version, seen) && (found || memory.faults === 0)) return found
       }
     }
@@ -112,12 +175,13 @@ export class HeapMap extends Handle {
    */
   set(key: Key, value: unknown): void {
     const { arena, index } = this.#core
-    const hash = index.hash(key)
+    const known = this.#recall(key)
+    const hash = known === undefined ? index.hash(key) : known.hash
     const mark = arena.begin()
     const deferred = arena.deferred
     try {
       this.check('map')
-      this.#set(hash, key, value)
+      this.#set(known, this.#find(known, hash, key), hash, key, value)
     } catch (error) {
       arena.rollback(mark, deferred)
       throw error
@@ -125,13 +189,17 @@ export class HeapMap extends Handle {
     arena.commit()
   }
 
-  #set(hash: number, key: Key, value: unknown): void {
+  /** @param found the entry of the key; 0: it has none yet. */
+  #set(known: Known | undefined, found: number, hash: number, key: Key, value: unknown): void {
     const { arena, index, encoder, graph, overwriter } = this.#core
     const { i32, joins } = arena
     const map = this.#map
-    let entry = index.find(map, hash, key)
-    if (entry === 0) entry = index.insert(map, hash, key)
-    else arena.touch(hash >>> 26)
+    const entry = found === 0 ? index.insert(map, hash, key) : found
+    if (found !== 0) {
+      if (known === undefined && typeof key === 'string' && this.#memo.isDue())
+        this.#memo.learn(key, this.#describe(hash, entry))
+      arena.touch(hash >>> 26)
+    }
     const word = (entry << 1) + E_VALUE
     if (typeof value === 'number') setNumber(value)
     else if (this.#overwrite(word, value)) return this.#noteSet(hash, key)
@@ -174,13 +242,14 @@ export class HeapMap extends Handle {
   delete(key: Key): boolean {
     const { arena, index, graph, watches } = this.#core
     const { i32 } = arena
-    const hash = index.hash(key)
+    const known = this.#recall(key)
+    const hash = known === undefined ? index.hash(key) : known.hash
     const mark = arena.begin()
     const deferred = arena.deferred
     let found = false
     try {
       this.check('map')
-      const entry = index.find(this.#map, hash, key)
+      const entry = this.#find(known, hash, key)
       if (entry !== 0) {
         found = true
         const word = (entry << 1) + E_VALUE
@@ -223,19 +292,20 @@ export class HeapMap extends Handle {
    */
   add(key: Key, amount: number): number {
     const { arena, index, decoder } = this.#core
-    const hash = index.hash(key)
+    const known = this.#recall(key)
+    const hash = known === undefined ? index.hash(key) : known.hash
     const mark = arena.begin()
     const deferred = arena.deferred
     let sum = amount
     try {
       this.check('map')
-      const entry = index.find(this.#map, hash, key)
+      const entry = this.#find(known, hash, key)
       if (entry !== 0) {
         const before = decoder.read((entry << 1) + E_VALUE)
         if (typeof before !== 'number') throw wrongType(`the value of ${String(key)}`, 'a number', before)
         sum = before + amount
       }
-      this.#set(hash, key, sum)
+      this.#set(known, entry, hash, key, sum)
     } catch (error) {
       arena.rollback(mark, deferred)
       throw error
