@@ -7,7 +7,7 @@ import { MemlaneError } from '../errors.js'
 import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
 import type { CreateOptions } from '../segment/index.js'
 import { type Access, isReadOnly } from './access.js'
-import { type IntType, isIntType } from './cells/int-types.js'
+import { INT_TYPES, type IntType } from './cells/int-types.js'
 import type { FloatType } from './cells/shared-float.js'
 import { LIVE } from './live/adapter.js'
 
@@ -19,6 +19,8 @@ export interface CollectionOptions extends CreateOptions, Access {
 
 /** What a name in a heap may stand for. */
 export type Kind = 'map' | 'set' | 'list' | 'string' | 'block' | 'bool' | IntType | FloatType
+
+const KINDS: readonly Kind[] = ['map', 'set', 'list', 'string', 'block', 'bool', 'float32', 'float64', ...INT_TYPES]
 
 /** The name of the only structure of a SharedMap, SharedSet … that has a heap of its own. */
 export const ALONE = 'main'
@@ -36,7 +38,7 @@ export function parseName(full: string): Found | undefined {
 }
 
 function isKind(kind: string): kind is Kind {
-  return /^(map|set|list|string|block|bool|float32|float64)$/.test(kind) || isIntType(kind)
+  return (KINDS as readonly string[]).includes(kind)
 }
 
 /** What is in a heap, in the order it was made. */
@@ -76,12 +78,18 @@ function open<T>(heap: Heap, kind: Kind, name: string, make: (full: string, crea
     if (!(error instanceof MemlaneError) || error.code !== 'ERR_NOT_FOUND') throw error
   }
   const reallyMake = (): T => {
-    const others = structuresOf(heap).filter((one) => one.kind !== kind && (one.name === name || name === ALONE))
-    const other = others.find((one) => one.name === name) ?? others[0]
+    const other = otherThan(heap, kind, name)
     if (other !== undefined) throw mixed(heap, name, kind, other)
     return make(full, true)
   }
   return heap.readOnly ? reallyMake() : heap.transaction(reallyMake)
+}
+
+/** What a name stands for already; where a collection wants the heap for itself, whatever else is in it. */
+function otherThan(heap: Heap, kind: Kind, name: string): Found | undefined {
+  const other = KINDS.find((one) => one !== kind && heap.has(`${one}:${name}`))
+  if (other !== undefined) return { name, kind: other }
+  return name === ALONE ? structuresOf(heap).find((one) => one.kind !== kind) : undefined
 }
 
 function mixed(heap: Heap, name: string, kind: Kind, other: Found): MemlaneError {

@@ -174,13 +174,18 @@ export class Heap {
   /** @param options.initial stored when the cell is made. */
   cell(name: string, options: StructureOptions & { initial?: unknown } = {}): HeapCell {
     const handle = (): HeapCell => this.#structure(name, 'cell', options, (pointer) => new HeapCell(this.core, pointer))
-    if (options.create === false || options.initial === undefined || this.readOnly || this.#has(name)) return handle()
+    if (options.create === false || options.initial === undefined || this.readOnly || this.has(name)) return handle()
     return this.transaction(() => {
-      const isNew = !this.#has(name)
+      const isNew = !this.has(name)
       const cell = handle()
       if (isNew) cell.set(options.initial)
       return cell
     })
+  }
+
+  /** True when there is a structure of that name. */
+  has(name: string): boolean {
+    return this.#find(name, (pointer) => pointer !== 0)
   }
 
   /** Structures by name, in the order they were made. */
@@ -232,10 +237,6 @@ export class Heap {
       const entry = index.find(this.#roots, hash, name)
       return look(entry === 0 ? 0 : arena.i32[(entry << 1) + E_VALUE]!)
     })
-  }
-
-  #has(name: string): boolean {
-    return this.#find(name, (pointer) => pointer !== 0)
   }
 
   /** @param handle made while nobody can remove the structure: it takes down the generation of the block. */

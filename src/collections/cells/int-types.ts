@@ -26,15 +26,13 @@ const FACTS: readonly TypeFacts[] = [8, 16, 32, 64].flatMap((bits) =>
   })),
 )
 
+export const INT_TYPES: readonly IntType[] = FACTS.map((one) => one.type)
+
 /** @throws MemlaneError `ERR_RANGE`. */
 export function intFacts(type: unknown): TypeFacts {
   const facts = FACTS.find((one) => one.type === type)
-  if (facts === undefined) throw outOfRange('type', `one of ${FACTS.map((one) => one.type).join(', ')}`, type)
+  if (facts === undefined) throw outOfRange('type', `one of ${INT_TYPES.join(', ')}`, type)
   return facts
-}
-
-export function isIntType(type: string): type is IntType {
-  return FACTS.some((one) => one.type === type)
 }
 
 export function codeOf(facts: TypeFacts): number {
