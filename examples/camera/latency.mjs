@@ -8,8 +8,8 @@ const ages = []
 let [torn, missed, last] = [0, 0, 0]
 
 while (ages.length < Number(frames)) {
-  // Without a next frame within five seconds the writer has gone.
-  const s = await camera.next({ timeout: 5000 })
+  // Without a next frame within half a minute the writer has gone.
+  const s = await camera.next({ timeout: 30_000 })
   if (s === undefined) break
   ages.push(now() - s.sent.value)
   if (!isWhole(s.image.value.data, s.frame.value)) torn++

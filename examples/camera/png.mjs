@@ -11,8 +11,8 @@ mkdirSync(folder, { recursive: true })
 const camera = Camera.open(name)
 
 for (let i = 0; i < Number(count); i++) {
-  const s = await camera.next({ timeout: 5000 })
-  if (s === undefined) throw new Error(`"${name}" has not changed for five seconds: is the writer running?`)
+  const s = await camera.next({ timeout: 30_000 })
+  if (s === undefined) throw new Error(`"${name}" has not changed for half a minute: is the writer running?`)
   const png = new PNG({ width: WIDTH, height: HEIGHT, colorType: 2, inputColorType: 2, inputHasAlpha: false })
   png.data = Buffer.from(s.image.value.data.buffer)
   const path = join(folder, `${String(s.frame.value).padStart(6, '0')}.png`)

@@ -6,7 +6,7 @@ import { HEADER, LONGEST_PIECE, readTotals, writeTotals } from './wire.mjs'
 
 const [ringName, viewName] = process.argv.slice(2)
 const ring = SharedMemory.open(ringName).spsc()
-const view = SharedMemory.open(viewName).map({ timeout: 10_000 })
+const view = SharedMemory.open(viewName).map({ timeout: 60_000 })
 
 /** Totals are written after so many messages, and whenever there is nothing to do. */
 const STEP = 64

@@ -64,7 +64,7 @@ process.once('SIGINT', () => {
 /** Runs it all. Gives the exit code. */
 async function run() {
   const ring = SharedMemory.create(ringName, RING_SIZE).spsc()
-  const view = SharedMemory.create(viewName, VIEW_SIZE).map({ timeout: 10_000 })
+  const view = SharedMemory.create(viewName, VIEW_SIZE).map({ timeout: 60_000 })
   if (!ring.isInitialized) return 1
 
   const screen = new Screen(total)

@@ -9,7 +9,7 @@ import { LONGEST_PIECE, readTotals } from './wire.mjs'
 
 const [ringName, viewName, folder, most, waitAfter = '0'] = process.argv.slice(2)
 const ring = SharedMemory.open(ringName).spsc()
-const view = SharedMemory.open(viewName).map({ timeout: 10_000 })
+const view = SharedMemory.open(viewName).map({ timeout: 60_000 })
 const files = textFiles(folder, Number(most))
 
 const NEWLINE = 10

@@ -187,6 +187,22 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
   }
 }
 
+/**
+ * For a loop that lasts so many milliseconds, and longer where what it is to see has not come by then: the others may be
+ * held up for any time. The loop may block the thread.
+ *
+ * @returns true while the loop must go on.
+ */
+export function lasting(least: number, enough: () => boolean, what: string): () => boolean {
+  const start = performance.now()
+  return () => {
+    const passed = performance.now() - start
+    if (passed >= least && enough()) return false
+    if (passed > least + WATCHDOG) throw new Error(`waited ${least + WATCHDOG} ms for ${what} (${runtimeLabel})`)
+    return true
+  }
+}
+
 /** Kills a process and waits until it is gone, and with it its locks: the kernel frees them first. */
 export async function killed(child: ChildProcess): Promise<void> {
   const over = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit')

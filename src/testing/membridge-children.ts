@@ -51,12 +51,6 @@ export class Child {
     this.process.stdin?.write(`${line}\n`)
   }
 
-  /** Sends a request as a line of JSON and gives the answer. */
-  async ask(request: unknown): Promise<unknown> {
-    this.say(JSON.stringify(request))
-    return JSON.parse(await this.line())
-  }
-
   async kill(): Promise<void> {
     this.signal('SIGKILL')
     await this.ended()

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { after, afterEach, describe, test } from 'node:test'
+import { WATCHDOG } from '../../testing/crew.js'
 import { type Annotations, FlexiblePeer, peerKinds, schemaOf } from '../../testing/flexible-peers.js'
 import { peerReads, peerWrites } from '../../testing/flexible-storm.js'
 import { FlexibleMemory } from './index.js'
@@ -147,7 +148,7 @@ test('a FIFO between two Memlane processes loses nothing and repeats nothing', a
   await peer.open(name, fields, count, false)
   peer.send('push', { count })
   for (let n = 0; n < count; n++) {
-    const got = await memory.readAsync({ timeout: 20_000 })
+    const got = await memory.readAsync({ timeout: WATCHDOG })
     assert.equal(got!.n!.value, n)
   }
   assert.equal(await peer.said(), null)

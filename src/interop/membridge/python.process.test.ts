@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { lasting, until, WATCHDOG } from '../../testing/crew.js'
 import { type Child, startPython } from '../../testing/membridge-children.js'
 import { fileOf, freshName } from '../../testing/membridge-names.js'
 import { findPython } from '../../testing/python.js'
@@ -60,13 +61,22 @@ function dec(value: Value): unknown {
   }
 }
 
-async function ask(child: Child, ...requests: object[]): Promise<unknown[]> {
-  const answers = (await child.ask(requests)) as Answer[]
-  return answers.map((answer, i) => {
-    if (answer.ok === undefined)
-      throw new Error(`${answer.error}: ${answer.message} from ${JSON.stringify(requests[i])}`)
+function answers(line: string): unknown[] {
+  return (JSON.parse(line) as Answer[]).map((answer) => {
+    if (answer.ok === undefined) throw new Error(`${answer.error}: ${answer.message}`)
     return dec(answer.ok)
   })
+}
+
+async function ask(child: Child, ...requests: object[]): Promise<unknown[]> {
+  child.say(JSON.stringify(requests))
+  return answers(await child.line())
+}
+
+/** Asks for work that goes on until it is told otherwise, and waits until it has begun. Its answer is the next line. */
+async function begin(child: Child, request: object): Promise<void> {
+  child.say(JSON.stringify([request]))
+  assert.equal(JSON.parse(await child.line()), 'going on')
 }
 
 async function call(op: string, ...args: unknown[]): Promise<unknown> {
@@ -252,7 +262,7 @@ test(`a session of thousands of mixed operations agrees on every answer (MEMLANE
   const toPython = freshName('session')
   const toNode = freshName('session')
   using viewMemory = SharedMemory.create(viewName, 4 + 2000)
-  using view = viewMemory.map({ timeout: 5000 })
+  using view = viewMemory.map({ timeout: WATCHDOG })
   using outMemory = SharedMemory.create(toPython, 24 + 256)
   using out = outMemory.spsc()
   await ask(
@@ -353,27 +363,26 @@ test('100 000 messages from them to us, and from us to them, all right', { skip 
 test('while they read without a pause our writers get in, and nobody sees a torn area', { skip }, async () => {
   const name = freshName('readers')
   using shm = SharedMemory.create(name, 4 + 4000)
-  using view = shm.map({ timeout: 10_000 })
+  using view = shm.map({ timeout: WATCHDOG })
   view.write(new Uint8Array(4000).fill(1))
   const others = [start(), start()]
+  const there = freshName('there')
+  SharedMemory.create(there, 1).close()
   try {
-    const reading = others.map((child) => ask(child, { op: 'read_for', args: [name, 1.5] }))
-    const waits: number[] = []
-    const end = performance.now() + 1000
-    for (let i = 0; performance.now() < end; i++) {
-      const began = performance.now()
-      view.write(new Uint8Array(4000).fill(i % 256), 0)
-      waits.push(performance.now() - began)
+    for (const child of others) await begin(child, { op: 'read_while', args: [name, there] })
+    let writes = 0
+    for (const more = lasting(1000, () => writes > 20, 'more than twenty writes'); more(); writes++) {
+      view.write(new Uint8Array(4000).fill(writes % 256), 0)
       const seen = view.readAll()
-      assert.ok(seen.every((byte) => byte === i % 256))
-      if (i % 20 === 0) await sleep(1)
+      assert.ok(seen.every((byte) => byte === writes % 256))
+      if (writes % 20 === 0) await sleep(1)
     }
-    for (const [result] of await Promise.all(reading)) {
-      const [reads, torn] = result as [bigint, bigint]
+    SharedMemory.remove(there)
+    for (const child of others) {
+      const [reads, torn] = answers(await child.line())[0] as [bigint, bigint]
       assert.ok(reads > 0n)
       assert.equal(torn, 0n)
     }
-    assert.ok(waits.length > 20, `${waits.length} writes got in`)
   } finally {
     for (const child of others) await child.kill()
   }
@@ -383,14 +392,15 @@ test('while they read without a pause our writers get in, and nobody sees a torn
 test('their writers and ours exclude each other', { skip }, async () => {
   const name = freshName('writers')
   using shm = SharedMemory.create(name, 4 + 4000)
-  using view = shm.map({ timeout: 10_000 })
+  using view = shm.map({ timeout: WATCHDOG })
   view.write(new Uint8Array(4000).fill(1))
   const other = start()
+  const there = freshName('there')
+  SharedMemory.create(there, 1).close()
   try {
-    const writing = ask(other, { op: 'write_for', args: [name, 1, 7] })
+    await begin(other, { op: 'write_while', args: [name, there, 7] })
     let mine = 0
-    const end = performance.now() + 800
-    while (performance.now() < end) {
+    for (const more = lasting(800, () => mine > 0, 'a write'); more(); ) {
       view.write(new Uint8Array(4000).fill(8), 0)
       mine++
       const seen = view.readAll()
@@ -400,8 +410,9 @@ test('their writers and ours exclude each other', { skip }, async () => {
       )
       if (mine % 50 === 0) await sleep(0)
     }
-    const [theirs] = (await writing) as [bigint]
-    assert.ok(theirs > 0n && mine > 0, `${theirs} and ${mine} writes`)
+    SharedMemory.remove(there)
+    const [theirs] = answers(await other.line()) as [bigint]
+    assert.ok(theirs > 0n, `${theirs} writes`)
   } finally {
     await other.kill()
   }
@@ -414,17 +425,14 @@ test('a Python process killed with the lock: a timeout that says so, then breakL
   const name = freshName('dead')
   using shm = SharedMemory.create(name, 4 + 2 ** 24)
   using view = shm.map()
-  let stuck = false
-  // Killed at a random moment of writing 16 MiB over and over, it nearly always dies inside.
-  for (let attempt = 0; attempt < 20 && !stuck; attempt++) {
+  // Killed at a random moment of writing 16 MiB over and over, it nearly always dies inside; if not, the next one does.
+  await until(async () => {
     const other = start()
-    await ask(other, { op: 'open', name, as: 'm' })
-    other.say(JSON.stringify([{ op: 'write_for', args: [name, 30, 7] }]))
-    while (!view.isWriteLocked) await sleep(1)
+    await begin(other, { op: 'write_while', args: [name, name, 7] })
+    await until(() => view.isWriteLocked, 'it writes')
     await other.kill()
-    stuck = view.isWriteLocked
-  }
-  assert.equal(stuck, true)
+    return view.isWriteLocked
+  }, 'one has died inside')
   assert.throws(() => view.write(1, 0, { timeout: 20 }), { code: 'ERR_TIMEOUT', message: /breakLock/ })
   assert.equal(view.breakLock(), true)
   view.write('fine', 0)

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { fileOf, freshName } from '../../testing/membridge-names.js'
 import { examine, int, SharedMemory } from './index.js'
 
@@ -93,6 +93,29 @@ test('an object whose creator died before it gave it a size is said to be so, an
   assert.equal(shm.size, 64)
   using view = shm.map()
   view.write(true)
+  // Its maker is who finished it, so there is somebody to initialise a ring.
+  const ringName = freshName()
+  writeFileSync(fileOf(ringName), '')
+  using ring = SharedMemory.createOrOpen(ringName, 24 + 64).spsc()
+  assert.equal(ring.push('x'), true)
+})
+
+test('an object that gets its size while its opener is held up is opened', () => {
+  const name = freshName()
+  writeFileSync(fileOf(name), '')
+  // The second time it asks for the time it was stopped since the first, for a second.
+  const start = performance.now()
+  let asked = 0
+  const clock = mock.method(performance, 'now', () => {
+    if (++asked === 2) truncateSync(fileOf(name), 64)
+    return asked === 1 ? start : start + 1000
+  })
+  try {
+    using shm = SharedMemory.open(name)
+    assert.equal(shm.size, 64)
+  } finally {
+    clock.mock.restore()
+  }
 })
 
 test('permissions are 0600 unless asked for otherwise', () => {

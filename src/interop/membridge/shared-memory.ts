@@ -115,18 +115,24 @@ export class SharedMemory implements Disposable {
     const wanted = size === undefined ? undefined : parseSize(size)
     const object = ShmObject.open(plain, { owner: checkOwner(checkObject(options).owner) })
     try {
-      return SharedMemory.#opened(name, object, sized(name, object), wanted)
+      return SharedMemory.#opened(name, object, sized(name, object), wanted, false)
     } catch (error) {
       object.close()
       throw error
     }
   }
 
-  static #opened(name: string, object: ShmObject, bytes: number, wanted: number | undefined): SharedMemory {
+  static #opened(
+    name: string,
+    object: ShmObject,
+    bytes: number,
+    wanted: number | undefined,
+    created: boolean,
+  ): SharedMemory {
     if (wanted !== undefined && wanted !== bytes) {
       throw new MemlaneError('ERR_MISMATCH', `${JSON.stringify(name)} has ${bytes} bytes, not the ${wanted} asked for`)
     }
-    return new SharedMemory(name, new Attachment(name, object, bytes, false))
+    return new SharedMemory(name, new Attachment(name, object, bytes, created))
   }
 
   /**
@@ -154,7 +160,8 @@ export class SharedMemory implements Disposable {
         throw error
       }
       try {
-        return SharedMemory.#opened(name, object, finish(name, object, bytes), bytes)
+        const { size, finished } = finish(name, object, bytes)
+        return SharedMemory.#opened(name, object, size, bytes, finished)
       } catch (error) {
         object.close()
         throw error
@@ -242,9 +249,11 @@ export class SharedMemory implements Disposable {
 function sized(name: string, object: ShmObject): number {
   const pause = new Int32Array(new SharedArrayBuffer(4))
   for (const start = performance.now(); ; Atomics.wait(pause, 0, 0, 1)) {
+    // Asked before the look: who was held up itself looks once more before it calls the creator late.
+    const late = performance.now() - start > SIZING
     const { size } = object.stat()
     if (size > 0) return size
-    if (performance.now() - start > SIZING) {
+    if (late) {
       throw new MemlaneError(
         'ERR_TOO_SMALL',
         `${JSON.stringify(name)} has no bytes: its creator has not sized it. If that one is gone, create it with { replace: true }, or use createOrOpen`,
@@ -253,18 +262,19 @@ function sized(name: string, object: ShmObject): number {
   }
 }
 
-/** The same, giving it the size when its creator is gone. */
-function finish(name: string, object: ShmObject, bytes: number): number {
+/** The same, giving it the size when its creator is gone: whoever does that has made the object. */
+function finish(name: string, object: ShmObject, bytes: number): { size: number; finished: boolean } {
   try {
-    return sized(name, object)
+    return { size: sized(name, object), finished: false }
   } catch (error) {
     if (!(error instanceof MemlaneError) || error.code !== 'ERR_TOO_SMALL' || !object.lock(SIZING_LOCK)) throw error
     try {
-      if (object.stat().size === 0) {
+      const finished = object.stat().size === 0
+      if (finished) {
         object.resize(bytes)
         object.commit(0, bytes)
       }
-      return object.stat().size
+      return { size: object.stat().size, finished }
     } finally {
       object.unlock(SIZING_LOCK)
     }

@@ -13,6 +13,7 @@ import {
   type RecordType,
   record,
 } from '../../record/index.js'
+import { Event } from '../../sync/index.js'
 
 /** 80 KB between two counters: whole when every element is the counter. */
 export const Frame: RecordType<{
@@ -63,11 +64,11 @@ if (role === 'write-frames') {
   for (let n = 0; n < Number(count); n++) out.push({ n, sent: performance.now(), check: ~n })
   say({ pushed: Number(count) })
 } else if (role === 'take-items') {
-  // Until one with n < 0 comes, which another reader may have taken.
+  // Until one with n < 0 comes: there is one for each reader, and who has taken one takes no more.
   using reader = Item.open(name!, { readers: 'share' })
   say('ready')
   const got: number[] = []
-  for await (const s of reader.changes({ timeout: 3000 })) {
+  for await (const s of reader.changes()) {
     if (s.n.value < 0) break
     if (s.check.value !== ~s.n.value) say({ torn: s.n.value })
     got.push(s.n.value)
@@ -75,18 +76,20 @@ if (role === 'write-frames') {
   say({ got })
 } else if (role === 'hold-back') {
   using reader = Item.open(name!)
-  const first = reader.read({ timeout: 10_000 })
+  const first = reader.read({ timeout: Number.POSITIVE_INFINITY })
   say({ first: first?.n.value })
   // Open until it is killed.
   await new Promise(() => setInterval(() => {}, 1000))
-} else if (role === 'stop-inside') {
-  // Inside an update until it is continued.
+} else if (role === 'hold-inside') {
+  // Inside an update until it is told to go on.
   using out = Item.open(name!)
-  say('ready')
+  using inside = Event.open(`${name}-inside`)
+  using go = Event.open(`${name}-go`)
   out.update((w) => {
     w.n = 99
     w.check = ~99
-    process.kill(process.pid, 'SIGSTOP')
+    inside.set()
+    go.wait()
   })
   say('done')
 } else if (role === 'echo-changes') {

@@ -4,6 +4,7 @@ Values travel tagged, as in shared golden vectors: {"t": "i64", "v": "5"}, {"t":
 {"t": "bytes", "hex": "00"}, {"t": "bool", "v": true}, {"t": "none"}, {"t": "list", "items": [...]}.
 """
 import json
+import os
 import struct
 import sys
 import time
@@ -123,12 +124,19 @@ def demo_ring_consumer(name):
 
 # ---- long-running work, for tests of waiting
 
-def read_for(name, seconds):
+def going_on(name):
+    """Without end while an object of that name is there. Says when the first round is over."""
+    yield
+    print(json.dumps("going on"), flush=True)
+    while os.path.exists("/dev/shm" + name):
+        yield
+
+
+def read_while(name, there):
     """Reads the whole view without a pause. Gives how many times, and how many reads were torn."""
     view = SHM.open(name).map()
     n = torn = 0
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    for _ in going_on(there):
         b = view.read_all()
         n += 1
         if b.count(b[0]) != len(b):
@@ -136,12 +144,11 @@ def read_for(name, seconds):
     return [n, torn]
 
 
-def write_for(name, seconds, byte):
+def write_while(name, there, byte):
     view = SHM.open(name).map()
     data = bytes([byte]) * view.size()
     n = 0
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    for _ in going_on(there):
         view.write(data, 0)
         n += 1
     return n
@@ -170,7 +177,7 @@ def drain(name, count):
     return wrong
 
 
-FUNCTIONS = (demo_single, demo_view_producer, demo_view_consumer, demo_ring_producer, demo_ring_consumer, read_for, write_for, stream, drain)
+FUNCTIONS = (demo_single, demo_view_producer, demo_view_consumer, demo_ring_producer, demo_ring_consumer, read_while, write_while, stream, drain)
 CALLS = {f.__name__: f for f in FUNCTIONS}
 
 
