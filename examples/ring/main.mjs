@@ -88,7 +88,7 @@ async function run() {
       screen.say(`producer ${producer.pid} ended by ${how} after ${found.next} acknowledged messages`)
       producer = start('producer.mjs', ringName, viewName, folder, MOST)
       screen.say(`producer ${producer.pid} goes on from there`)
-    } else if (killed && producer.child.exitCode !== null && producer.child.exitCode !== 0) {
+    } else if (producer.child.exitCode !== null && producer.child.exitCode !== 0) {
       screen.say(`producer ${producer.pid} ended with ${producer.child.exitCode}`)
       return 1
     }

@@ -147,10 +147,12 @@ for (const slots of [0, 8]) {
     const put = (n: number, options?: { timeout: number }): void =>
       slots === 0 ? out.write({ n, check: ~n }, options) : out.push({ n, check: ~n }, options)
     put(1)
-    using inside = Event.open(`${name}-inside`, { lifetime: 'lastClose' })
-    using go = Event.open(`${name}-go`, { lifetime: 'lastClose' })
+    using inside = Event.open(`${name}-inside`)
+    using go = Event.open(`${name}-go`)
     const other = startPeer('hold-inside', name)
     assert.equal(await inside.waitAsync({ timeout: WATCHDOG }), true)
+    // Both have them open: nobody needs the names any more.
+    for (const event of [inside, go]) Event.unlink(event.name)
     send(other.child, 'SIGSTOP')
     await until(() => / T/.test(readFileSync(`/proc/${other.child.pid}/stat`, 'utf8')), 'it is stopped')
     const late = { code: 'ERR_TIMEOUT', message: /another process is writing/ }

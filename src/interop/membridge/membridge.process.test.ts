@@ -116,18 +116,18 @@ test('processes that write and are killed at random moments never stop the other
   const name = freshName('hammer')
   using shm = SharedMemory.create(name, 4 + 60_000)
   using view = shm.map({ timeout: WATCHDOG })
-  let recovered = 0
-  for (let round = 0; round < 15; round++) {
+  for (let round = 0; round < 8; round++) {
     const children = [1, 2].map((byte) => startChild('membridge-hammer', name, byte))
     for (const child of children) assert.equal(await child.line(), 'ready')
-    await sleep(10 + Math.random() * 20)
-    for (const child of children) await child.kill()
+    // What the first one leaves the second one finds, and what that leaves, we find.
+    for (const child of children) {
+      await sleep(10 + Math.random() * 20)
+      await child.kill()
+    }
     view.write(new Uint8Array(60_000).fill(9), 0)
     assert.ok(view.readAll().every((byte) => byte === 9))
-    recovered = view.recoveries
   }
   assert.equal(word(name), 0)
-  assert.ok(recovered >= 0)
 })
 
 test('nobody sees half of what another process writes', async () => {
