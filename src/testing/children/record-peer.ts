@@ -30,6 +30,17 @@ export const Item: RecordType<{ n: NumberField; sent: NumberField; check: Number
 const [role, name, count = '0'] = process.argv.slice(2)
 const say = (message: unknown): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
 
+/** Makes or opens it, however long another process is stopped half-way through making it. */
+function patiently<T>(make: () => T): T {
+  for (;;) {
+    try {
+      return make()
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ERR_BUSY') throw error
+    }
+  }
+}
+
 /** What a whole frame's number is; -1 when torn. */
 export function numberOf(first: number, data: Int32Array, last: number): number {
   if (first !== last) return -1
@@ -102,14 +113,14 @@ if (role === 'write-frames') {
 } else if (role === 'create') {
   // As soon as it is told that the others are there too.
   try {
-    using out = Item.create(name!)
+    using out = patiently(() => Item.create(name!))
     out.write({ n: process.pid })
     say('made')
   } catch (error) {
     say((error as { code?: string }).code)
   }
 } else if (role === 'join') {
-  using handle = Item.createOrOpen(name!)
+  using handle = patiently(() => Item.createOrOpen(name!))
   handle.update((w) => {
     w.n += 1
   })
