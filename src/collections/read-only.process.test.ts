@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Heap } from '../heap/index.js'
 import { listObjects } from '../memory/index.js'
 import { inspectSegment } from '../segment/index.js'
 import { Crew, refuses } from '../testing/crew.js'
@@ -211,7 +212,7 @@ test('a reader without a slot never sees half of a value, beside a writer that n
   heap.map('sealed')
   const writer = crew.start('write-sealed', [name, 0, 3, 7, '/dev/null'])
   await writer.hear('ready')
-  const readers = crew.startMany(2, 'read-sealed-only', [name, 2000])
+  const readers = crew.startMany(2, 'read-sealed-only', [name, 6000])
   for (const reader of readers) await reader.hear(0)
   await writer.end()
 })
@@ -234,6 +235,33 @@ test('what a killed process left half done is ERR_BUSY to a reader, until somebo
   assert.throws(() => log.length, { code: 'ERR_BUSY' })
   heap.int('moves').add(1)
   assert.deepEqual([theirs.snapshot('a'), log.length, reader.int('moves').value], [{ balance: 100 }, 0, 1])
+})
+
+test('a reader that is kept off its processor has not been patient meanwhile: it looks again', async () => {
+  await using crew = new Crew()
+  const name = crew.name('patient')
+  using heap = SharedHeap.open(name)
+  const map = heap.map<string, number>('m').set('a', 1)
+  using reader = SharedHeap.open(name, READ)
+  const theirs = reader.map<string, number>('m')
+  const { arena } = (heap as unknown as { heap: Heap }).heap.core
+  // A writer is in the middle of a change when the reader looks first, and has long been through when it wakes up. The
+  // clock stands still but for the reader's sleeps, of which each lasts five seconds.
+  const mark = arena.begin()
+  map.set('a', 2)
+  const { now } = performance
+  let looks = 0
+  performance.now = () => {
+    if (++looks === 7) arena.commit()
+    return Math.floor(looks / 2) * 5000
+  }
+  try {
+    assert.deepEqual(theirs.snapshot(), new Map([['a', 2]]))
+    assert.equal(looks, 8)
+  } finally {
+    performance.now = now
+    if (looks < 7) arena.rollback(mark)
+  }
 })
 
 test('another user reads what the mode lets them read', { skip: root }, async () => {

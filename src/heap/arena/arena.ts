@@ -40,6 +40,9 @@ const ATTEMPTS = 48
 /** How long a handle that cannot take the lock tries to read between the writers. */
 const PATIENCE_MS = 1000
 
+/** A sleep of a millisecond may last so long; beyond it the thread was kept off its processor, and that is no patience. */
+const NAP_MS = 10
+
 /** Looks at a taken lock before giving way: together about as long as a transaction and a hand-over. */
 const LOOKS = 100
 
@@ -501,7 +504,8 @@ export class Arena {
     const now = performance.now()
     if (end === 0 || now < end) {
       sleep(1)
-      return end === 0 ? now + PATIENCE_MS : end
+      const overslept = performance.now() - now - NAP_MS
+      return (end === 0 ? now + PATIENCE_MS : end) + Math.max(0, overslept)
     }
     const holder = memory.load(this.#lockWord)
     const why =
