@@ -16,9 +16,11 @@ const isOn = (flag, user) => {
   return on && user % 100 < share
 }
 
+// Watching begins here, before the first look: no change falls between the two.
+const watching = flags.watch()
 console.log(`dark-mode for user 7: ${isOn('dark-mode', 7)}`)
 let left = Number(changes)
-for await (const { type, key, coalesced } of flags.watch()) {
+for await (const { type, key, coalesced } of watching) {
   const more = coalesced > 0 ? ` (and ${coalesced} more)` : ''
   const value = JSON.stringify(flags.snapshot(key)) ?? ''
   console.log(`${type} ${key} ${value}${more}; dark-mode for user 7: ${isOn('dark-mode', 7)}`)

@@ -20,9 +20,12 @@ heap.transaction(() => {
 
 const me = players.get(name) // live: what others store into it is seen here, and the other way round
 for (let i = 0; i < Number(rounds); i++) {
-  me.at.x += 1
-  me.score += 10
-  round.add(1)
+  // Others give points meanwhile: what is read and stored again must be one step.
+  heap.transaction(() => {
+    me.at.x += 1
+    me.score += 10
+    round.add(1)
+  })
   await sleep(20)
 }
 

@@ -3,5 +3,9 @@
 import { SharedHeap } from 'memlane'
 
 const heap = SharedHeap.open(process.argv[2] ?? 'game')
-const scores = [...heap.map('players').snapshot().values()].map(({ score }) => score)
-console.log(`${scores.reduce((sum, score) => sum + score, 0)} points in ${heap.int('round').value} rounds`)
+const [players, round] = [heap.map('players'), heap.int('round')]
+const { scores, rounds } = heap.transaction(() => ({
+  scores: [...players.snapshot().values()].map(({ score }) => score),
+  rounds: round.value,
+}))
+console.log(`${scores.reduce((sum, score) => sum + score, 0)} points in ${rounds} rounds`)

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Crew, until, watched } from '../testing/crew.js'
+import { Crew, until, WATCHDOG, watched } from '../testing/crew.js'
 import { runtimeArgs, runtimeName } from '../testing/runtime.js'
 import { send } from '../testing/signals.js'
 import { SharedHeap } from './heap/shared-heap.js'
@@ -60,17 +60,18 @@ test('game-state: players, a scoreboard, and a player who is killed', { skip }, 
   await ada.succeed()
   const players = heap.map<string, { score: number }>('players')
   await until(() => (players.snapshot('bo')?.score ?? 0) > 50, 'bo has played')
+  // While bo plays on, so that something changes after ada has.
+  await board.hear(/set bo.*: .*ada \d+ at 10,0/)
   send(bo.process)
   await bo.ended
-  await board.hear(/set bo.*: .*ada \d+ at 10,0/)
   const scores = [...players.snapshot().values()].map(({ score }) => score)
   const made = scores.reduce((sum, score) => sum + score, 0)
-  // Killed between scoring and counting the round: those are two steps.
-  const rounds = heap.int('round').value * 10
-  assert.ok(made === rounds || made === rounds + 10, `${made} points, ${rounds} by the rounds`)
-  assert.match(heap.list<{ from: string; text: string }>('chat').at(-1)!.text, /points for/)
+  assert.equal(made, heap.int('round').value * 10, 'every point is where it was')
+  // Not the last word, perhaps: bo may have come late, and said hello.
+  const chat = heap.list<{ from: string; text: string }>('chat').snapshot()
+  assert.ok(chat.some(({ from, text }) => from === 'ada' && /^\d+ points for/.test(text)))
   using total = new Program('game-state/total.mjs', name)
-  await total.hear(new RegExp(`^${made} points in`))
+  await total.hear(new RegExp(`^${made} points in ${made / 10} rounds`))
 })
 
 test('rate-limiter: all workers share one limit, and one that is killed changes nothing', { skip }, async () => {
@@ -78,8 +79,8 @@ test('rate-limiter: all workers share one limit, and one that is killed changes 
   const name = crew.name('limits')
   using server = new Program('rate-limiter/server.mjs', '0', '3', name)
   const [, url = '', victim] = /(http:\S+) .* kill -9 (\d+)/.exec(await server.hear(/kill -9/))!
-  const ask = async (client: string): Promise<{ status: number; worker: string }> => {
-    const response = await fetch(`${url}/?client=${client}`, { signal: AbortSignal.timeout(5000) })
+  const ask = async (client: string, patience = WATCHDOG): Promise<{ status: number; worker: string }> => {
+    const response = await fetch(`${url}/?client=${client}`, { signal: AbortSignal.timeout(patience) })
     await response.text()
     return { status: response.status, worker: response.headers.get('x-worker') ?? '' }
   }
@@ -94,14 +95,17 @@ test('rate-limiter: all workers share one limit, and one that is killed changes 
   // A connection that was handed to the killed worker is never answered: ask again.
   await until(
     () =>
-      ask('bo').then(
+      ask('bo', 5000).then(
         ({ status }) => status === 200,
         () => false,
       ),
     'the others answer',
   )
   using limits = SharedMap.open<string, { tokens: number }>(name)
-  assert.ok(limits.get('ada')!.tokens < 20)
+  const bucket = limits.snapshot('ada')
+  // Nobody forgets a bucket before it would be full again, on however slow a machine.
+  if (bucket === undefined) assert.ok(performance.now() - start > 20_000)
+  else assert.ok(bucket.tokens < 20)
   send(server.process, 'SIGTERM')
   await server.succeed()
 })
@@ -114,14 +118,12 @@ test('feature-flags: services hear of a change that another process made', { ski
   // Whoever comes second finds the flag; the first hears of nobody but itself.
   for (const service of [one, two]) await service.hear(/^dark-mode for user 7: false/)
   using map = SharedMap.open<string, { share: number }>(name)
-  // A line is printed before the watching begins: wait for both of them to watch, by changing something else.
-  await until(() => {
-    map.set('warm-up', { share: 0 })
-    return [one, two].every(({ lines }) => lines.some((line) => line.includes('warm-up')))
-  }, 'both watch')
   await new Program('feature-flags/flip.mjs', 'dark-mode', '10', name).succeed()
-  assert.equal(map.get('dark-mode')!.share, 10)
+  for (const service of [one, two])
+    await service.hear(/^set dark-mode {"on":true,"share":10}; dark-mode for user 7: true$/)
   map.get('dark-mode')!.share = 5
-  for (const service of [one, two]) await service.succeed()
-  for (const service of [one, two]) assert.ok(service.lines.some((line) => /set .*dark-mode for user 7/.test(line)))
+  for (const service of [one, two]) {
+    await service.hear(/^set dark-mode {"on":true,"share":5}; dark-mode for user 7: false$/)
+    await service.succeed()
+  }
 })
