@@ -212,7 +212,7 @@ test('a reader without a slot never sees half of a value, beside a writer that n
   heap.map('sealed')
   const writer = crew.start('write-sealed', [name, 0, 3, 7, '/dev/null'])
   await writer.hear('ready')
-  const readers = crew.startMany(2, 'read-sealed-only', [name, 6000])
+  const readers = crew.startMany(2, 'read-sealed-only', [name, 2000])
   for (const reader of readers) await reader.hear(0)
   await writer.end()
 })

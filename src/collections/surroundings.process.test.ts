@@ -8,8 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { H_LOCK } from '../heap/heap.layout.js'
 import type { Heap } from '../heap/index.js'
 import { namespaceOf, objectName, Segment } from '../segment/index.js'
+import { Event } from '../sync/index.js'
 import { TOKEN, WAITERS } from '../sync/owner-lock.js'
-import { type Actor, Crew, until } from '../testing/crew.js'
+import { type Actor, Crew, stopped, until } from '../testing/crew.js'
 import { SharedInt } from './cells/shared-int.js'
 import { SharedHeap } from './heap/shared-heap.js'
 import { SharedMap } from './map/shared-map.js'
@@ -71,7 +72,7 @@ test('processes of two containers, both of pid 1, share a heap; one is killed in
   ])
   heap.list('log')
   const moves = heap.int('moves')
-  const mover = crew.start('move-money', [name, 1_000_000], { prefix: withPids })
+  const mover = crew.start('move-money', [name], { prefix: withPids })
   const goesOn = async (): Promise<void> => {
     const from = moves.value
     await until(() => moves.value > from + 100, 'money moves')
@@ -111,9 +112,10 @@ test('a stopped holder of the lock is waited for and never robbed; readers go on
   await reader.hear('reading')
   using looking = Segment.open(name, { readOnly: true })
   const lock = (): number => looking.memory.load(looking.body / 4 + H_LOCK)
-  const holder = crew.start('stop-in-transaction', [name, held, also])
+  const goOn = crew.name('go-on')
+  const holder = crew.start('stay-in-transaction', [name, held, also, goOn])
   await holder.hear('inside')
-  await until(() => isStopped(holder), 'it is stopped')
+  await stopped(holder.process)
   const holding = lock() & TOKEN
   assert.notEqual(holding, 0)
   // Two writers, and two who read what the holder has touched: all of them wait.
@@ -131,6 +133,8 @@ test('a stopped holder of the lock is waited for and never robbed; readers go on
     [...waiting, ...touched].map(({ hasSaid }) => hasSaid),
     Array(4).fill(false),
   )
+  using event = Event.open(goOn)
+  event.set()
   holder.kill('SIGCONT')
   await holder.hear('done')
   await waiting[0]!.hear(10)
@@ -185,10 +189,6 @@ function apartFrom(map: SharedMap<string, number>, stem: string, keys: readonly 
   let apart = stem
   while (keys.some((key) => stripe(key) === stripe(apart))) apart += '.'
   return apart
-}
-
-function isStopped(actor: Actor): boolean {
-  return readFileSync(`/proc/${actor.pid}/stat`, 'latin1').includes(') T ')
 }
 
 /** How often a reader has read by now. */

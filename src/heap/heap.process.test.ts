@@ -6,9 +6,11 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { Event } from '../sync/index.js'
+import { stopped } from '../testing/crew.js'
 import { send } from '../testing/signals.js'
 import { Heap, unlinkHeap } from './index.js'
-import { checkSix } from './testing/scenarios.js'
+import { checkSix, goOnOf } from './testing/scenarios.js'
 
 const script = fileURLToPath(new URL('testing/work-child.js', import.meta.url))
 const seconds = Number(process.env.MEMLANE_SECONDS ?? 4)
@@ -71,6 +73,7 @@ test('writers that are killed at any moment leave nothing half done, and readers
 test('a stopped holder of the lock is never robbed: others wait, and read what it has not touched', async () => {
   const name = `heap-stop-${process.pid}`
   using heap = Heap.create(name, { maxSize: '4 MiB' })
+  using goOn = Event.open(goOnOf(name), { reset: 'auto' })
   const workers: Worker[] = []
   try {
     const map = heap.map('six')
@@ -81,13 +84,14 @@ test('a stopped holder of the lock is never robbed: others wait, and read what i
     while ([stripe('held'), stripe('also')].includes(stripe(other))) other += '.'
     map.set(other, 1)
     for (const end of ['SIGCONT', 'SIGKILL'] as const) {
-      const worker = await start(name, 'stop')
+      const worker = await start(name, 'stay')
       workers.push(worker)
-      while ((heap.core.arena.i32[heap.core.arena.version]! & 1) === 0) await sleep(1)
-      await sleep(50)
+      await stopped(worker.child)
+      assert.equal(heap.core.arena.i32[heap.core.arena.version]! & 1, 1, 'it is in the middle of a change')
       assert.equal(map.get(other), 1)
-      // In another thread of control this would block for as long as the holder is stopped; here somebody ends that.
-      setTimeout(() => send(worker.child, end), 0)
+      // To read what the holder has touched would block this thread, which has to end that.
+      if (end === 'SIGCONT') goOn.set()
+      send(worker.child, end)
       await worker.ended
       const value = map.get('held')
       assert.equal(value, end === 'SIGCONT' ? 'half' : 'before')
@@ -103,6 +107,7 @@ test('a stopped holder of the lock is never robbed: others wait, and read what i
       await ended
     }
     unlinkHeap(name)
+    Event.unlink(goOn.name)
   }
 })
 

@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { unlinkObject } from '../memory/index.js'
 import { namespaceOf, objectName } from '../segment/index.js'
@@ -208,6 +209,14 @@ export async function killed(child: ChildProcess): Promise<void> {
   const over = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit')
   send(child)
   await over
+}
+
+/** Stops a process, as Ctrl+Z would, and waits until it stands still. */
+export async function stopped(child: ChildProcess): Promise<void> {
+  await until(() => {
+    send(child, 'SIGSTOP')
+    return readFileSync(`/proc/${child.pid}/stat`, 'latin1').includes(') T ')
+  }, `process ${child.pid} is stopped`)
 }
 
 /** Asserts that something throws or rejects with a code, and that the message has a number or a name in it. */

@@ -1,10 +1,10 @@
 // collections/testing: writers and readers of sealed values, killed at random, and the log of what was acknowledged.
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Actor, Crew } from '../../testing/crew.js'
+import { type Actor, type Crew, until } from '../../testing/crew.js'
 import { unsealed } from '../../testing/sealed.js'
 import { SharedHeap } from '../heap/shared-heap.js'
 
@@ -28,19 +28,25 @@ export async function killRun(
   try {
     using heap = SharedHeap.open(name, { maxSize: '64 MiB', participants: 128 })
     const map = heap.map<string, unknown>('sealed')
-    const paths = Array.from({ length: writers }, (_, i) => join(folder, String(i)))
-    const write = (i: number): Actor => crew.start('write-sealed', [name, i, KEYS, below(2 ** 30), paths[i]])
+    // A file of its own for each: a kill may cut its last line, and nobody else's may begin there.
+    const paths: string[] = []
+    const write = (i: number): Actor => {
+      const path = join(folder, String(paths.length))
+      paths.push(path)
+      return crew.start('write-sealed', [name, i, KEYS, below(2 ** 30), path])
+    }
     const read = (): Actor => crew.start('read-sealed', [name])
-    const actors = paths.map((_, i) => write(i))
+    const actors = Array.from({ length: writers }, (_, i) => write(i))
     const readers = [read(), read()]
     for (const one of [...actors, ...readers]) await one.hear('ready')
+    await until(() => paths.every((path) => linesOf(path).length > 0), 'every writer has written')
     let kills = 0
     while (!isOver(kills)) {
       await new Promise((resolve) => setTimeout(resolve, below(30)))
       // A reader falls back to the lock now and then: it is killed too.
       const among = below(4) === 0 ? readers : actors
       const i = below(among.length)
-      await among[i]!.end()
+      await kill(among[i]!)
       kills++
       among[i] = among === readers ? read() : write(i)
       // Now and then it is killed while it attaches.
@@ -53,7 +59,7 @@ export async function killRun(
       }
       if (kills % 10 === 0) heap.verify()
     }
-    await Promise.all([...actors, ...readers].map((one) => one.end()))
+    await Promise.all([...actors, ...readers].map(kill))
     const { blocks } = heap.verify()
     let acknowledged = 0
     for (const path of paths) acknowledged += compare(path, (key) => unsealed(map.snapshot(key))?.n)
@@ -64,10 +70,20 @@ export async function killRun(
   }
 }
 
+async function kill(actor: Actor): Promise<void> {
+  const { code, signal } = await actor.end()
+  assert.equal(signal, 'SIGKILL', `${actor.scenario} had ended before, with ${code}: ${actor.stderr}`)
+}
+
+/** What was acknowledged; of a last line that is cut nobody can tell what it was going to say. */
+function linesOf(path: string): string[] {
+  return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
+}
+
 /** Every key has the value that was acknowledged last, or the one that its writer was killed with. */
 function compare(path: string, latest: (key: string) => number | undefined): number {
   const last = new Map<string, number>()
-  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
+  const lines = linesOf(path)
   for (const line of lines) {
     const [key = '', n] = line.split(' ')
     last.set(key, Number(n))

@@ -547,6 +547,9 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'begin to watch', prepare: some, act: (heap) => void heap.map('m').watch() },
 ]
 
+/** The event that a worker who stays in a transaction waits for. */
+export const goOnOf = (heap: string): string => `${heap}-go-on`
+
 /** Six changes in one transaction, each telling of the round: a reader finds the same round in all of them. */
 export function SIX(heap: Heap, round: number): void {
   heap.transaction(() => {

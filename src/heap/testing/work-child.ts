@@ -1,23 +1,27 @@
-// heap/testing: a process that changes or reads one heap until it is killed. Arguments: heap's name, 'write', 'read' or 'stop'.
-// A writer goes through SIX, a reader checks that whatever it sees is whole; the third stops in the middle of a
-// transaction, as Ctrl+Z would, and ends it when it is continued.
+// heap/testing: a process that changes or reads one heap until it is killed. Arguments: heap's name, 'write', 'read' or 'stay'.
+// A writer goes through SIX, a reader checks that whatever it sees is whole; the third stays in the middle of a
+// transaction, until an event is set.
 
+import { writeSync } from 'node:fs'
+import { Event } from '../../sync/index.js'
 import { Heap } from '../index.js'
-import { checkObject, SIX } from './scenarios.js'
+import { checkObject, goOnOf, SIX } from './scenarios.js'
 
 const [name, role] = process.argv.slice(2) as [string, string]
 const heap = Heap.open(name)
 const map = heap.map('six')
-process.stdout.write('ready\n')
-if (role === 'stop') {
+if (role === 'stay') {
+  const goOn = Event.open(goOnOf(name))
   heap.transaction(() => {
     map.set('held', 'half')
-    process.kill(process.pid, 'SIGSTOP')
+    // In the pipe before the thread blocks.
+    writeSync(1, 'inside\n')
+    goOn.wait()
     map.set('also', 'whole')
   })
-  process.stdout.write('done\n')
   process.exit()
 }
+process.stdout.write('ready\n')
 const start = 1 + Math.floor(Math.random() * 1e6) * 1000
 
 for (let i = 0; ; i++) {
