@@ -25,7 +25,7 @@ export const INVITED: number = 1 << 31
 export const LINE = 64
 
 /** Milliseconds a writer waits for guests that do not come. A thread that is woken takes far less, even when all processors are taken. */
-const GRACE = 50
+export const GRACE = 50
 
 export class Readers {
   readonly #segment: Segment
@@ -85,7 +85,10 @@ export class Readers {
       else if (seen > 0) return false
       else missing = true
     }
-    return !missing || this.#waitedEnough()
+    if (missing) return this.#waitedEnough()
+    // The next guests have their own time, whether or not the door has been opened for them yet.
+    this.#sequence = -1
+    return true
   }
 
   /** The first word from there on that is not 0, or the end. Plain: an atomic look at the writer's word came before. */

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 import { Mutex } from '../sync/index.js'
-import { handOverWords, type Side } from './children/ground-sync.js'
+import { allowed, handOverWords, type Side, type Turn, wasAway } from './children/ground-sync.js'
 import { type Actor, type Crew, seeded, watched } from './crew.js'
 
-interface Turn {
+interface Hold {
   readonly recovered: boolean
   readonly at: number
 }
@@ -13,9 +13,9 @@ interface Turn {
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
 /** The next thing said that is not `word`. */
-async function hearTurn(actor: Actor): Promise<Turn> {
+async function hearHold(actor: Actor): Promise<Hold> {
   for (;;) {
-    const said = await actor.hear<Turn | string>()
+    const said = await actor.hear<Hold | string>()
     if (typeof said !== 'string') return said
   }
 }
@@ -45,8 +45,8 @@ export async function takeOvers(
     const turns = (
       await Promise.all(
         waiters.map(async (waiter) => {
-          const mine: Turn[] = []
-          while (mine.length < handles) mine.push(await hearTurn(waiter))
+          const mine: Hold[] = []
+          while (mine.length < handles) mine.push(await hearHold(waiter))
           await waiter.hear('ready')
           return mine
         }),
@@ -93,4 +93,24 @@ export async function handOvers(crew: Crew, target: number, howOften: number, li
   assert.equal(memory.load(words.taken), taken)
   assert.ok(results.every(({ recovered }) => recovered === 0))
   assert.equal(mutex.isLocked, false)
+}
+
+/** What 'take-turn' said of turns to read: nobody was passed by more than the lock allows. */
+export function assertReadersPassedByOne(turns: readonly Turn[]): void {
+  const told = turns.filter((turn) => !wasAway(turn))
+  const spread = told.map(({ passed }) => passed).sort((a, b) => a - b)
+  console.log(
+    `writes between a reader's queueing and its turn: median ${spread[spread.length >> 1]}, most ${spread.at(-1)}; in ${turns.length - told.length} of ${turns.length} turns it was away`,
+  )
+  const unfair = told.filter((turn) => turn.passed > allowed(turn))
+  assert.deepEqual(unfair, [])
+}
+
+/** What 'take-turn' said of turns to write: nobody was passed by more than were on their way in. */
+export function assertWritersPassedBy(most: number, turns: readonly Turn[]): void {
+  const spread = turns.map(({ passed }) => passed).sort((a, b) => a - b)
+  console.log(
+    `reads between a writer's queueing and its turn: median ${spread[spread.length >> 1]}, most ${spread.at(-1)}`,
+  )
+  assert.ok(spread.at(-1)! <= most, `${spread}`)
 }

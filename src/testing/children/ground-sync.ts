@@ -6,6 +6,7 @@ import { ShmObject, waiting } from '../../memory/index.js'
 import { namespaceOf, objectName, Segment } from '../../segment/index.js'
 import { Barrier, Condition, Event, type Guard, Mutex, RwLock, Semaphore } from '../../sync/index.js'
 import { OwnerLock } from '../../sync/owner-lock.js'
+import { GRACE } from '../../sync/readers.js'
 import { ENTRIES } from '../../sync/waiter-table.js'
 import { until } from '../crew.js'
 import { mulberry } from '../random.js'
@@ -59,10 +60,30 @@ export function openSide(side: Side, name: string): Holdable {
   }
 }
 
-/** A word behind the lock's own, in the page it ends in, where reads and writes are counted. */
-export function tally(lock: RwLock, what: 'reads' | 'writes'): number {
+const TALLIES = ['reads', 'writes', 'kills', 'deaths'] as const
+
+/** A word behind the lock's own, in the page it ends in, where reads and writes are counted, and who is killed, before and after. */
+export function tally(lock: RwLock, what: (typeof TALLIES)[number]): number {
   const { body, bodySize } = lock.segment
-  return (body + bodySize) / 4 - (what === 'reads' ? 32 : 16)
+  return (body + bodySize) / 4 - 16 * (1 + TALLIES.indexOf(what))
+}
+
+/** How one that queued had its turn. */
+export interface Turn {
+  /** How often the other side came in between the queueing and the turn. */
+  readonly passed: number
+  /** Milliseconds between the two. */
+  readonly waited: number
+  /** How many were being killed meanwhile. */
+  readonly kills: number
+}
+
+/** The other side's holder was inside; for each that was killed, another one may have taken its place. */
+export const allowed = ({ kills }: Turn): number => 1 + kills
+
+/** It was passed, and found no processor for as long as a guest is waited for: such a turn says nothing of the lock. */
+export function wasAway(turn: Turn): boolean {
+  return turn.passed > allowed(turn) && turn.waited > GRACE - 5
 }
 
 /** Words behind a mutex where 'hand-over' counts. */
@@ -207,24 +228,30 @@ export const syncScenarios: Readonly<Record<string, Scenario>> = {
     }
   },
 
-  /** Queues so often for one side. Says how often the other side came in between the queueing and the turn, each time. */
+  /** Queues for one side until it has had so many turns that say something of the lock. Says how they all were. */
   async 'take-turn'(peer: Peer, side: 'read' | 'write', name: string, times: number) {
     const lock = RwLock.open(name)
     const { memory } = lock.segment
-    const others = tally(lock, side === 'read' ? 'writes' : 'reads')
-    const passed: number[] = []
+    const count = (what: Parameters<typeof tally>[1]): number => memory.load(tally(lock, what))
+    const others = side === 'read' ? 'writes' : 'reads'
+    const turns: Turn[] = []
     peer.say('ready')
     await peer.hear()
-    for (let i = 0; i < times; i++) {
+    for (let telling = 0; telling < times; ) {
+      const deaths = count('deaths')
+      const start = performance.now()
       const waiting = side === 'read' ? lock.readAsync() : lock.writeAsync()
-      const before = memory.load(others)
+      const before = count(others)
       const guard = await waiting
-      passed.push(memory.load(others) - before)
+      const passed = count(others) - before
+      const turn = { passed, waited: performance.now() - start, kills: count('kills') - deaths }
       guard.release()
+      turns.push(turn)
+      if (side === 'write' || !wasAway(turn)) telling++
       // Meanwhile the others come into their stride again.
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
-    peer.say(passed)
+    peer.say(turns)
   },
 
   /** Uses permits and says whenever more than allowed were in use. */

@@ -1,0 +1,37 @@
+// sync: what a reader-writer lock promises at moments that two processes seldom meet, held still.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Segment } from '../segment/index.js'
+import { RwLock } from './index.js'
+
+test('a guest has its whole time to come, however long ago an earlier one was late', async (t) => {
+  const host = Segment.local({ kind: 'host', size: 4096, participants: 4 })
+  const [leaving, next, reader] = [0, 1, 2].map(() => {
+    const segment = Segment.attachLocal(host.memory.buffer as SharedArrayBuffer)
+    return RwLock.at(segment, segment.body)
+  }) as [RwLock, RwLock, RwLock]
+
+  const first = leaving.write()
+  const early = reader.readAsync()
+  first.release()
+  assert.equal(next.tryWrite(), undefined, 'the guest is on its way')
+  ;(await early).release()
+  next.tryWrite()!.release()
+
+  // Long afterwards, and without anybody having been let in since.
+  const clock = performance.now.bind(performance)
+  t.mock.method(performance, 'now', () => clock() + 60_000)
+  const second = leaving.write()
+  const late = reader.readAsync()
+  let looked = 0
+  const { memory } = leaving.segment
+  // Right after the lock is free, and before the guests are told.
+  t.mock.method(memory, 'wake', (word: number, count: number) => {
+    if (looked++ === 0) assert.equal(next.tryWrite(), undefined, 'the next guest is on its way')
+    return Atomics.notify(memory.i32, word, count)
+  })
+  second.release()
+  assert.ok(looked > 0)
+  ;(await late).release()
+})
