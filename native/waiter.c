@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +122,7 @@ static uint64_t sweep(lane *l, uint32_t *woken, bool *answered) {
 
 static void *lane_thread(void *argument) {
   lane *l = argument;
+  prctl(PR_SET_NAME, "memlane-waits");
   struct waitv words[LANE_WAITS + 1];
   mapping *kept[LANE_WAITS];
   uint32_t count = 0;

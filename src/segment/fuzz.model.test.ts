@@ -7,12 +7,15 @@ import { MemlaneError } from '../errors.js'
 import { ShmObject } from '../memory/index.js'
 import { Barrier, Condition, Event, Mutex, RwLock, Semaphore } from '../sync/index.js'
 import { patterned } from '../testing/children/ground-segment.js'
-import { Crew, seeded } from '../testing/crew.js'
+import { Crew, ownNamespace, seeded } from '../testing/crew.js'
 import { checksum } from './header.js'
 import { PARAMETERS, W_STATE, W_SUM } from './header.layout.js'
 import { namespaceOf, objectName } from './name.js'
 import { inspectSegment, listSegments } from './registry.js'
 import { Segment } from './segment.js'
+
+// What is listed here is this file's own.
+ownNamespace('fuzz')
 
 const pathOf = (name: string): string => `/dev/shm/${objectName(name, namespaceOf(undefined))}`
 

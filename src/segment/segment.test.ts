@@ -5,7 +5,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ShmObject } from '../memory/index.js'
 import { PATTERN, patterned } from '../testing/children/ground-segment.js'
-import { Crew, refuses } from '../testing/crew.js'
+import { Crew, ownNamespace, refuses } from '../testing/crew.js'
 import { checksum } from './header.js'
 import {
   FORMAT,
@@ -31,6 +31,9 @@ import {
 import { namespaceOf, objectName } from './name.js'
 import { inspectSegment, listSegments } from './registry.js'
 import { Segment } from './segment.js'
+
+// What is listed here is this file's own.
+ownNamespace('segment')
 
 const pathOf = (name: string): string => `/dev/shm/${objectName(name, namespaceOf(undefined))}`
 

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { openSide, type Side, type Turn, tally } from '../testing/children/ground-sync.js'
 import { type Actor, Crew, refuses, seeded, until, watched } from '../testing/crew.js'
@@ -16,11 +15,6 @@ const noPidNamespaces =
   spawnSync(inPidNamespace[0]!, [...inPidNamespace.slice(1), 'true']).status === 0
     ? false
     : 'pid namespaces are not permitted here'
-
-async function stopped(actor: Actor): Promise<void> {
-  actor.kill('SIGSTOP')
-  await until(() => readFileSync(`/proc/${actor.pid}/stat`, 'latin1').includes(') T '), 'it is stopped')
-}
 
 for (const [side, processes, handles, blocking, rounds] of [
   ['mutex', 1, 1, true, 7],
@@ -44,7 +38,7 @@ for (const side of ['mutex', 'write', 'read', 'permit'] as const) {
     const name = crew.name()
     const holder = crew.start('hold', [side, name])
     await holder.hear({ recovered: false })
-    await stopped(holder)
+    await holder.stop()
     const other = openSide(side === 'read' ? 'write' : side, name)
     await assert.rejects(other.holdAsync({ timeout: 150 }), { code: 'ERR_TIMEOUT' })
     assert.throws(() => other.hold({ timeout: 150 }), { code: 'ERR_TIMEOUT' })
@@ -128,7 +122,7 @@ for (const blocking of [true, false]) {
     const reader = crew.start('queue', ['read', name, blocking])
     await reader.hear('waiting')
     await until(() => queued(lock) === 1, 'it waits')
-    await stopped(reader)
+    await reader.stop()
     writing.release()
     // It was invited, and does not come.
     if (blocking) lock.write({ timeout: 30_000 }).release()
@@ -149,8 +143,8 @@ for (const blocking of [true, false]) {
     const readers = crew.startMany(3, 'queue', ['read', name, blocking])
     await until(() => queued(lock) === 3, 'they wait')
     await readers[0]!.end()
-    await stopped(readers[1]!)
-    await stopped(readers[2]!)
+    await readers[1]!.stop()
+    await readers[2]!.stop()
     writing.release()
     await Promise.all([readers[1]!.end(), readers[2]!.end()])
     using guard = lock.write({ timeout: 30_000 })
@@ -179,7 +173,7 @@ for (const [side, others] of [
     one.tell('go')
     for (let round = 0; !one.hasSaid; round++) {
       const victim = below(3)
-      await stopped(actors[victim]!)
+      await actors[victim]!.stop()
       await new Promise((resolve) => setTimeout(resolve, below(30)))
       if (round % 2 === 0) actors[victim]!.kill('SIGCONT')
       else {

@@ -106,6 +106,17 @@ export class Actor {
     if (!this.#over) send(this.process, signal)
   }
 
+  /** Waits until it is stopped, by `stop` or by its own hand. */
+  async stopped(): Promise<void> {
+    await until(() => readFileSync(`/proc/${this.pid}/stat`, 'latin1').includes(') T '), `${this.scenario} is stopped`)
+  }
+
+  /** Stops it, for as long as nobody lets it go on with SIGCONT. */
+  async stop(): Promise<void> {
+    this.kill('SIGSTOP')
+    await this.stopped()
+  }
+
   /** Kills it and waits until it is gone. */
   async end(): Promise<Ending> {
     this.kill('SIGKILL')
@@ -117,6 +128,14 @@ export class Actor {
     const { code, signal } = await watched(this.ended, `${this.scenario} (pid ${this.pid}) to end`)
     assert.equal(signal ?? code, 0, `${this.scenario} ended with ${signal ?? code}\n${this.stderr}`)
   }
+}
+
+/**
+ * From here on this test file, and what it starts, has a namespace of its own: what other files list, and tidy up, is not
+ * here, nor is theirs there.
+ */
+export function ownNamespace(word: string): void {
+  process.env.MEMLANE_NAMESPACE = `${namespaceOf(undefined)}-${word}`
 }
 
 let count = 0

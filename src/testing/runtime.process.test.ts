@@ -32,13 +32,15 @@ test('a killed child is seen to have been killed', async () => {
 })
 
 test('garbage is collected on request', { skip: noGarbageCollection }, async () => {
-  const gone = new WeakRef(makeGarbage())
+  // One of them may stay: engines that look at the stack for what may be a pointer find remains there.
+  const gone = Array.from({ length: 100 }, () => new WeakRef(makeGarbage()))
+  const living = (): number => gone.filter((one) => one.deref() !== undefined).length
   // A WeakRef lives at least to the end of the turn that made it.
-  for (let turn = 0; turn < 100 && gone.deref() !== undefined; turn++) {
+  for (let turn = 0; turn < 1000 && living() === gone.length; turn++) {
     await new Promise((resolve) => setTimeout(resolve, 1))
     collectGarbage()
   }
-  assert.equal(gone.deref(), undefined)
+  assert.ok(living() < gone.length)
 })
 
 function makeGarbage(): object {
