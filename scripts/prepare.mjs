@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeF
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildNative } from './build-native.mjs'
-import { filesUnder, root, run, since } from './run.mjs'
+import { filesUnder, root, run, runOnline, since } from './run.mjs'
 
 const cache = join(root, '.cache')
 const say = (line) => console.error(`prepare: ${line}`)
@@ -34,7 +34,7 @@ async function install() {
   const start = performance.now()
   say('installing the development tools (npm ci) …')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const { ok } = await run(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+  const { ok } = await runOnline(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
   if (!ok) throw new Stop('npm ci failed; its message is above. It needs the npm registry once.')
   writeFileSync(stamp, digest)
   say(`installed in ${since(start)}`)
@@ -127,7 +127,8 @@ function holderAlive(path) {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return error.code === 'EPERM'
+    // ENOENT: it has just gone, and somebody else may have its place by now.
+    return error.code === 'EPERM' || error.code === 'ENOENT'
   }
 }
 

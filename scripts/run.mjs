@@ -46,7 +46,8 @@ function killGroup(pid) {
 
 /**
  * Runs a program and resolves with how it ended; it never rejects for a program that merely failed.
- * `output` collects both streams when `quiet` is set, otherwise they go to the terminal. With a `limit` in milliseconds
+ * `output` collects both streams as they come when `quiet` is set, and `stdout` and `stderr` each alone, whole lines whatever
+ * the other says meanwhile; otherwise they go to the terminal. With a `limit` in milliseconds
  * the program runs in a process group of its own, and what is left of the group when it ends, or at the limit, is killed.
  */
 export function run(command, args, { quiet = false, cwd = root, env = process.env, limit } = {}) {
@@ -55,12 +56,14 @@ export function run(command, args, { quiet = false, cwd = root, env = process.en
     const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit'
     const child = spawn(command, args, { cwd, env, stdio, detached })
     let output = ''
+    const alone = { stdout: '', stderr: '' }
     let timedOut = false
-    const collect = (chunk) => {
-      output += chunk
+    for (const stream of ['stdout', 'stderr']) {
+      child[stream]?.setEncoding('utf8').on('data', (chunk) => {
+        output += chunk
+        alone[stream] += chunk
+      })
     }
-    child.stdout?.setEncoding('utf8').on('data', collect)
-    child.stderr?.setEncoding('utf8').on('data', collect)
     if (detached && child.pid) groups.add(child.pid)
     const watchdog =
       limit === undefined
@@ -70,16 +73,29 @@ export function run(command, args, { quiet = false, cwd = root, env = process.en
             killGroup(child.pid)
           }, limit)
     child.on('error', (error) =>
-      resolve({ ok: false, code: 127, signal: null, output: `${command}: ${error.message}\n`, timedOut }),
+      resolve({ ok: false, code: 127, signal: null, output: `${command}: ${error.message}\n`, ...alone, timedOut }),
     )
     // A grandchild that outlives its parent would hold the pipes open, and 'close' back, for ever.
     child.on('exit', () => detached && killGroup(child.pid))
     child.on('close', (code, signal) => {
       clearTimeout(watchdog)
       groups.delete(child.pid)
-      resolve({ ok: code === 0, code: code ?? 1, signal, output, timedOut })
+      resolve({ ok: code === 0, code: code ?? 1, signal, output, ...alone, timedOut })
     })
   })
+}
+
+/**
+ * The same for a program that needs the network, which may fail for a moment: so it is tried again, twice, a few seconds
+ * later each time.
+ */
+export async function runOnline(command, args, options = {}) {
+  for (let wait = 5000; ; wait *= 3) {
+    const result = await run(command, args, options)
+    if (result.ok || wait > 15_000) return result
+    console.error(`${command} ${args[0]} failed; trying again in ${wait / 1000} s`)
+    await new Promise((resolve) => setTimeout(resolve, wait))
+  }
 }
 
 /** Path of a development tool's own JavaScript or binary entry, so that no shell and no npx stands between. */

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { target } from './build-native.mjs'
-import { root, run, since } from './run.mjs'
+import { root, runOnline, since } from './run.mjs'
 
 const { platform, arch } = process
 const musl = target().endsWith('musl')
@@ -47,7 +47,7 @@ export async function installed({ name, spec, binary }) {
     // npm would otherwise look for a package.json upwards, and find ours.
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
     const npm = platform === 'win32' ? 'npm.cmd' : 'npm'
-    const { ok, output } = await run(
+    const { ok, output } = await runOnline(
       npm,
       ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', spec],
       { quiet: true, cwd: folder },

@@ -89,7 +89,7 @@ async function runFile(runtime, file) {
   const limit = Number(options.minutes) * 60_000
   const result = await run(runtime.path, dialect.command(join(root, file)), { quiet: true, env: environment, limit })
   const text = stripVTControlCharacters(result.output) // NO_COLOR is not obeyed everywhere
-  const counts = dialect.counts(text)
+  const counts = dialect.counts(stripVTControlCharacters(`${result.stdout}\n${result.stderr}`))
   const sound = counts && (result.ok || counts.failed > 0)
   return {
     text,

@@ -4,6 +4,7 @@
 // MEMLANE_LITMUS_SECONDS sets how long each shape runs (default 1).
 
 import assert from 'node:assert/strict'
+import { availableParallelism } from 'node:os'
 import { test } from 'node:test'
 import { type Shape, shapes } from '../testing/children/ground-litmus.js'
 import { Crew, watched } from '../testing/crew.js'
@@ -33,6 +34,10 @@ async function run(shape: Shape, seconds: number): Promise<Outcome[]> {
   return await watched(Promise.all(sides.map((side) => side.hear<Outcome>())), shape, 60_000 + seconds * 4000)
 }
 
+/** Two that take turns on one processor see all of each other's stores: nothing is broken there. */
+const oneProcessor: string | false =
+  availableParallelism() === 1 && 'there is one processor, whose own stores are never late'
+
 const text = (outcomes: Outcome[]): string =>
   outcomes.map(({ rounds, wrong, seen }) => `${rounds} rounds, ${seen} changes seen, ${wrong} wrong`).join('; ')
 
@@ -42,7 +47,7 @@ console.log(
 
 for (const [shape, { promise, broken }] of Object.entries(shapes)) {
   if (broken) {
-    test(`self-check: ${promise} is caught`, async () => {
+    test(`self-check: ${promise} is caught`, { skip: shape === 'sbBroken' && oneProcessor }, async () => {
       // Chance decides when it shows; it must show in a few longer looks.
       for (let attempt = 0; attempt < LOOKS; attempt++) {
         const outcomes = await run(shape as Shape, SECONDS * (attempt + 1))

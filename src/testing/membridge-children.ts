@@ -4,12 +4,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { killed } from './crew.js'
 import { runtimeArgs } from './runtime.js'
 import { send } from './signals.js'
 
 const running = new Set<ChildProcess>()
-after(() => {
-  for (const child of running) send(child)
+after(async () => {
+  await Promise.all([...running].map(killed))
 })
 
 /** A child that speaks in lines. */

@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url'
 import { Item } from './children/record-peer.js'
 import { killed } from './crew.js'
 import { runtimeArgs } from './runtime.js'
-import { send } from './signals.js'
 
 const file = fileURLToPath(new URL('./children/record-peer.js', import.meta.url))
 const running = new Set<ChildProcess>()
 const names: string[] = []
-after(() => {
-  for (const child of running) send(child)
+after(async () => {
+  // One that still runs may be making what is removed here.
+  await Promise.all([...running].map(killed))
   for (const name of names) Item.unlink(name)
 })
 
