@@ -170,6 +170,16 @@ export class OwnerLock {
     return this.#memory.compareExchange(this.#word, this.#me, 0) === this.#me
   }
 
+  /** Takes WAITERS off the word. The caller holds it, lets in whoever waits, and owes those that want it `wakeOne`. */
+  forgetWaiters(): void {
+    this.#memory.and(this.#word, TOKEN)
+  }
+
+  /** After the word was freed by one that has taken WAITERS off it. */
+  wakeOne(): void {
+    this.#memory.wake(this.#word, 1)
+  }
+
   /** Sets WAITERS on a taken word, for those who wait for it to be free without taking it. @returns the word to wait on, or 0. */
   announce(): number {
     for (;;) {

@@ -114,6 +114,7 @@ export class Readers {
       if (seen < 0 && this.#memory.compareExchange(word, seen, 0) !== seen) return false
       if (seen > 0 && (seen & QUEUED) === 0) return false
     }
+    this.#sequence = -1
     return true
   }
 }

@@ -35,3 +35,31 @@ test('a guest has its whole time to come, however long ago an earlier one was la
   assert.ok(looked > 0)
   ;(await late).release()
 })
+
+test('a reader that queues while a writer is leaving, at whatever step, is let in before the next writer', async (t) => {
+  for (let step = 1; ; step++) {
+    const host = Segment.local({ kind: 'host', size: 4096, participants: 8 })
+    const [leaving, next, third, reader] = [0, 1, 2, 3].map(() => {
+      const segment = Segment.attachLocal(host.memory.buffer as SharedArrayBuffer)
+      return RwLock.at(segment, segment.body)
+    }) as [RwLock, RwLock, RwLock, RwLock]
+    const writing = leaving.write()
+    const waiting = next.writeAsync()
+    let steps = 0
+    let reading: ReturnType<typeof reader.readAsync> | undefined
+    const { memory } = leaving.segment
+    for (const access of ['compareExchange', 'exchange', 'and'] as const) {
+      const original = memory[access].bind(memory) as (...args: number[]) => number
+      t.mock.method(memory, access, (...args: number[]) => {
+        if (args[0] === leaving.offset / 4 && ++steps === step) reading = reader.readAsync()
+        return original(...args)
+      })
+    }
+    writing.release()
+    // It queued before the lock was free.
+    if (reading !== undefined) assert.equal(third.tryWrite(), undefined, `queued before step ${step}`)
+    ;(await reading)?.release()
+    ;(await waiting).release()
+    if (reading === undefined) return assert.ok(step > 2, `${step} steps`)
+  }
+})

@@ -12,8 +12,9 @@
 //
 // A reader raises its own word and then looks at `writer`; a writer takes `writer` and then looks at the readers' words
 // (Dekker): of two that meet, one sees the other. A reader that sees a writer marks its word as queued, and `writer` as
-// waited for. A writer that leaves and finds that mark first invites everybody who is queued, and then frees `writer`:
-// the next writer finds the guests there and waits until they are gone, while new readers queue up behind it. These are
+// waited for. A writer that leaves and finds that mark takes it off, invites everybody who is queued, and then frees
+// `writer`, unless it is marked again: the next writer finds the guests there and waits until they are gone, while new
+// readers queue up behind it. These are
 // the phases of B. Brandenburg and J. Anderson, "Spin-based reader-writer synchronization for multiprocessor real-time
 // systems" (2010). Neither side can starve the other.
 //
@@ -160,7 +161,7 @@ export class RwLock extends Handle {
         if (spins-- > 0) continue
         const left = end - performance.now()
         if (left <= 0) throw timedOut(this.name, 'reading', timeout)
-        const word = this.#writer.announce()
+        const word = this.#writer.announce() // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
         if (word !== 0) this.#door.sleep(sequence, Math.min(left, LOOK_AFRESH), this.#writer.watchOf(word))
         this.checkOpen()
       }
@@ -362,9 +363,16 @@ export class RwLock extends Handle {
 
   /** Gives the writer's word back. Readers that wait come in before the next writer. */
   #freeWriter(): void {
-    if (this.#writer.releaseUnawaited()) return
-    this.#readers.invite()
-    this.#writer.release()
+    let awaited = false
+    while (!this.#writer.releaseUnawaited()) {
+      // Whoever queues from here on says so anew, and is invited too: none is passed by because it came in this moment.
+      // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
+      this.#writer.forgetWaiters()
+      this.#readers.invite()
+      awaited = true
+    }
+    if (!awaited) return
+    this.#writer.wakeOne()
     this.#door.open()
   }
 

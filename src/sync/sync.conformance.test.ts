@@ -310,12 +310,19 @@ for (const [place, make] of Object.entries(places)) {
         if (round % 2 === 0) {
           await refuses('ERR_TIMEOUT', () => late)
           controller.abort(new RangeError('enough'))
-          writing.release()
-        } else {
+        }
+        // However long this process is kept from its work now, the writer's patience with its guests does not end.
+        const { now } = performance
+        const moment = now.call(performance)
+        performance.now = () => moment
+        let guards: Guard[]
+        try {
           writing.release()
           controller.abort(new RangeError('enough'))
+          guards = await watched(Promise.all(reads), 'the readers')
+        } finally {
+          performance.now = now
         }
-        const guards = await watched(Promise.all(reads), 'the readers')
         await watched((async () => { while (!a.isWriteLocked) await soon() })(), 'the writer to take its turn') // biome-ignore format: one line
         assert.deepEqual([written, f.tryRead()], [false, undefined])
         for (const guard of guards) guard.release()
