@@ -51,8 +51,9 @@ const args = [
   '--test-reporter=spec',
   '--test-reporter-destination=stdout',
 ]
-// A hung test must end the run, not the patience of whoever waits; nothing is measured against this.
-if (!options.soak) args.push('--test-timeout=300000')
+// A hung test must end the run, not the patience of whoever waits; nothing is measured against this. (Node 20 means whole
+// files by it, which take some minutes on a machine that is busy otherwise.)
+if (!options.soak) args.push('--test-timeout=480000')
 if (options.minutes !== undefined) process.env.MEMLANE_SOAK_MINUTES = options.minutes
 if (options.grep !== undefined) args.push(`--test-name-pattern=${options.grep}`)
 
