@@ -508,3 +508,22 @@ test('the table of participants starts where the drawing says', async () => {
   assert.equal(String.fromCharCode(segment.memory.u8[W_KIND * 4]!), 'x')
   assert.equal(segment.memory.load(W_SCHEMA), 0)
 })
+
+test('a segment that becomes ready while its opener is held up is opened', async (t) => {
+  await using crew = new Crew()
+  const name = crew.name()
+  writeFileSync(pathOf(name), '')
+  // The second time the opener asks for the time it was stopped since the first, for a minute; its creator was not.
+  const now = performance.now.bind(performance)
+  let asked = 0
+  let made: Segment | undefined
+  t.mock.method(performance, 'now', () => {
+    asked++
+    if (asked === 2) made = Segment.createOrOpen(name, patterned())
+    return now() + (asked > 1 ? 60_000 : 0)
+  })
+  using found = Segment.open(name)
+  using _made = made
+  assert.equal(found.created, false)
+  assert.equal(made?.created, true)
+})

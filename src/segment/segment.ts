@@ -99,9 +99,11 @@ export class Segment {
         sparse: options.sparse === true,
       })
       try {
+        // Asked before each look, here and below: who was held up itself looks once more before it calls others late.
+        const waited = performance.now() - start
         const segment = attach(checked, namespace, object, options, false)
         if (segment !== undefined) return segment
-        waitForCreator(object, checked, performance.now() - start)
+        waitForCreator(object, checked, waited)
       } catch (error) {
         object.close()
         throw error
@@ -314,6 +316,7 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
   }
   const start = performance.now()
   for (;;) {
+    const late = performance.now() - start > PATIENCE_MS
     const { object, isNew } = openForMaking(file, checked.mode, owner, options.sparse === true)
     try {
       const ready = !isNew && isReady(object)
@@ -325,7 +328,7 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
           : underCreationLock(object, () => finish(checkedName, namespace, object, checked, options))
         if (segment !== undefined) return segment
       }
-      if (performance.now() - start > PATIENCE_MS) throw busy(checkedName)
+      if (late) throw busy(checkedName)
       if (!ready) pause(1)
     } catch (error) {
       object.close()
@@ -513,8 +516,8 @@ function attachLastClose(
 ): Segment | undefined {
   const memory = object.memory as Memory
   const start = performance.now()
-  while (!object.lock(CREATION)) {
-    if (performance.now() - start > PATIENCE_MS) throw busy(name)
+  for (let late = false; !object.lock(CREATION); late = performance.now() - start > PATIENCE_MS) {
+    if (late) throw busy(name)
     pause(1)
   }
   try {
@@ -572,7 +575,8 @@ function closeLast(object: ShmObject, memory: Memory, header: Header, participan
 /** Gives a creator time; throws when there is none. */
 function waitForCreator(object: ShmObject, name: string, waited: number): void {
   const atWork = object.isLocked(CREATION)
-  if (!atWork && waited > GRACE_MS) {
+  // It may have become ready since the look.
+  if (!atWork && waited > GRACE_MS && !isReady(object)) {
     throw notFound(
       name,
       'its creator died before it was ready; create it again, or `memlane doctor --fix` removes what is left',
