@@ -1,10 +1,13 @@
-// bench: maps in one process, with one key, a thousand and a hundred thousand. Peers: JS Map, and lmdb where it is installed.
+// bench: maps in one process, with one key, a thousand and a hundred thousand. Each kind of value and each size has a
+// process of its own, as the peers' programs have. Peers: JS Map, and lmdb where it is installed.
 
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { SharedHeap, type SharedMap } from '../../collections/index.js'
 import { emit, rate } from '../membridge/harness.js'
 import { openLmdb, sink, US } from './peers.js'
 
-const SIZES = process.argv[2] === undefined ? [1, 1000, 100_000] : [Number(process.argv[2])]
+const JS = 'JS Map (private)'
 const group = '2'
 
 interface Player {
@@ -12,61 +15,142 @@ interface Player {
   name: string
 }
 
-for (const size of SIZES) {
-  const keys = Array.from({ length: size }, (_, i) => `k${i}`)
-  // In an order that no prefetcher knows.
-  const order = Array.from({ length: 1024 }, (_, i) => keys[(i * 7919) % size]!)
-  const at = (metric: string): string => `${metric}, ${size} keys`
+/** One size: its keys, and a thousand of them in an order that no prefetcher knows. */
+class Case {
+  readonly size: number
+  readonly keys: string[]
+  readonly order: string[]
 
-  using heap = SharedHeap.open(`bench-map-${process.pid}`, { lifetime: 'lastClose', maxSize: '1 GiB' })
+  constructor(size: number) {
+    this.size = size
+    this.keys = Array.from({ length: size }, (_, i) => `k${i}`)
+    this.order = Array.from({ length: 1024 }, (_, i) => this.keys[(i * 7919) % size]!)
+  }
+
+  measure(metric: string, peer: string, body: (n: number) => void, note = ''): void {
+    emit(group, `${metric}, ${this.size} keys`, peer, 'ops/s', rate(body), note)
+  }
+}
+
+function numbers(one: Case, heap: SharedHeap): void {
+  const { size, keys, order } = one
   const ints = heap.map<string, number>('ints')
-  const texts = heap.map<string, string>('texts')
-  const players = heap.map<string, Player>('players')
-  const jsInts = new Map<string, number>()
-  const jsPlayers = new Map<string, Player>()
+  const js = new Map<string, number>()
   keys.forEach((key, i) => {
     ints.set(key, i)
-    texts.set(key, `player number ${i}`)
-    players.set(key, { score: i, name: `player-${i}` })
-    jsInts.set(key, i)
-    jsPlayers.set(key, { score: i, name: `player-${i}` })
+    js.set(key, i)
   })
-  const us = (metric: string, body: (n: number) => void, note = ''): void =>
-    emit(group, at(metric), US, 'ops/s', rate(body), note)
-  const js = (metric: string, body: (n: number) => void, note = ''): void =>
-    emit(group, at(metric), 'JS Map (private)', 'ops/s', rate(body), note)
-
-  us('get int', (n) => {
+  one.measure('get int', US, (n) => {
     let s = 0
     for (let i = 0; i < n; i++) s += ints.get(order[i & 1023]!)!
     sink.value = s
   })
-  js('get int', (n) => {
+  one.measure('get int', JS, (n) => {
     let s = 0
-    for (let i = 0; i < n; i++) s += jsInts.get(order[i & 1023]!)!
+    for (let i = 0; i < n; i++) s += js.get(order[i & 1023]!)!
     sink.value = s
   })
-  us(
+  const fresh = 'the key string is built each time'
+  one.measure(
     'get int, fresh key',
+    US,
     (n) => {
       let s = 0
       for (let i = 0; i < n; i++) s += ints.get(`k${(i * 7919) % size}`)!
       sink.value = s
     },
-    'the key string is built each time',
+    fresh,
   )
-  js('get int, fresh key', (n) => {
+  one.measure(
+    'get int, fresh key',
+    JS,
+    (n) => {
+      let s = 0
+      for (let i = 0; i < n; i++) s += js.get(`k${(i * 7919) % size}`)!
+      sink.value = s
+    },
+    fresh,
+  )
+  one.measure('set int', US, (n) => {
+    for (let i = 0; i < n; i++) ints.set(order[i & 1023]!, i)
+  })
+  one.measure('set int', JS, (n) => {
+    for (let i = 0; i < n; i++) js.set(order[i & 1023]!, i)
+  })
+  one.measure('add', US, (n) => {
+    for (let i = 0; i < n; i++) ints.add(order[i & 1023]!, 1)
+  })
+  one.measure('iterate, per entry', US, (n) => {
+    for (let left = n; left > 0; )
+      for (const [, value] of ints) {
+        sink.value = value
+        if (--left <= 0) break
+      }
+  })
+  one.measure('insert and delete', US, (n) => {
+    for (let i = 0; i < n; i++) {
+      ints.set('new key', i)
+      ints.delete('new key')
+    }
+  })
+}
+
+async function lmdbNumbers(one: Case): Promise<void> {
+  const lmdb = openLmdb()
+  if (lmdb === undefined) return
+  const { keys, order } = one
+  const { db, peer } = lmdb
+  db.transactionSync(() => {
+    for (const [i, key] of keys.entries()) db.putSync(key, i)
+  })
+  one.measure('get int', peer, (n) => {
     let s = 0
-    for (let i = 0; i < n; i++) s += jsInts.get(`k${(i * 7919) % size}`)!
+    for (let i = 0; i < n; i++) s += db.get(order[i & 1023]!) as number
     sink.value = s
   })
-  us('get string', (n) => {
+  one.measure(
+    'set int',
+    peer,
+    (n) => {
+      for (let i = 0; i < n; i++) db.putSync(order[i & 1023]!, i)
+    },
+    'putSync, noSync, tmpfs',
+  )
+  one.measure('iterate, per entry', peer, (n) => {
+    for (let left = n; left > 0; )
+      for (const { value } of db.getRange()) {
+        sink.value = value
+        if (--left <= 0) break
+      }
+  })
+  await lmdb.end()
+}
+
+function texts(one: Case, heap: SharedHeap): void {
+  const { keys, order } = one
+  const map = heap.map<string, string>('texts')
+  for (const [i, key] of keys.entries()) map.set(key, `player number ${i}`)
+  one.measure('get string', US, (n) => {
     let s = 0
-    for (let i = 0; i < n; i++) s += texts.get(order[i & 1023]!)!.length
+    for (let i = 0; i < n; i++) s += map.get(order[i & 1023]!)!.length
     sink.value = s
   })
-  us(
+  one.measure('set string', US, (n) => {
+    for (let i = 0; i < n; i++) map.set(order[i & 1023]!, 'another player')
+  })
+}
+
+function dicts(one: Case, heap: SharedHeap): void {
+  const { keys, order } = one
+  const players = heap.map<string, Player>('players')
+  const js = new Map<string, Player>()
+  keys.forEach((key, i) => {
+    players.set(key, { score: i, name: `player-${i}` })
+    js.set(key, { score: i, name: `player-${i}` })
+  })
+  one.measure(
     'dict get',
+    US,
     (n) => {
       let s = 0
       for (let i = 0; i < n; i++) s += players.get(order[i & 1023]!)!.score
@@ -74,108 +158,64 @@ for (const size of SIZES) {
     },
     'a live value; {score, name}, score is read',
   )
-  js('dict get', (n) => {
+  one.measure('dict get', JS, (n) => {
     let s = 0
-    for (let i = 0; i < n; i++) s += jsPlayers.get(order[i & 1023]!)!.score
+    for (let i = 0; i < n; i++) s += js.get(order[i & 1023]!)!.score
     sink.value = s
   })
-  us('snapshot of one {score, name}', (n) => {
+  one.measure('snapshot of one {score, name}', US, (n) => {
     for (let i = 0; i < n; i++) sink.value = players.snapshot(order[i & 1023]!)
   })
-  js(
+  one.measure(
     'snapshot of one {score, name}',
+    JS,
     (n) => {
-      for (let i = 0; i < n; i++) sink.value = structuredClone(jsPlayers.get(order[i & 1023]!))
+      for (let i = 0; i < n; i++) sink.value = structuredClone(js.get(order[i & 1023]!))
     },
     'structuredClone',
   )
-  us('set int', (n) => {
-    for (let i = 0; i < n; i++) ints.set(order[i & 1023]!, i)
-  })
-  js('set int', (n) => {
-    for (let i = 0; i < n; i++) jsInts.set(order[i & 1023]!, i)
-  })
-  us('add', (n) => {
-    for (let i = 0; i < n; i++) ints.add(order[i & 1023]!, 1)
-  })
-  us('set string', (n) => {
-    for (let i = 0; i < n; i++) texts.set(order[i & 1023]!, 'another player')
-  })
-  us('dict set', (n) => {
+  one.measure('dict set', US, (n) => {
     for (let i = 0; i < n; i++) players.set(order[i & 1023]!, { score: i, name: 'player-x' })
   })
-  js('dict set', (n) => {
-    for (let i = 0; i < n; i++) jsPlayers.set(order[i & 1023]!, { score: i, name: 'player-x' })
+  one.measure('dict set', JS, (n) => {
+    for (let i = 0; i < n; i++) js.set(order[i & 1023]!, { score: i, name: 'player-x' })
   })
-  us('get(key).score += 1', (n) => {
+  one.measure('get(key).score += 1', US, (n) => {
     for (let i = 0; i < n; i++) players.get(order[i & 1023]!)!.score += 1
   })
-  if (size === 1) held(heap.map('held'))
-  us('iterate, per entry', (n) => {
-    for (let left = n; left > 0; )
-      for (const [, value] of ints) {
-        sink.value = value
-        if (--left <= 0) break
-      }
-  })
-  us('insert and delete', (n) => {
-    for (let i = 0; i < n; i++) {
-      ints.set('new key', i)
-      ints.delete('new key')
-    }
-  })
+  if (one.size === 1) held(heap.map('held'))
+}
 
+async function lmdbDicts(one: Case): Promise<void> {
   const lmdb = openLmdb()
-  if (lmdb !== undefined) {
-    const { db, peer } = lmdb
-    db.transactionSync(() => {
-      for (const [i, key] of keys.entries()) db.putSync(key, { score: i, name: `player-${i}` })
-    })
-    const them = (metric: string, body: (n: number) => void, note = ''): void =>
-      emit(group, at(metric), peer, 'ops/s', rate(body), note)
-    them(
-      'dict get',
-      (n) => {
-        let s = 0
-        for (let i = 0; i < n; i++) s += (db.get(order[i & 1023]!) as Player).score
-        sink.value = s
-      },
-      'msgpack',
-    )
-    them('snapshot of one {score, name}', (n) => {
-      for (let i = 0; i < n; i++) sink.value = db.get(order[i & 1023]!)
-    })
-    them(
-      'dict set',
-      (n) => {
-        for (let i = 0; i < n; i++) db.putSync(order[i & 1023]!, { score: i, name: 'player-x' })
-      },
-      'putSync, noSync, tmpfs',
-    )
-    db.transactionSync(() => {
-      for (const [i, key] of keys.entries()) db.putSync(key, i)
-    })
-    them('get int', (n) => {
+  if (lmdb === undefined) return
+  const { keys, order } = one
+  const { db, peer } = lmdb
+  db.transactionSync(() => {
+    for (const [i, key] of keys.entries()) db.putSync(key, { score: i, name: `player-${i}` })
+  })
+  one.measure(
+    'dict get',
+    peer,
+    (n) => {
       let s = 0
-      for (let i = 0; i < n; i++) s += db.get(order[i & 1023]!) as number
+      for (let i = 0; i < n; i++) s += (db.get(order[i & 1023]!) as Player).score
       sink.value = s
-    })
-    them(
-      'set int',
-      (n) => {
-        for (let i = 0; i < n; i++) db.putSync(order[i & 1023]!, i)
-      },
-      'putSync, noSync, tmpfs',
-    )
-    them('iterate, per entry', (n) => {
-      for (let left = n; left > 0; )
-        for (const { value } of db.getRange()) {
-          sink.value = value
-          if (--left <= 0) break
-        }
-    })
-    await lmdb.end()
-  }
+    },
+    'msgpack',
+  )
+  one.measure('snapshot of one {score, name}', peer, (n) => {
+    for (let i = 0; i < n; i++) sink.value = db.get(order[i & 1023]!)
+  })
+  one.measure(
+    'dict set',
+    peer,
+    (n) => {
+      for (let i = 0; i < n; i++) db.putSync(order[i & 1023]!, { score: i, name: 'player-x' })
+    },
+    'putSync, noSync, tmpfs',
+  )
+  await lmdb.end()
 }
 
 /** A live value that is kept. */
@@ -217,3 +257,24 @@ function held(map: SharedMap<string, Player>): void {
 }
 
 function nothing(): void {}
+
+const PARTS = { numbers, texts, dicts }
+const PEERS = { numbers: lmdbNumbers, texts: undefined, dicts: lmdbDicts }
+
+const [size, part] = process.argv.slice(2)
+if (part === undefined) {
+  for (const each of size === undefined ? [1, 1000, 100_000] : [size])
+    for (const name of Object.keys(PARTS)) {
+      const program = [...process.execArgv, fileURLToPath(import.meta.url), String(each), name]
+      const { status } = spawnSync(process.execPath, program, { stdio: ['ignore', 'inherit', 'inherit'] })
+      if (status !== 0) process.exitCode = 1
+    }
+} else {
+  const name = part as keyof typeof PARTS
+  const one = new Case(Number(size))
+  {
+    using heap = SharedHeap.open(`bench-map-${process.pid}`, { lifetime: 'lastClose', maxSize: '1 GiB' })
+    PARTS[name](one, heap)
+  }
+  await PEERS[name]?.(one)
+}
