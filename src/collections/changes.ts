@@ -3,7 +3,7 @@
 // The source counts every change; a reader who is slow gets fewer events, each saying how many it stands for, so that
 // events plus coalesced are the changes made since watch() was called.
 
-import { waiting } from '../memory/index.js'
+import { Turns, waiting } from '../memory/index.js'
 import { checkObject, checkSignal } from '../sizes.js'
 
 export interface WatchOptions {
@@ -33,6 +33,7 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
   readonly #source: Source
   readonly #render: (raw: Raw) => T
   readonly #signal: AbortSignal | undefined
+  readonly #turns: Turns = new Turns()
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
 
@@ -57,6 +58,7 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
 
   async #step(): Promise<IteratorResult<T, undefined>> {
     try {
+      if (this.#turns.isDue) await this.#turns.give()
       while (!this.#closed) {
         this.#signal?.throwIfAborted()
         const raw = this.#source.take()

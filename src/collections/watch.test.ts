@@ -156,6 +156,23 @@ for (const backend of BACKENDS) {
       )
     })
 
+    test('who finds a change with every step leaves the event loop its turns', async () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, number>('m')
+      let over = false
+      setImmediate(() => {
+        over = true
+      })
+      map.set('k', 0)
+      using changes = map.watch()
+      map.set('k', 0)
+      for await (const { value } of changes) {
+        if (over) break
+        assert.ok(value! < 100_000, 'an immediate waited for a hundred thousand changes')
+        map.set('k', value! + 1)
+      }
+    })
+
     test('a signal ends it with its reason; closing the heap ends it', async () => {
       using pair = backend.open()
       const map = pair.heap.map('m')

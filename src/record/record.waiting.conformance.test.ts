@@ -227,3 +227,18 @@ test('a reader that lies down in the very moment in which a writer wakes the oth
     segment.close()
   }
 })
+
+test('who finds a record with every step leaves the event loop its turns', async () => {
+  const out = create()
+  const cam = kept(Item.open(out.name))
+  let over = false
+  setImmediate(() => {
+    over = true
+  })
+  out.write({ n: 0 })
+  for await (const { n } of cam) {
+    if (over) break
+    assert.ok(n.value < 100_000, 'an immediate waited for a hundred thousand records')
+    out.write({ n: n.value + 1 })
+  }
+})

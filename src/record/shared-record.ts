@@ -2,7 +2,7 @@
 
 import { setTimeout as later } from 'node:timers/promises'
 import { MemlaneError } from '../errors.js'
-import { waiting } from '../memory/index.js'
+import { Turns, waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
 import { makePrintable } from '../printable.js'
 import type { Segment } from '../segment/index.js'
@@ -393,15 +393,17 @@ export class SharedRecord<F extends Fields = Fields> {
    * Ends when the time between two records is over, throws the signal's reason.
    */
   changes(options: NextOptions = {}): AsyncIterableIterator<Snapshot<F>> {
+    const turns = new Turns()
     const iterator: AsyncIterableIterator<Snapshot<F>> = {
-      next: () => waiting(this.#nextResult(options)),
+      next: () => waiting(this.#nextResult(options, turns)),
       return: async () => ({ done: true, value: undefined }),
       [Symbol.asyncIterator]: () => iterator,
     }
     return iterator
   }
 
-  async #nextResult(options: NextOptions): Promise<IteratorResult<Snapshot<F>>> {
+  async #nextResult(options: NextOptions, turns: Turns): Promise<IteratorResult<Snapshot<F>>> {
+    if (turns.isDue) await turns.give()
     const value = await this.#next(options)
     return value === undefined ? { done: true, value: undefined } : { done: false, value }
   }

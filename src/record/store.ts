@@ -1,7 +1,7 @@
 // record: one open segment of records: its words, its buffers, publishing and sleeping. What readers and writers share.
 
 import { MemlaneError } from '../errors.js'
-import { type Memory, Wait } from '../memory/index.js'
+import { type Memory, Soon, Wait } from '../memory/index.js'
 import type { Segment } from '../segment/index.js'
 import { type Bytes, bytesOf } from './bytes.js'
 import { TRUNCATED, UNWRITTEN } from './field-value.js'
@@ -39,6 +39,7 @@ export class Store {
   readonly slack: number
   readonly policy: number
   readonly #published: number
+  readonly #soon: Soon = new Soon()
   readonly #sleepers: number
   readonly #bell: number
   readonly #first: number
@@ -263,8 +264,12 @@ export class Store {
   sleep(counter: number, end: number): boolean {
     const left = end - performance.now()
     if (left <= 0) return false
+    if (this.#soon.looks(this.memory, this.#published, counter)) return true
     const bell = this.#lieDown(counter)
-    if (bell !== undefined) this.#checkWait(this.memory.wait(this.#bell, bell, Math.min(left, LOOK_AGAIN_MS), -1))
+    if (bell === undefined) return true
+    const start = performance.now()
+    this.#checkWait(this.memory.wait(this.#bell, bell, Math.min(left, LOOK_AGAIN_MS), -1))
+    this.#soon.slept(start)
     return true
   }
 
@@ -272,10 +277,13 @@ export class Store {
   async sleepAsync(counter: number, end: number, signal: AbortSignal | undefined): Promise<boolean> {
     const left = end - performance.now()
     if (left <= 0) return false
+    if (this.#soon.looks(this.memory, this.#published, counter)) return true
     const bell = this.#lieDown(counter)
     if (bell === undefined) return true
     const timeout = Math.min(left, LOOK_AGAIN_MS)
+    const start = performance.now()
     this.#checkWait(await this.memory.waitAsync(this.#bell, bell, { timeout, signal }))
+    this.#soon.slept(start)
     return true
   }
 

@@ -10,7 +10,8 @@ import { sink, US } from './peers.js'
 import { converse, startRedis } from './redis.js'
 
 const KEYS = 1000
-const CHANGES = 3000
+/** Of a run; and as many before it, until both sides are compiled. */
+const CHANGES = 2000
 const SECONDS = Number(process.env.TARGET_S ?? 0.25)
 const program = fileURLToPath(import.meta.url)
 const [role, name = `bench-pair-${process.pid}`] = process.argv.slice(2)
@@ -42,8 +43,6 @@ if (role === 'write') {
   await reads(map)
   await writes(map)
   await notices(map)
-  await sends()
-  await redisNotices()
 }
 
 function spin(body: (i: number) => void): number {
@@ -117,92 +116,101 @@ async function writes(map: SharedMap<string, number>): Promise<void> {
   emit('3', 'set int, 1000 keys, this one of two writers', US, 'ops/s', result, 'the other one does about as many', rtt)
 }
 
-async function notices(map: SharedMap<string, number>): Promise<void> {
-  const { result, rtt } = await placed(async () => {
-    const other = await startRole(program, 'tell', [name])
-    const times: number[] = []
-    const changes = map.watch('pong')
-    for (let i = 1; i <= CHANGES; i++) {
-      const start = clock()
+/** One way to tell another process of a change and to be answered. */
+interface Talk {
+  ask(i: number): Promise<void>
+  end(): Promise<void>
+}
+
+async function byWatch(map: SharedMap<string, number>): Promise<Talk> {
+  const other = await startRole(program, 'tell', [name])
+  const changes = map.watch('pong')
+  return {
+    async ask(i) {
       map.set('ping', i)
       while ((await changes.next()).value!.value !== i);
-      times.push((clock() - start) / 2000)
-    }
-    changes.close()
-    other.kill('SIGKILL')
-    await ended(other)
-    return times.sort((a, b) => a - b)
-  })
-  for (const part of [0.5, 0.99])
-    emit(
-      '4',
-      `change to notification, p${part * 100}`,
-      `${US} watch`,
-      'us',
-      [percentile(result, part)],
-      'half of a round trip',
-      rtt,
-    )
+    },
+    async end() {
+      changes.close()
+      other.kill('SIGKILL')
+      await ended(other)
+    },
+  }
 }
 
-async function sends(): Promise<void> {
-  const { result, rtt } = await placed(async () => {
-    const other: ChildProcess = fork(program, ['send'])
-    await once(other, 'message')
-    const times: number[] = []
-    for (let i = 0; i < CHANGES; i++) {
-      const start = clock()
+async function bySend(): Promise<Talk> {
+  const other: ChildProcess = fork(program, ['send'])
+  await once(other, 'message')
+  return {
+    async ask(i) {
       other.send(i)
       await once(other, 'message')
-      times.push((clock() - start) / 2000)
-    }
-    other.kill('SIGKILL')
-    await ended(other)
-    return times.sort((a, b) => a - b)
-  })
-  for (const part of [0.5, 0.99])
-    emit(
-      '4',
-      `change to notification, p${part * 100}`,
-      'process.send',
-      'us',
-      [percentile(result, part)],
-      'half of a round trip',
-      rtt,
-    )
+    },
+    async end() {
+      other.kill('SIGKILL')
+      await ended(other)
+    },
+  }
 }
 
-async function redisNotices(): Promise<void> {
-  const server = await startRedis()
-  if (server === undefined) return
-  const { result, rtt } = await placed(async () => {
-    const other = await startRole(program, 'redis', [server.socket])
-    let answered = (): void => {}
-    const here = await converse(server.socket, 'ping', 'pong', () => answered())
-    const times: number[] = []
-    for (let i = 1; i <= CHANGES; i++) {
-      const start = clock()
+async function byRedis(socket: string): Promise<Talk> {
+  const other = await startRole(program, 'redis', [socket])
+  let answered = (): void => {}
+  const here = await converse(socket, 'ping', 'pong', () => answered())
+  return {
+    async ask(i) {
       const answer = new Promise<void>((resolve) => {
         answered = resolve
       })
       here.set(i)
       await answer
-      times.push((clock() - start) / 2000)
-    }
-    here.end()
-    other.kill('SIGKILL')
-    await ended(other)
-    return times.sort((a, b) => a - b)
+    },
+    async end() {
+      here.end()
+      other.kill('SIGKILL')
+      await ended(other)
+    },
+  }
+}
+
+/**
+ * In turns, each time with a new partner: where the scheduler puts the two of them decides as much as what they do, and
+ * what it likes changes by the second.
+ */
+async function notices(map: SharedMap<string, number>): Promise<void> {
+  const server = await startRedis()
+  const ways: { peer: string; begin: () => Promise<Talk> }[] = [
+    { peer: `${US} watch`, begin: () => byWatch(map) },
+    { peer: 'process.send', begin: bySend },
+  ]
+  if (server !== undefined) ways.push({ peer: server.peer, begin: () => byRedis(server.socket) })
+  const rounds = Array.from({ length: RUNS }, (_, round) => round)
+  const { result, rtt } = await placed(async () => {
+    const runs = ways.map((): number[][] => [])
+    for (const round of rounds)
+      for (const [way, { begin }] of ways.entries()) {
+        const talk = await begin()
+        const times: number[] = []
+        for (let i = 1; i <= 2 * CHANGES; i++) {
+          const start = clock()
+          await talk.ask(2 * round * CHANGES + i)
+          if (i > CHANGES) times.push((clock() - start) / 2000)
+        }
+        await talk.end()
+        runs[way]!.push(times.sort((a, b) => a - b))
+      }
+    return runs
   })
-  await server.end()
+  await server?.end()
   for (const part of [0.5, 0.99])
-    emit(
-      '4',
-      `change to notification, p${part * 100}`,
-      server.peer,
-      'us',
-      [percentile(result, part)],
-      'half of a round trip',
-      rtt,
-    )
+    for (const [way, { peer }] of ways.entries())
+      emit(
+        '4',
+        `change to notification, p${part * 100}`,
+        peer,
+        'us',
+        result[way]!.map((times) => percentile(times, part)),
+        'half of a round trip; in turns, each time with a new partner',
+        rtt,
+      )
 }

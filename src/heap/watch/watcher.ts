@@ -1,7 +1,7 @@
 // heap/watch: one watcher, as its user sees it. Sleeps on the structure's bell; what changed is read from the ring.
 
 import { MemlaneError } from '../../errors.js'
-import { type Memory, Wait } from '../../memory/index.js'
+import { type Memory, Soon, Wait } from '../../memory/index.js'
 import { endOf } from '../../sizes.js'
 import type { Core } from '../core.js'
 import type { Key } from '../map/map-index.js'
@@ -31,6 +31,7 @@ export class Watcher {
   /** What `#next` becomes once the read that found it has held. */
   #after = 0
   #closed = false
+  readonly #soon: Soon = new Soon()
 
   /** @internal Made by watch() of a structure. */
   constructor(core: Core, structure: number, watchWord: number, keyed: boolean, key: Key) {
@@ -114,8 +115,10 @@ export class Watcher {
       if (this.#pending()) return true
       const left = end - performance.now()
       if (left <= 0) return false
-      if (!this.#announce(memory, bell, seen)) continue
+      if (this.#soon.looks(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
+      const start = performance.now()
       const ended = await memory.waitAsync(bell, seen, { timeout: Math.min(left, LOOK_MS), signal })
+      this.#soon.slept(start)
       if (ended === Wait.closed) return false
     }
   }
@@ -131,7 +134,10 @@ export class Watcher {
       if (this.#pending()) return true
       const left = end - performance.now()
       if (left <= 0) return false
-      if (this.#announce(memory, bell, seen)) memory.wait(bell, seen, Math.min(left, LOOK_MS), -1)
+      if (this.#soon.looks(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
+      const start = performance.now()
+      memory.wait(bell, seen, Math.min(left, LOOK_MS), -1)
+      this.#soon.slept(start)
     }
   }
 

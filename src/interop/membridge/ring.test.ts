@@ -301,3 +301,19 @@ test('small messages share memory that nobody can transfer away', () => {
   }
   assert.deepEqual([...b], [2])
 })
+
+test('who finds a message with every step leaves the event loop its turns', async () => {
+  const { producer, consumer } = pair(256)
+  let over = false
+  setImmediate(() => {
+    over = true
+  })
+  producer.push(int(0))
+  for await (const n of consumer.messages('int')) {
+    if (over) break
+    assert.ok(n < 100_000, 'an immediate waited for a hundred thousand messages')
+    producer.push(int(n + 1))
+  }
+  producer.close()
+  consumer.close()
+})

@@ -1,7 +1,7 @@
 // interop/membridge: an object used as a ring of messages, from one producer to one consumer.
 
 import { MemlaneError, wrongType } from '../../errors.js'
-import { waiting } from '../../memory/index.js'
+import { Turns, waiting } from '../../memory/index.js'
 import { checkObject, checkSignal, parseTimeout } from '../../sizes.js'
 import type { Attachment } from './attachment.js'
 import {
@@ -35,9 +35,6 @@ import {
   type Values,
 } from './values.js'
 import { NOT_YET, WaitingLine, type WaitOptions } from './waiting-line.js'
-
-/** After so many messages that were there at once, an iteration lets the event loop turn. */
-const TURN = 512
 
 /**
  * A ring of messages in a shared memory, byte for byte that of the Python package: one process pushes, one pops.
@@ -379,17 +376,15 @@ export class SpscRingBuffer implements Disposable {
     if (tag !== undefined) sizeOf(tag)
     checkSignal(checkObject(options).signal)
     let ended = false
-    let atOnce = 0
+    const turns = new Turns()
     const next = async (): Promise<IteratorResult<unknown>> => {
+      if (turns.isDue) await turns.give()
       if (ended) return { done: true, value: undefined }
       options.signal?.throwIfAborted()
-      if (this.#poppers.isEmpty && ++atOnce < TURN) {
+      if (this.#poppers.isEmpty) {
         const value = this.pop(tag)
         if (value !== undefined) return { done: false, value }
-      } else {
-        await new Promise((resolve) => setImmediate(resolve))
       }
-      atOnce = 0
       return { done: false, value: await this.popAsync(tag, options) }
     }
     const end = async (): Promise<IteratorResult<unknown>> => {
