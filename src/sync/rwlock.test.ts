@@ -1,8 +1,10 @@
 // sync: what a reader-writer lock promises at moments that two processes seldom meet, held still.
 
 import assert from 'node:assert/strict'
+import { truncateSync } from 'node:fs'
 import { test } from 'node:test'
 import { Segment } from '../segment/index.js'
+import { objectName } from '../segment/name.js'
 import { RwLock } from './index.js'
 
 test('a guest has its whole time to come, however long ago an earlier one was late', async (t) => {
@@ -62,4 +64,12 @@ test('a reader that queues while a writer is leaving, at whatever step, is let i
     ;(await waiting).release()
     if (reading === undefined) return assert.ok(step > 2, `${step} steps`)
   }
+})
+
+test('a writer whose memory is cut off under it can leave', (t) => {
+  using lock = RwLock.open('cut')
+  t.after(() => RwLock.unlink('cut'))
+  const writing = lock.write()
+  truncateSync(`/dev/shm/${objectName('cut', lock.segment.namespace)}`, 0)
+  writing.release()
 })

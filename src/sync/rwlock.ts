@@ -364,7 +364,8 @@ export class RwLock extends Handle {
   /** Gives the writer's word back. Readers that wait come in before the next writer. */
   #freeWriter(): void {
     let awaited = false
-    while (!this.#writer.releaseUnawaited()) {
+    // A word that is no longer ours, because its memory is gone or was stored to by a foreign hand, is never ours again.
+    while (!this.#writer.releaseUnawaited() && this.#writer.isMine) {
       // Whoever queues from here on says so anew, and is invited too: none is passed by because it came in this moment.
       // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
       this.#writer.forgetWaiters()

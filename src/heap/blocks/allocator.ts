@@ -208,11 +208,12 @@ export class Allocator implements Pages {
     const header = pointer << 1
     i32[header] = (i32[header]! + 1) | 0
     i32[header + 1] = kind | (stripe << STRIPE_SHIFT)
-    if (arena.depth > 1) this.#remember(pointer)
+    if (arena.depth > 1) this.remember(pointer)
     return pointer
   }
 
-  #remember(pointer: number): void {
+  /** Foreign code may get to know a block that was just taken: should it be rolled back, `forget` sees to it. */
+  remember(pointer: number): void {
     this.#taken[this.#takenCount++] = pointer
     this.arena.unsettled = true
   }
@@ -358,7 +359,7 @@ export class Allocator implements Pages {
     const header = pointer << 1
     i32[header] = (i32[header]! + 1) | 0
     i32[header + 1] = kind | (stripe << STRIPE_SHIFT)
-    if (this.arena.depth > 1) this.#remember(pointer)
+    if (this.arena.depth > 1) this.remember(pointer)
     return pointer
   }
 

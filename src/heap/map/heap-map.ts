@@ -191,7 +191,7 @@ export class HeapMap extends Handle {
 
   /** @param found the entry of the key; 0: it has none yet. */
   #set(known: Known | undefined, found: number, hash: number, key: Key, value: unknown): void {
-    const { arena, index, encoder, graph, overwriter } = this.#core
+    const { arena, blocks, index, encoder, graph, overwriter } = this.#core
     const { i32, joins } = arena
     const map = this.#map
     const entry = found === 0 ? index.insert(map, hash, key) : found
@@ -204,6 +204,8 @@ export class HeapMap extends Handle {
     if (typeof value === 'number') setNumber(value)
     else if (this.#overwrite(word, value)) return this.#noteSet(hash, key)
     else {
+      // A getter inside the value may find the entry, or step on it, and throw.
+      if (found === 0 && arena.depth === 1 && typeof value === 'object') blocks.remember(entry)
       encoder.encode(value, entry, hash >>> 26, overwriter.read)
       // A getter inside the value may have deleted the entry meanwhile.
       if (arena.joins !== joins && index.find(map, hash, key) !== entry) throw stale(this.#core.name, key)

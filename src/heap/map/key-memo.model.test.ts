@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Handle } from '../handle.js'
 import { Heap } from '../index.js'
+import { GONE } from './cursor.js'
 import { KeyMemo } from './key-memo.js'
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `a key with a long name, ${i}`)
@@ -144,6 +145,37 @@ test('what lies where an entry was is never taken for it, even when it bears the
   map.set(last, 2)
   assert.equal(map.get(last), 2)
   assert.deepEqual(other.snapshotOf('bytes 0'), bytes)
+  heap.verify()
+})
+
+test('an entry that a getter got to know, and that was rolled back when it threw, is not there', () => {
+  using heap = Heap.local({ maxSize: '4 MiB', participants: 2 })
+  const map = heap.map('m')
+  const cursor = map.cursor()
+  const stop = (): never => {
+    for (let i = 0; i < ENOUGH; i++) map.set('x', i)
+    assert.ok(cursor.next())
+    throw new Error('stop')
+  }
+  assert.throws(
+    () =>
+      map.set('x', {
+        get a() {
+          return stop()
+        },
+      }),
+    /stop/,
+  )
+  assert.equal(map.has('x'), false)
+  assert.equal(map.get('x'), undefined)
+  assert.equal(cursor.value, GONE)
+  map.set('y', 'another in its place')
+  assert.equal(map.get('x'), undefined)
+  map.set('x', 7)
+  assert.deepEqual([...map.snapshot()], [
+    ['y', 'another in its place'],
+    ['x', 7],
+  ])
   heap.verify()
 })
 
