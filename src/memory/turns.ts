@@ -6,13 +6,24 @@ const AT_ONCE = 512
 
 export class Turns {
   #answers = 0
+  #giving = 0
 
-  /** Counts an answer. @returns true when the event loop should have its turn, by `give`, before the next one. */
+  /**
+   * Counts an answer. Who asks while another waits for its turn comes after it, so that answers keep their order.
+   *
+   * @returns true when the event loop should have its turn, by `give`, before the next one.
+   */
   get isDue(): boolean {
-    return ++this.#answers % AT_ONCE === 0
+    return ++this.#answers % AT_ONCE === 0 || this.#giving > 0
   }
 
   give(): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve))
+    this.#giving++
+    return new Promise((resolve) =>
+      setImmediate(() => {
+        this.#giving--
+        resolve()
+      }),
+    )
   }
 }

@@ -172,10 +172,13 @@ test('an entry that a getter got to know, and that was rolled back when it threw
   map.set('y', 'another in its place')
   assert.equal(map.get('x'), undefined)
   map.set('x', 7)
-  assert.deepEqual([...map.snapshot()], [
-    ['y', 'another in its place'],
-    ['x', 7],
-  ])
+  assert.deepEqual(
+    [...map.snapshot()],
+    [
+      ['y', 'another in its place'],
+      ['x', 7],
+    ],
+  )
   heap.verify()
 })
 

@@ -317,3 +317,17 @@ test('who finds a message with every step leaves the event loop its turns', asyn
   producer.close()
   consumer.close()
 })
+
+test('messages asked for all at once come in order', async () => {
+  const { producer, consumer } = pair(1 << 16)
+  const numbers = Array.from({ length: 1100 }, (_, i) => i)
+  for (const n of numbers) producer.push(int(n))
+  const messages = consumer.messages('int')
+  const got = await Promise.all(numbers.map(() => messages.next()))
+  assert.deepEqual(
+    got.map(({ value }) => value),
+    numbers,
+  )
+  producer.close()
+  consumer.close()
+})
