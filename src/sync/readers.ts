@@ -66,6 +66,8 @@ export class Readers {
 
   /** Lets everybody in who waits. The caller is the writer, and frees its word afterwards. */
   invite(): void {
+    // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
+    this.#memory.fence()
     // SYNC: "invited before the writer's word is free, looked at after it is taken"
     for (let word = this.#next(this.#base); word < this.#end; word = this.#next(word + LINE / 4)) {
       const seen = this.#memory.load(word)

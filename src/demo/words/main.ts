@@ -81,7 +81,8 @@ async function killHalfWay(
   ending: readonly Promise<unknown>[],
 ): Promise<number> {
   const nobody = new AbortController()
-  void Promise.all(ending).then(() => nobody.abort(new Error('the workers ended, and none had come to half-way')))
+  const abort = (): void => nobody.abort(new Error('the workers ended, and none had come to half-way'))
+  Promise.all(ending).then(abort, abort)
   await plan.halfWay.waitAsync((worker) => worker !== 0, { signal: nobody.signal })
   const victim = plan.halfWay.value - 1
   workers[victim]!.kill('SIGKILL')

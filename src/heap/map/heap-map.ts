@@ -254,6 +254,7 @@ export class HeapMap extends Handle {
       const entry = this.#find(known, hash, key)
       if (entry !== 0) {
         found = true
+        if (known !== undefined) this.#memo.forget(key as string)
         const word = (entry << 1) + E_VALUE
         arena.touch(hash >>> 26)
         graph.release(i32[word]!, i32[word + 1]!)

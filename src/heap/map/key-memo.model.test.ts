@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { collectGarbage, noGarbageCollection } from '../../testing/runtime.js'
 import { Handle } from '../handle.js'
 import { Heap } from '../index.js'
 import { GONE } from './cursor.js'
@@ -212,4 +213,21 @@ test('where every key is another one, nothing is kept and the memo rests', () =>
   // When it has rested it learns again.
   for (let i = 0; i < 1 << 18; i++) memo.recall('hot')
   assert.equal(lookUp(memo, Array(ENOUGH).fill('hot')) + lookUp(memo, ['hot']), 1)
+})
+
+test('a key that is a piece of a large text does not keep the text in memory', { skip: noGarbageCollection }, () => {
+  using heap = Heap.local({ maxSize: '4 MiB', participants: 2 })
+  const map = heap.map('m')
+  const LARGE = 2 ** 20
+  collectGarbage()
+  const before = process.memoryUsage().heapUsed
+  for (let i = 0; i < 64; i++) {
+    const text = String(i).padEnd(64, ' a key of its own') + 'x'.repeat(LARGE)
+    const key = text.charAt(LARGE) === 'x' ? text.slice(0, 64) : ''
+    map.set(key, i)
+    for (let n = 0; n < ENOUGH; n++) map.get(key)
+  }
+  collectGarbage()
+  const kept = process.memoryUsage().heapUsed - before
+  assert.ok(kept < 16 * LARGE, `${kept} bytes are kept for 64 keys`)
 })

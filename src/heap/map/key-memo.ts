@@ -6,6 +6,11 @@
 //
 // A key is learnt at one in eight of its misses, so that those who pass once cost little. Where there are so many keys that
 // this does not pay, the memo rests, longer each time.
+//
+// A string may be a piece of a larger one, which it then keeps in memory: what is learnt is a copy.
+
+import { Buffer } from 'node:buffer'
+import { isLatin1 } from '../values/text.js'
 
 export interface Known {
   readonly hash: number
@@ -18,6 +23,10 @@ export interface Known {
 
 /** Keys at most: the memo keeps them in memory. */
 const MOST = 1 << 14
+/** Characters of a key at most. */
+const LONGEST_KEY = 1024
+/** V8 makes no piece of a larger string that is shorter than this: it copies. */
+const PIECE = 13
 const SAMPLE = 8
 /** Misses until it is asked again whether this pays. A multiple of SAMPLE. */
 const TRIAL = 2048
@@ -63,10 +72,14 @@ export class KeyMemo {
   }
 
   learn(key: string, known: Known): void {
-    this.#keys.set(key, known)
+    if (key.length <= LONGEST_KEY) this.#keys.set(key.length < PIECE ? key : copyOf(key), known)
   }
 
   forget(key: string): void {
     this.#keys.delete(key)
   }
+}
+
+function copyOf(key: string): string {
+  return isLatin1(key) ? Buffer.from(key, 'latin1').toString('latin1') : Buffer.from(key, 'utf16le').toString('utf16le')
 }
