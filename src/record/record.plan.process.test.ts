@@ -1,11 +1,11 @@
 // record: what the test plan of flexible-shared-memory wished for and did not have, between real processes.
 
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { Mutex } from '../sync/index.js'
 import { Frame, Item, numberOf } from '../testing/children/record-peer.js'
-import { killed, until } from '../testing/crew.js'
+import { killed, stopped, until } from '../testing/crew.js'
 import { freshRecord, startPeer } from '../testing/record-peers.js'
 import { send } from '../testing/signals.js'
 import { array, f64, record, str } from './index.js'
@@ -241,8 +241,7 @@ test('a reader that is stopped holds a writer that must lose nothing back, for a
   const reader = startPeer('hold-back', name)
   out.push({ n: 0 })
   assert.deepEqual(await reader.said(), { first: 0 })
-  send(reader.child, 'SIGSTOP')
-  await until(() => / T/.test(readFileSync(`/proc/${reader.child.pid}/stat`, 'utf8')), 'it is stopped')
+  await stopped(reader.child)
   out.push({ n: 1 })
   out.push({ n: 2 })
   for (let i = 0; i < 3; i++) assert.equal(out.tryPush({ n: 3 }), false)

@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Event } from '../sync/index.js'
 import { Frame, Item, numberOf } from '../testing/children/record-peer.js'
-import { lasting, until, WATCHDOG } from '../testing/crew.js'
+import { lasting, stopped, until, WATCHDOG } from '../testing/crew.js'
 import { freshRecord, startPeer } from '../testing/record-peers.js'
 import { runtimeArgs } from '../testing/runtime.js'
 import { send } from '../testing/signals.js'
@@ -153,8 +152,7 @@ for (const slots of [0, 8]) {
     assert.equal(await inside.waitAsync({ timeout: WATCHDOG }), true)
     // Both have them open: nobody needs the names any more.
     for (const event of [inside, go]) Event.unlink(event.name)
-    send(other.child, 'SIGSTOP')
-    await until(() => / T/.test(readFileSync(`/proc/${other.child.pid}/stat`, 'utf8')), 'it is stopped')
+    await stopped(other.child)
     const late = { code: 'ERR_TIMEOUT', message: /another process is writing/ }
     assert.throws(() => put(2, { timeout: 20 }), late)
     assert.throws(() => out.update(() => {}, { timeout: 20 }), late)

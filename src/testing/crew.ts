@@ -8,8 +8,8 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { isStopped } from '../cli/processes.js'
 import { unlinkObject } from '../memory/index.js'
 import { namespaceOf, objectName } from '../segment/index.js'
 import { mulberry } from './random.js'
@@ -108,13 +108,12 @@ export class Actor {
 
   /** Waits until it is stopped, by `stop` or by its own hand. */
   async stopped(): Promise<void> {
-    await until(() => readFileSync(`/proc/${this.pid}/stat`, 'latin1').includes(') T '), `${this.scenario} is stopped`)
+    await until(() => isStopped(this.pid), `${this.scenario} is stopped`)
   }
 
   /** Stops it, for as long as nobody lets it go on with SIGCONT. */
   async stop(): Promise<void> {
-    this.kill('SIGSTOP')
-    await this.stopped()
+    await stopped(this.process)
   }
 
   /** Kills it and waits until it is gone. */
@@ -234,7 +233,7 @@ export async function killed(child: ChildProcess): Promise<void> {
 export async function stopped(child: ChildProcess): Promise<void> {
   await until(() => {
     send(child, 'SIGSTOP')
-    return readFileSync(`/proc/${child.pid}/stat`, 'latin1').includes(') T ')
+    return isStopped(child.pid!)
   }, `process ${child.pid} is stopped`)
 }
 
