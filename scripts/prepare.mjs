@@ -75,7 +75,8 @@ async function types({ lenient }) {
   // Without dist the compiler's memory of what it emitted is wrong.
   if (!built) rmSync(join(cache, 'tsconfig.tsbuildinfo'), { force: true })
   prune(sources)
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  // The native compiler of TypeScript 7: a tenth of the time. The guards use the API of TypeScript 6, which 7 lacks.
+  const compiler = join(root, 'node_modules', 'typescript7', 'bin', 'tsc')
   const compile = () => run(process.execPath, [compiler, '-p', root, '--pretty', String(process.stderr.isTTY === true)])
   let { ok, code } = await compile()
   // With errors in the sources it is 2. The compiler itself can fail over its memory of the last time.

@@ -11,6 +11,14 @@ const DECODE_LOOP = 10
 /** Longest string a JavaScript engine makes, so that a garbage length cannot ask for more. */
 const CHARS_MAX = 0x1fffffe8
 
+/** What Buffer.write and toString end in, without the reading of arguments; all runtimes have them, no types name them. */
+interface NativeText {
+  latin1Slice(start: number, end: number): string
+  ucs2Slice(start: number, end: number): string
+  latin1Write(text: string, offset: number, length: number): number
+  ucs2Write(text: string, offset: number, length: number): number
+}
+
 export function isLatin1(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     if (text.charCodeAt(i) > 255) return false
@@ -21,11 +29,11 @@ export function isLatin1(text: string): boolean {
 /** The bytes of one memory, with the natives that turn them into strings. */
 export class TextBytes {
   readonly #u8: Uint8Array
-  readonly #bytes: Buffer
+  readonly #bytes: NativeText
 
   constructor(u8: Uint8Array) {
     this.#u8 = u8
-    this.#bytes = Buffer.from(u8.buffer as ArrayBuffer, u8.byteOffset, u8.byteLength)
+    this.#bytes = Buffer.from(u8.buffer as ArrayBuffer, u8.byteOffset, u8.byteLength) as unknown as NativeText
   }
 
   write(byte: number, text: string, wide: boolean): void {
@@ -114,15 +122,5 @@ export class TextBytes {
       if (u8[byte + i] !== text.charCodeAt(i)) return false
     }
     return true
-  }
-}
-
-// What Buffer.write and toString end in, without the reading of arguments; all runtimes have them, no types name them.
-declare module 'node:buffer' {
-  interface Buffer {
-    latin1Slice(start: number, end: number): string
-    ucs2Slice(start: number, end: number): string
-    latin1Write(text: string, offset: number, length: number): number
-    ucs2Write(text: string, offset: number, length: number): number
   }
 }
