@@ -12,6 +12,7 @@ const guards = [
   ['types', [process.execPath, [join(root, 'scripts', 'prepare.mjs'), '--only', 'types']]],
   ['format and lint', [tool('biome'), ['ci', '--colors=off', root]]],
   ['import directions', guard('check-imports')],
+  ['globals that test runners replace', guard('check-globals')],
   ['layout in C and TypeScript', guard('check-layout')],
   ['error codes and their docs', guard('check-errors')],
   ['exports map', guard('check-exports')],

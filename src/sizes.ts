@@ -1,6 +1,8 @@
 // leaf: sizes in bytes, given as numbers or as text such as '64 KiB', and times in milliseconds.
 
+import { isSignal } from './aborts.js'
 import { outOfRange, wrongType } from './errors.js'
+import { performance } from './host.js'
 
 /** A number of bytes, or text: `'4096'`, `'64 KiB'`, `'256 MiB'`, `'2 GiB'` (powers of 1024), `'64 kB'`, `'1 MB'` (powers of 1000). */
 export type Size = number | string
@@ -87,7 +89,7 @@ export function checkFunction<T>(value: T, what: string): T {
 
 /** @throws MemlaneError `ERR_TYPE`. */
 export function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal)
+  if (signal !== undefined && !isSignal(signal)) throw wrongType('signal', 'an AbortSignal', signal)
 }
 
 /** Goes through an iterable. @throws MemlaneError `ERR_TYPE`; what the iterator throws. */

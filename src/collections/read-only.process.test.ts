@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Heap } from '../heap/index.js'
+import { performance } from '../host.js'
 import { listObjects } from '../memory/index.js'
 import { inspectSegment } from '../segment/index.js'
 import { Crew, refuses } from '../testing/crew.js'

@@ -8,7 +8,9 @@
 // A liveness lock is a word: 0 free, else the random tag of the LocalMemory that took it. It is released by close() and
 // by unlock(); a worker that is terminated without closing keeps it, because nothing in JavaScript can tell.
 
+import { onAbort } from '../aborts.js'
 import { outOfRange } from '../errors.js'
+import { performance, random, setTimeout } from '../host.js'
 import { parseInteger } from '../sizes.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
 import { FENCED } from './ordering.js'
@@ -30,7 +32,7 @@ interface AsyncWaits {
 export class LocalMemory extends Memory {
   readonly #locks: Int32Array
   readonly #sleepers: Set<() => void> = new Set()
-  readonly #tag: number = 1 + Math.floor(Math.random() * (2 ** 31 - 2))
+  readonly #tag: number = 1 + random.below(2 ** 31 - 2)
 
   private constructor(buffer: SharedArrayBuffer, size: number) {
     super(buffer, size)
@@ -107,12 +109,12 @@ export class LocalMemory extends Memory {
       if (cut && how === 'ok') this.wake(word, 1)
     })
     this.#sleepers.add(stop)
-    signal?.addEventListener('abort', stop, { once: true })
+    const release = onAbort(signal, stop)
     try {
       return await Promise.race([result.value, cutShort])
     } finally {
       this.#sleepers.delete(stop)
-      signal?.removeEventListener('abort', stop)
+      release()
     }
   }
 

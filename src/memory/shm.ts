@@ -4,7 +4,9 @@
 // faster than a SharedArrayBuffer (docs/design.md, "Mapping into JavaScript"); workers open the name themselves. Sparse
 // objects may be seen in another way: see place.ts.
 
+import { onAbort } from '../aborts.js'
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
+import { random } from '../host.js'
 import type { Addon } from '../native/addon.js'
 import {
   OPEN_CREATE,
@@ -318,7 +320,7 @@ let largest: number | undefined
 export function checkViewable(length: number): void {
   if (length <= 2 ** 31) return
   if (largest !== undefined && length <= largest) return
-  const name = `memlane-probe-${process.pid}-${Math.floor(Math.random() * 2 ** 32).toString(36)}`
+  const name = `memlane-probe-${process.pid}-${random.below(2 ** 32).toString(36)}`
   const probe = ShmObject.open(name, { create: true, exclusive: true })
   try {
     unlinkObject(name)
@@ -414,13 +416,9 @@ export class ShmMemory extends Memory {
     const { addon, pending } = here()
     const id = (thread as Thread).nextWait++
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        addon.waitCancel(id)
-        pending.delete(id)
-        reject(signal?.reason)
-      }
+      let release = (): void => {}
       pending.set(id, (result) => {
-        signal?.removeEventListener('abort', onAbort)
+        release()
         resolve(result)
       })
       const result = addon.waitStart(
@@ -436,7 +434,11 @@ export class ShmMemory extends Memory {
         reject(osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result))
         return
       }
-      signal?.addEventListener('abort', onAbort, { once: true })
+      release = onAbort(signal, () => {
+        addon.waitCancel(id)
+        pending.delete(id)
+        reject(signal?.reason)
+      })
     })
   }
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { performance } from '../host.js'
 import { LocalMemory } from './local.js'
 import { Soon } from './soon.js'
 

@@ -2,6 +2,7 @@
 // sleep costs a wake-up, which takes longer than the answer. So a wait that follows a short one looks first; one that
 // follows a long one sleeps at once, and so nobody who waits for rare news ever looks for it.
 
+import { performance } from '../host.js'
 import type { Memory } from './memory.js'
 
 /** A wait that was over so soon, in milliseconds, makes the next one look first. */

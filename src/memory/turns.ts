@@ -1,6 +1,8 @@
 // memory: the event loop's turn. A loop of awaits whose answers are always there never leaves the queue of promises: timers,
 // signals and sockets would wait until the other process pauses.
 
+import { setImmediate } from '../host.js'
+
 /** Answers that may come one after another before the event loop has a turn. */
 const AT_ONCE = 512
 

@@ -1,5 +1,7 @@
 // memory: promises of waits. A wait alone never keeps a process alive; somebody who awaits it does.
 
+import { clearInterval, setInterval } from '../host.js'
+
 let awaited = 0
 let keeper: ReturnType<typeof setInterval> | undefined
 

@@ -1,6 +1,6 @@
 // record: what tools show. A record says itself what it holds; no schema is needed to look at it.
 
-import { setTimeout as later } from 'node:timers/promises'
+import { later } from '../host.js'
 import { type NameOptions, type OpenOptions, Segment } from '../segment/index.js'
 import { checkObject, checkSignal } from '../sizes.js'
 import type { FieldValue } from './field-value.js'

@@ -1,6 +1,7 @@
 // record: a schema, and the doors to segments that hold it.
 
 import { MemlaneError, outOfRange } from '../errors.js'
+import { TextEncoder } from '../host.js'
 import { type CreateOptions, type NameOptions, type OpenOptions, Segment, SLOTS_MAX } from '../segment/index.js'
 import { checkObject, given, parseInteger } from '../sizes.js'
 import { describeRecord, type RecordDescription } from './describe.js'

@@ -5,6 +5,7 @@
 //    "pose":{"record":{"x":"f64"}},"points":{"list":"f64","count":8},"note":{"optional":{"str":8}},"gain":{"f32":null,"default":1}}
 
 import { MemlaneError } from '../errors.js'
+import { TextEncoder } from '../host.js'
 import { DTYPES, type Dtype } from './dtypes.js'
 import { array, bytes, checkFields, Field, type Fields, list, oneOf, optional, str } from './fields.js'
 

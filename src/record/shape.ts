@@ -1,6 +1,7 @@
 // record: what a segment says about itself, checked before it is believed.
 
 import { MemlaneError } from '../errors.js'
+import { TextDecoder } from '../host.js'
 import type { Segment } from '../segment/index.js'
 import type { Fields } from './fields.js'
 import {

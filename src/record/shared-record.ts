@@ -1,7 +1,7 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
-import { setTimeout as later } from 'node:timers/promises'
 import { MemlaneError } from '../errors.js'
+import { later, performance } from '../host.js'
 import { Turns, waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
 import { makePrintable } from '../printable.js'

@@ -1,6 +1,7 @@
 // record: one open segment of records: its words, its buffers, publishing and sleeping. What readers and writers share.
 
 import { MemlaneError } from '../errors.js'
+import { performance } from '../host.js'
 import { type Memory, Soon, Wait } from '../memory/index.js'
 import type { Segment } from '../segment/index.js'
 import { type Bytes, bytesOf } from './bytes.js'

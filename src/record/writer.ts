@@ -1,6 +1,7 @@
 // record: the writing side. Fill the next buffer, publish it. An exception, or a kill, before that leaves nothing behind.
 
 import { MemlaneError, wrongType } from '../errors.js'
+import { performance } from '../host.js'
 import { BUSY, OwnerLock } from '../sync/index.js'
 import type { ArrayCodec } from './array-codec.js'
 import { TRUNCATED, UNWRITTEN } from './field-value.js'

@@ -1,6 +1,7 @@
 // segment: writes and checks the header. Checking trusts nothing and changes nothing.
 
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
+import { wallClock } from '../host.js'
 import type { Memory } from '../memory/index.js'
 import { identity } from '../native/identity.js'
 import { formatSize, PAGE, roundUp } from '../sizes.js'
@@ -130,7 +131,7 @@ export function writeHeader(memory: Memory, fields: HeaderFields): void {
   putU64(memory, W_PARTICIPANT_BYTES, BigInt(fields.participantBytes))
   for (let i = 0; i < fields.kind.length; i++) memory.u8[W_KIND * 4 + i] = fields.kind.charCodeAt(i)
   memory.u8.set(identity().bootId, W_BOOT * 4)
-  putU64(memory, W_CREATED, BigInt(Date.now()))
+  putU64(memory, W_CREATED, BigInt(wallClock()))
   memory.u32[W_PID] = identity().pid
   memory.u8.set(fields.parameters, PARAMETERS)
   memory.u32[W_SUM] = checksum(memory)

@@ -1,6 +1,7 @@
 // segment: which names are good on every system, and the object that a name stands for.
 
 import { MemlaneError, wrongType } from '../errors.js'
+import { TextEncoder } from '../host.js'
 import { given } from '../sizes.js'
 
 /** macOS ends object names at 31 bytes; a name that is good here is good there. */

@@ -2,6 +2,7 @@
 
 import { threadId } from 'node:worker_threads'
 import { MemlaneError } from '../errors.js'
+import { wallClock } from '../host.js'
 import type { Memory } from '../memory/index.js'
 import { identity } from '../native/identity.js'
 import type { Header } from './header.js'
@@ -109,7 +110,7 @@ function takeSlot(memory: Memory, header: Header, slot: number): Participant {
   memory.i32[word + S_THREAD] = threadId
   memory.f64[word / 2 + S_START] = startTime
   memory.f64[word / 2 + S_NAMESPACE] = pidNamespace
-  memory.f64[word / 2 + S_CLAIMED] = Date.now()
+  memory.f64[word / 2 + S_CLAIMED] = wallClock()
   memory.store(word + S_STATE, SLOT_LIVE)
   return { slot, incarnation, token: (incarnation << SLOT_BITS) | slot, area }
 }

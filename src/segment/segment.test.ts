@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { performance } from '../host.js'
 import { ShmObject } from '../memory/index.js'
 import { PATTERN, patterned } from '../testing/children/ground-segment.js'
 import { Crew, ownNamespace, refuses } from '../testing/crew.js'

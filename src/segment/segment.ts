@@ -4,6 +4,7 @@
 // not READY makes it; READY is the last store. An opener of a READY segment takes no lock at all.
 
 import { MemlaneError } from '../errors.js'
+import { performance } from '../host.js'
 import { checkOwner, checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
 import { pause } from '../pause.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'

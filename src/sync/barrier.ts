@@ -16,6 +16,7 @@
 // they look at the generation by themselves (native RELOOK_MS).
 
 import { MemlaneError } from '../errors.js'
+import { performance } from '../host.js'
 import { NOBODY } from '../memory/index.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'

@@ -1,6 +1,7 @@
 // sync: waiting for something that a mutex guards. Its words are a waiter table.
 
 import { MemlaneError, wrongType } from '../errors.js'
+import { performance } from '../host.js'
 import { NOBODY } from '../memory/index.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, parseInteger } from '../sizes.js'

@@ -10,6 +10,7 @@
 // The order of the first two matters: an opening that takes the flag down again has moved the sequence on since.
 // Opening wakes everybody: a waiter that is killed in that moment takes nobody's wake with it.
 
+import { performance } from '../host.js'
 import { type Memory, NOBODY, type WaitOptions } from '../memory/index.js'
 import { endOf } from '../sizes.js'
 

@@ -15,6 +15,7 @@
 // The word is the third mutex of U. Drepper, "Futexes are tricky" (2011), with the owner in place of 1 and 2.
 
 import { MemlaneError } from '../errors.js'
+import { performance } from '../host.js'
 import { FOREVER, type Memory, NOBODY, Wait } from '../memory/index.js'
 import { type Segment, slotOf } from '../segment/index.js'
 import { endOf } from '../sizes.js'

@@ -15,6 +15,7 @@
 // Crash windows: a word whose owner is dead keeps nobody out, in whatever state; the next writer that meets it clears it.
 // A writer killed between its invitations leaves some QUEUED; they find its word dead and take it over.
 
+import { performance } from '../host.js'
 import type { Memory } from '../memory/index.js'
 import type { Segment } from '../segment/index.js'
 import type { Gate } from './gate.js'

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { truncateSync } from 'node:fs'
 import { test } from 'node:test'
+import { performance } from '../host.js'
 import { Segment } from '../segment/index.js'
 import { objectName } from '../segment/name.js'
 import { RwLock } from './index.js'

@@ -21,6 +21,7 @@
 // Crash windows: a dead writer → as any owner lock, the next writer is told; a reader that finds it first frees the word
 // and is told. A dead reader → its word names the dead, whoever has the slot by now, so the writer does not wait for it.
 
+import { performance } from '../host.js'
 import { type CreateOptions, type NameOptions, type Segment, SLOTS_MAX } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import { Gate } from './gate.js'

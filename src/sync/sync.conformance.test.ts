@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { performance } from '../host.js'
 import { Segment } from '../segment/index.js'
 import { Crew, refuses, watched } from '../testing/crew.js'
 import { Barrier, Condition, Event, type Guard, Mutex, RwLock, Semaphore } from './index.js'

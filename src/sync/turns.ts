@@ -1,6 +1,8 @@
 // sync: tasks of one thread that use one handle take turns; a task that is inside and asks again is told so.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { onAbort } from '../aborts.js'
+import { clearTimeout, performance, setTimeout } from '../host.js'
 import { type AsyncLimits, signalOf, timeoutOf } from './handle.js'
 
 export interface TurnErrors {
@@ -46,16 +48,15 @@ async function within(
   errors: TurnErrors,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  let onAbort: (() => void) | undefined
+  let release = (): void => {}
   const limit = new Promise<never>((_, reject) => {
     if (timeout >= 0) timer = setTimeout(() => reject(errors.timedOut(timeout)), Math.min(timeout, 2 ** 31 - 1))
-    onAbort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    release = onAbort(signal, () => reject(signal?.reason))
   })
   try {
     await Promise.race([promise, limit])
   } finally {
     clearTimeout(timer)
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
+    release()
   }
 }

@@ -1,6 +1,7 @@
 // collections/cells: what every single value has in common: value, wait, watch, close.
 
 import { MemlaneError, wrongType } from '../../errors.js'
+import { performance } from '../../host.js'
 import { waiting } from '../../memory/index.js'
 import { makePrintable } from '../../printable.js'
 import { endOf, parseTimeout } from '../../sizes.js'

@@ -1,5 +1,7 @@
 // collections/cells: notices the changes of a word, and sleeps between them.
 
+import { onAbort } from '../../aborts.js'
+import { AbortController, performance } from '../../host.js'
 import { type Memory, Wait } from '../../memory/index.js'
 import { endOf } from '../../sizes.js'
 import type { Source } from '../changes.js'
@@ -65,8 +67,7 @@ export class WordWatch implements Source {
 
   async wait(timeout: number = -1, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted()
-    const stop = (): void => this.#end.abort(signal?.reason)
-    signal?.addEventListener('abort', stop, { once: true })
+    const release = onAbort(signal, () => this.#end.abort(signal?.reason))
     const end = endOf(timeout)
     this.#strange = false
     try {
@@ -83,7 +84,7 @@ export class WordWatch implements Source {
       if (this.#closed) return false
       throw error
     } finally {
-      signal?.removeEventListener('abort', stop)
+      release()
     }
   }
 

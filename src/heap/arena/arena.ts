@@ -14,6 +14,7 @@
 // private, and a page that it stored to would never again show what others do.
 
 import { MemlaneError } from '../../errors.js'
+import { performance } from '../../host.js'
 import type { Memory } from '../../memory/index.js'
 import { pause as sleep } from '../../pause.js'
 import type { Segment } from '../../segment/index.js'

@@ -1,6 +1,7 @@
 // heap/watch: one watcher, as its user sees it. Sleeps on the structure's bell; what changed is read from the ring.
 
 import { MemlaneError } from '../../errors.js'
+import { performance } from '../../host.js'
 import { type Memory, Soon, Wait } from '../../memory/index.js'
 import { endOf } from '../../sizes.js'
 import type { Core } from '../core.js'

@@ -4,6 +4,7 @@
 // slot is touched. Decoding is total: any bytes give some value.
 
 import { outOfRange, wrongType } from '../../errors.js'
+import { TextEncoder } from '../../host.js'
 import type { AnyTypedArray, DtypeInfo } from '../../record/dtypes.js'
 import { elementsOf, flatten, type NdArray, sameShape, strideOf } from '../../record/ndarray.js'
 import { cutAt, isWellFormed, loneSurrogate } from '../../record/text.js'

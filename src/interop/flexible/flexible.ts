@@ -1,8 +1,8 @@
 // interop/flexible: the face. A peer of Python's flexible_shared_memory.SharedMemory.
 
 import { randomBytes } from 'node:crypto'
-import { setTimeout as later } from 'node:timers/promises'
 import { MemlaneError, wrongType } from '../../errors.js'
+import { later, performance } from '../../host.js'
 import { checkOwner, type Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
 import { pause } from '../../pause.js'
 import { FieldValue } from '../../record/field-value.js'

@@ -1,5 +1,7 @@
 // interop/flexible: UTF-8 as Python decodes it with errors='ignore': what is no character is left out.
 
+import { TextDecoder } from '../../host.js'
+
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function decodeUtf8(bytes: Uint8Array): string {

@@ -4,6 +4,7 @@
 // The package leaves its objects sparse; every page is given room here before anything touches it.
 
 import { MemlaneError } from '../../errors.js'
+import { random } from '../../host.js'
 import { checkViewable, type Memory, type ShmObject } from '../../memory/index.js'
 import { PAGE, roundUp } from '../../sizes.js'
 import {
@@ -72,7 +73,7 @@ export class Attachment {
   holder(): Holder {
     if (this.#holder !== undefined) return this.#holder
     const memory = this.map()
-    const first = Math.floor(Math.random() * HOLDERS)
+    const first = random.below(HOLDERS)
     for (let tried = 0; tried < HOLDERS; tried++) {
       const lock = (first + tried) % HOLDERS
       if (!memory.lock(lock)) continue
@@ -106,7 +107,7 @@ export class Attachment {
       }
     }
     for (;;) {
-      const incarnation = 1 + Math.floor(Math.random() * MOST_INCARNATION)
+      const incarnation = 1 + random.below(MOST_INCARNATION)
       if (incarnation !== left) return incarnation
     }
   }

@@ -5,6 +5,7 @@
 
 import { markAsUntransferable } from 'node:worker_threads'
 import { MemlaneError } from '../../errors.js'
+import { structuredClone } from '../../host.js'
 
 const SLAB = 64 * 1024
 /** Arrays up to this many bytes share slabs. */

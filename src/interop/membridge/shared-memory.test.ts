@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statfsSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { mock, test } from 'node:test'
+import { performance } from '../../host.js'
 import { fileOf, freshName } from '../../testing/membridge-names.js'
 import { examine, int, SharedMemory } from './index.js'
 

@@ -1,6 +1,7 @@
 // interop/membridge: the named object, and the two uses it can be put to.
 
 import { MemlaneError, wrongType } from '../../errors.js'
+import { performance } from '../../host.js'
 import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
 import { checkObject, given, parseInteger, parseSize, type Size } from '../../sizes.js'
 import { Attachment } from './attachment.js'

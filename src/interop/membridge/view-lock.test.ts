@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { mock, test } from 'node:test'
 import fc from 'fast-check'
+import { random } from '../../host.js'
 import { fileOf, freshName } from '../../testing/membridge-names.js'
 import { SharedMemory } from './index.js'
 import {
@@ -134,9 +135,9 @@ test('a handle that gets the number of a dead one gives its lock back at once', 
   const name = freshName()
   using shm = SharedMemory.create(name, 64)
   poke(name, withReaders(holderWord(512, 9, true), 2))
-  const random = mock.method(Math, 'random', () => 0.5)
+  const chosen = mock.method(random, 'below', (limit: number) => limit >> 1)
   using view = shm.map()
-  random.mock.restore()
+  chosen.mock.restore()
   assert.equal(word(name), 2)
   assert.deepEqual(view.lockState, { state: 'readers', readers: 2 })
 })
@@ -145,13 +146,13 @@ test('a live holder of ours is never robbed, not even by breakLock', () => {
   const name = freshName()
   using shm = SharedMemory.create(name, 64)
   // Two numbers, chosen here: else it would have ours once in a thousand runs, and take the next.
-  const random = mock.method(Math, 'random', () => 0.5)
+  const chosen = mock.method(random, 'below', (limit: number) => limit >> 1)
   using view = shm.map({ timeout: 30 })
   // Another handle of this process stands for another process: its kernel lock is its own.
   using other = SharedMemory.open(name)
-  random.mock.mockImplementation(() => 0.25)
+  chosen.mock.mockImplementation((limit: number) => limit >> 2)
   using holder = other.map()
-  random.mock.restore()
+  chosen.mock.restore()
   poke(name, holderWord(256, 128, false))
   assert.equal(view.lockState.state === 'memlane' && view.lockState.alive, true)
   assert.throws(() => view.write(1), { code: 'ERR_TIMEOUT', message: /live Memlane/ })

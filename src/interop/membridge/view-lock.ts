@@ -4,6 +4,7 @@
 // kernel, to be woken by it or by its death; on the package, which wakes nobody, in naps that grow with the wait.
 
 import { MemlaneError } from '../../errors.js'
+import { performance } from '../../host.js'
 import { type Memory, NOBODY, publish } from '../../memory/index.js'
 import type { Attachment } from './attachment.js'
 import * as layout from './view.layout.js'

@@ -9,7 +9,9 @@
 // its look may come too early by the time a store takes to leave the processor. We look again for longer than that
 // after announcing, and no sleep is longer than SLICE.
 
+import { onAbort } from '../../aborts.js'
 import { MemlaneError } from '../../errors.js'
+import { AbortController, performance } from '../../host.js'
 import type { RingBytes } from './ring-bytes.js'
 
 /** What an attempt gives when it must be made again. */
@@ -68,14 +70,13 @@ export class WaitingLine {
         timeout,
         deadline: timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout,
         settled: false,
-        release: () => signal?.removeEventListener('abort', onAbort),
+        release: () => {},
       }
-      const onAbort = (): void => {
+      request.release = onAbort(signal, () => {
         this.#leave(request)
         reject(signal?.reason)
         if (this.#asleep) this.#nudge.abort()
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
+      })
       this.#requests.push(request)
       if (this.#asleep) this.#nudge.abort()
       if (!this.#running) void this.#run()
