@@ -1,6 +1,7 @@
 // segment: which names are good on every system, and the object that a name stands for.
 
 import { MemlaneError, wrongType } from '../errors.js'
+import { environment } from '../sandbox.js'
 import { given } from '../sizes.js'
 
 /** macOS ends object names at 31 bytes; a name that is good here is good there. */
@@ -44,7 +45,7 @@ export function checkName(name: unknown, what: string = 'name'): string {
 
 /** The namespace in force: the option, else MEMLANE_NAMESPACE, else `default`. */
 export function namespaceOf(option: string | undefined): string {
-  const chosen = given(option, process.env.MEMLANE_NAMESPACE)
+  const chosen = given(option, environment('MEMLANE_NAMESPACE'))
   return chosen === undefined || chosen === '' ? 'default' : checkName(chosen, 'namespace')
 }
 
