@@ -1,5 +1,6 @@
-// Guard: package.json offers a subpath exactly when its source exists.
-// Why: a subpath without source breaks importers, and a room without subpath is work nobody can reach.
+// Guard: package.json offers a subpath exactly when its source exists, and each in every way that it is asked for.
+// Why: a subpath without source breaks importers, a room without subpath is work nobody can reach, and what one subpath
+// says of CommonJS, Bun and old TypeScript the others must say too.
 //
 //   node scripts/check-exports.mjs            compare
 //   node scripts/check-exports.mjs --write    bring package.json in line
@@ -21,16 +22,34 @@ const commands = { memlane: 'cli/main.ts' }
 const there = ([, source]) => existsSync(join(root, 'src', source))
 const compiled = (source, extension) => source.replace(/\.ts$/, extension)
 
+/** Where the entry lies that scripts/build-commonjs.mjs makes, and its types. */
+const joined = (source) => `./dist/cjs/${source.slice(0, -'.ts'.length).replaceAll('/', '-')}.js`
+const joinedTypes = (source) => `./dist/cjs/types/${compiled(source, '.d.ts')}`
+
+function targets(source) {
+  const module = { types: `./dist/${compiled(source, '.d.ts')}`, default: `./dist/${compiled(source, '.js')}` }
+  return {
+    bun: { types: module.types, default: `./dist/${compiled(source, '.bun.js')}` },
+    // Where `require` takes ES modules it gets the same one that `import` does: one copy in a process.
+    'module-sync': module,
+    require: { types: joinedTypes(source), default: joined(source) },
+    ...module,
+  }
+}
+
+const offered = Object.entries(subpaths).filter((entry) => entry[0] === '.' || there(entry))
+
 const wanted = {
-  exports: {
-    ...Object.fromEntries(
-      Object.entries(subpaths)
-        .filter((entry) => entry[0] === '.' || there(entry))
-        .map(([path, source]) => [
-          path,
-          { types: `./dist/${compiled(source, '.d.ts')}`, default: `./dist/${compiled(source, '.js')}` },
-        ]),
+  // For what does not read `exports`: TypeScript's moduleResolution "node10", and older tools.
+  main: joined('index.ts'),
+  types: joinedTypes('index.ts'),
+  typesVersions: {
+    '*': Object.fromEntries(
+      offered.filter(([path]) => path !== '.').map(([path, source]) => [path.slice(2), [joinedTypes(source)]]),
     ),
+  },
+  exports: {
+    ...Object.fromEntries(offered.map(([path, source]) => [path, targets(source)])),
     './package.json': './package.json',
   },
   bin: Object.fromEntries(
@@ -49,9 +68,9 @@ if (process.argv.includes('--write')) {
   const entries = Object.entries({ ...manifest, ...wanted }).filter(
     ([key, value]) => key !== 'bin' || Object.keys(value).length > 0,
   )
-  // `bin` belongs beside `exports`, not at the end of the file.
-  const order = entries.map(([key]) => key).filter((key) => key !== 'bin')
-  if (entries.length > order.length) order.splice(order.indexOf('exports') + 1, 0, 'bin')
+  // Each belongs beside `exports`, not at the end of the file.
+  const order = entries.map(([key]) => key).filter((key) => !(key in wanted))
+  order.splice(order.indexOf('engines') + 1, 0, ...Object.keys(wanted))
   const text = JSON.stringify(Object.fromEntries(order.map((key) => [key, Object.fromEntries(entries)[key]])), null, 2)
   writeFileSync(path, `${text}\n`)
   console.log(differs.length === 0 ? 'nothing to change' : `package.json: ${differs.join(', ')} rewritten`)
@@ -62,5 +81,11 @@ if (process.argv.includes('--write')) {
     )
   }
   if (differs.length > 0) console.error('Cure: node scripts/check-exports.mjs --write')
-  process.exitCode = differs.length === 0 ? 0 : 1
+  const version = /VERSION: string = '(.*)'/.exec(readFileSync(join(root, 'src', 'version.ts'), 'utf8'))?.[1]
+  if (version !== manifest.version) console.error(`src/version.ts says ${version}, package.json ${manifest.version}`)
+  const lacking = offered
+    .map(([, source]) => join('src', source.replace(/\.ts$/, '.bun.ts')))
+    .filter((path) => !existsSync(join(root, path)))
+  for (const path of lacking) console.error(`${path} is missing: the entry for Bun`)
+  process.exitCode = differs.length === 0 && version === manifest.version && lacking.length === 0 ? 0 : 1
 }

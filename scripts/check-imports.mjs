@@ -6,6 +6,7 @@ import { filesUnder, root } from './run.mjs'
 
 // From top to bottom. Rooms on one line are siblings and don't know each other. Anything directly in src/ is a leaf.
 const floors = [
+  ['index.bun.ts'],
   ['index.ts'],
   ['cli', 'demo', 'bench'],
   ['inspector'],

@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { buildCommonjs } from './build-commonjs.mjs'
 import { target } from './build-native.mjs'
 import { filesUnder, root, run, tool } from './run.mjs'
 
@@ -12,7 +13,8 @@ const problems = []
 
 try {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  // --ignore-scripts: everything is built already, and prepack would wait for the run that called us.
+  // --ignore-scripts: everything else is built already, and prepack would wait for the run that called us.
+  await buildCommonjs()
   const packed = await run(
     npm,
     ['pack', '--ignore-scripts', '--json', '--loglevel=error', '--pack-destination', folder],
@@ -49,7 +51,7 @@ try {
 
   const tools = await Promise.all([
     run(tool('publint'), ['run', tarball, '--strict'], { quiet: true }),
-    run(tool('attw'), [tarball, '--profile', 'esm-only', '--no-emoji', '--format', 'ascii'], { quiet: true }),
+    run(tool('attw'), [tarball, '--profile', 'strict', '--no-emoji', '--format', 'ascii'], { quiet: true }),
   ])
   for (const [index, name] of ['publint', 'are-the-types-wrong'].entries()) {
     if (!tools[index].ok) problems.push(`${name} objects:\n${tools[index].output.trim()}`)

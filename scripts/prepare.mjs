@@ -4,6 +4,7 @@
 //
 //   node scripts/prepare.mjs                    everything
 //   node scripts/prepare.mjs --only install     one step: install, native or types
+//   node scripts/prepare.mjs --pack             the CommonJS files, too, which only the packed package has
 //   node scripts/prepare.mjs --lenient          a type error is printed, and what could be emitted is used
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
@@ -140,6 +141,7 @@ try {
     if (!only || only === 'install') await install()
     if (!only || only === 'native') native()
     if (!only || only === 'types') await types({ lenient })
+    if (process.argv.includes('--pack')) await (await import('./build-commonjs.mjs')).buildCommonjs()
   })
 } catch (error) {
   say(error instanceof Stop || error.message?.includes('\n') ? error.message : `failed: ${error.message}`)

@@ -25,6 +25,7 @@ import {
 } from '../native/layout.js'
 import { addon as loadAddon } from '../native/load.js'
 import { isBusy, isForbidden, isMissing, isTaken, osError } from '../native/os-error.js'
+import { effectiveUser, environment } from '../sandbox.js'
 import { parseInteger } from '../sizes.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
 import { FENCED, LOADS_STORE } from './ordering.js'
@@ -68,7 +69,7 @@ const LOCK_BASE = 2 ** 40
 
 /** Whether waits may be reported by the event loop itself, which only Node.js allows; MEMLANE_WAITS=thread says no. */
 const ON_LOOP: boolean =
-  process.versions.bun === undefined && process.versions.deno === undefined && process.env.MEMLANE_WAITS !== 'thread'
+  process.versions.bun === undefined && process.versions.deno === undefined && environment('MEMLANE_WAITS') !== 'thread'
 
 /** The largest buffer each runtime makes; probed at the first refusal, as no runtime says it for external buffers. */
 interface Thread {
@@ -345,7 +346,7 @@ export function checkOwner(owner: unknown): Owner {
 
 /** What a process makes is its own user's: for another one it can only be found. */
 function refuseToMakeFor(owner: number, name: string): void {
-  const mine = process.geteuid?.()
+  const mine = effectiveUser()
   if (mine === undefined || mine === owner || statObject(name) !== undefined) return
   throw new MemlaneError(
     'ERR_OWNER',
@@ -355,7 +356,7 @@ function refuseToMakeFor(owner: number, name: string): void {
 
 function refuseStranger(name: string, stat: ObjectStat | undefined, owner: Owner): void {
   if (stat === undefined || owner === 'any') return
-  const wanted = owner === 'self' ? (process.geteuid?.() ?? stat.uid) : owner
+  const wanted = owner === 'self' ? (effectiveUser() ?? stat.uid) : owner
   if (stat.uid === wanted) return
   throw new MemlaneError(
     'ERR_OWNER',

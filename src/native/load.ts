@@ -2,23 +2,37 @@
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MemlaneError } from '../errors.js'
+import { environment, notPermitted, permitted } from '../sandbox.js'
+import { VERSION } from '../version.js'
 import type { Addon } from './addon.js'
+import { prebuilt } from './prebuilt.js'
 
-const root: string = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
+/** The file that runs: this module, or the bundle that it was put into. */
+const here: string = (() => {
+  try {
+    return fileURLToPath(import.meta.url)
+  } catch {
+    // Bundled to CommonJS, `import.meta` is an empty object.
+    return typeof __filename === 'string' ? __filename : join(process.cwd(), 'unknown')
+  }
+})()
+const folder: string = dirname(here)
+const root: string = resolve(folder, '../..')
 
 /** `glibc` or `musl` on Linux, '' elsewhere: which C library the addon must have been built for. */
 export function libc(): '' | 'glibc' | 'musl' {
   if (process.platform !== 'linux') return ''
   // Without musl's loader there is no doubt. With it there may still be glibc beside; a report, which knows, takes 5 ms.
-  if (!existsSync('/lib/ld-musl-x86_64.so.1') && !existsSync('/lib/ld-musl-aarch64.so.1')) return 'glibc'
   try {
+    if (!existsSync('/lib/ld-musl-x86_64.so.1') && !existsSync('/lib/ld-musl-aarch64.so.1')) return 'glibc'
     const report = process.report?.getReport() as unknown as { header?: { glibcVersionRuntime?: string } } | undefined
     if (report?.header?.glibcVersionRuntime !== undefined) return 'glibc'
   } catch {
-    // Not every runtime has reports.
+    // Not every runtime has reports, and Deno may not be permitted to look: then it is glibc, for which Deno itself is built.
+    if (process.versions.deno !== undefined) return 'glibc'
   }
   return 'musl'
 }
@@ -29,11 +43,55 @@ export function prebuildName(): string {
   return `${process.platform}-${process.arch}${c === '' ? '' : `-${c}`}`
 }
 
-function candidates(): string[] {
-  const chosen = process.env.MEMLANE_ADDON
-  if (chosen !== undefined && chosen !== '') return [resolve(chosen)]
-  return [join(root, 'prebuilds', prebuildName(), 'memlane.node'), join(root, 'build', 'memlane.node')]
+/** Where this version is installed, seen from a bundle that was made of it, or undefined. */
+function installed(load: NodeJS.Require): string | undefined {
+  try {
+    const manifest = load.resolve('memlane/package.json')
+    return (load(manifest) as { version?: unknown }).version === VERSION ? dirname(manifest) : undefined
+  } catch {
+    return undefined
+  }
 }
+
+interface Place {
+  readonly path: string
+  load(): unknown
+}
+
+/** Where the addon may be, in the order in which it is looked for. */
+function places(load: NodeJS.Require): Place[] {
+  const at = (path: string): Place => ({
+    path,
+    load: () => {
+      if (!existsSync(path)) throw new Error('no such file')
+      return load(path)
+    },
+  })
+  const chosen = environment('MEMLANE_ADDON')
+  if (chosen !== undefined && chosen !== '') return [at(resolve(chosen))]
+  const platform = prebuildName()
+  const inPackage = join('prebuilds', platform, 'memlane.node')
+  const shipped = {
+    path: join(root, inPackage),
+    load: () => prebuilt(platform, (path) => at(path).load()) ?? at(join(root, inPackage)).load(),
+  }
+  if (!bundled()) return [shipped, at(join(root, 'build', 'memlane.node'))]
+  const package_ = installed(load)
+  return [
+    shipped,
+    at(join(folder, 'memlane.node')),
+    ...(package_ === undefined ? [] : [at(join(package_, inPackage)), at(join(package_, 'build', 'memlane.node'))]),
+  ]
+}
+
+/** Whether a bundler took this module out of its package. */
+function bundled(): boolean {
+  return !existsSync(join(root, 'scripts', 'build-native.mjs'))
+}
+
+const MARK_EXTERNAL =
+  "esbuild --external:memlane; bun build --external memlane; rollup and rolldown external: [/^memlane/]; vite ssr: { external: ['memlane'] }; " +
+  "webpack externals: [/^memlane(\\/|$)/], externalsType: 'commonjs'; Next.js serverExternalPackages: ['memlane']"
 
 let loaded: Addon | undefined
 let failure: MemlaneError | undefined
@@ -42,26 +100,35 @@ let failure: MemlaneError | undefined
  * The addon.
  *
  * @throws MemlaneError `ERR_NATIVE` when no binary fits this machine; the message lists what was tried and the command
- *   that builds one from source.
+ *   that builds one from source. Out of a bundle it says how to keep Memlane out of the bundle.
  */
 export function addon(): Addon {
   if (loaded !== undefined) return loaded
   if (failure !== undefined) throw failure
-  const require = createRequire(import.meta.url)
   const tried: string[] = []
-  for (const path of candidates()) {
+  for (const place of permitted('looking for the native addon', () => places(createRequire(here)))) {
     try {
-      if (!existsSync(path)) throw new Error('no such file')
-      loaded = require(path) as Addon
+      loaded = place.load() as Addon
       return loaded
     } catch (error) {
-      tried.push(`  ${path}: ${(error as Error).message.split('\n')[0]}`)
+      const refused = notPermitted('loading the native addon', error)
+      if (refused !== undefined) throw refused
+      tried.push(`  ${place.path}: ${(error as Error).message.split('\n')[0]}`)
     }
+  }
+  const platform = prebuildName()
+  if (bundled()) {
+    failure = new MemlaneError(
+      'ERR_NATIVE',
+      `memlane was bundled into ${here} without its native addon. Mark memlane as external (${MARK_EXTERNAL}), or put ` +
+        `node_modules/memlane/prebuilds/${platform}/memlane.node beside ${basename(here)}. Tried:\n${tried.join('\n')}`,
+    )
+    throw failure
   }
   const builder = join(root, 'scripts', 'build-native.mjs')
   failure = new MemlaneError(
     'ERR_NATIVE',
-    `no native addon for ${prebuildName()} could be loaded. Tried:\n${tried.join('\n')}\nBuild it from source (needs a C compiler): node ${/\s/.test(builder) ? JSON.stringify(builder) : builder}`,
+    `no native addon for ${platform} could be loaded. Tried:\n${tried.join('\n')}\nBuild it from source (needs a C compiler): node ${/\s/.test(builder) ? JSON.stringify(builder) : builder}`,
   )
   throw failure
 }

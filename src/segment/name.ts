@@ -2,6 +2,7 @@
 
 import { MemlaneError, wrongType } from '../errors.js'
 import { TextEncoder } from '../host.js'
+import { environment } from '../sandbox.js'
 import { given } from '../sizes.js'
 
 /** macOS ends object names at 31 bytes; a name that is good here is good there. */
@@ -45,7 +46,7 @@ export function checkName(name: unknown, what: string = 'name'): string {
 
 /** The namespace in force: the option, else MEMLANE_NAMESPACE, else `default`. */
 export function namespaceOf(option: string | undefined): string {
-  const chosen = given(option, process.env.MEMLANE_NAMESPACE)
+  const chosen = given(option, environment('MEMLANE_NAMESPACE'))
   return chosen === undefined || chosen === '' ? 'default' : checkName(chosen, 'namespace')
 }
 

@@ -3,6 +3,7 @@
 import { MemlaneError, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
+import { effectiveUser } from '../../sandbox.js'
 import { checkObject, given, parseInteger, parseSize, type Size } from '../../sizes.js'
 import { Attachment } from './attachment.js'
 import { MappedView, type ViewOptions } from './mapped-view.js'
@@ -70,7 +71,7 @@ export class SharedMemory implements Disposable {
     const { replace = false } = checkObject(options)
     if (typeof replace !== 'boolean') throw wrongType('replace', 'a boolean', replace)
     const checked = checkMaking(options)
-    const mine = process.geteuid?.()
+    const mine = effectiveUser()
     if (replace && typeof checked.owner === 'number' && mine !== undefined && checked.owner !== mine) {
       throw new MemlaneError(
         'ERR_OWNER',

@@ -1,0 +1,14 @@
+// native: the prebuilt addons for Bun, whose bundler takes along what is required by a literal path, and whose
+// `bun build --compile` embeds it. The public entries come by here in Bun only (the condition "bun" in package.json): other
+// bundlers stop at a required file that is no JavaScript.
+
+import { usePrebuilt } from './prebuilt.js'
+
+usePrebuilt((platform) => {
+  switch (platform) {
+    case 'linux-x64-glibc':
+      return require('../../prebuilds/linux-x64-glibc/memlane.node')
+    default:
+      return undefined
+  }
+})
