@@ -4,7 +4,7 @@ import { MemlaneError } from '../errors.js'
 import { later, performance } from '../host.js'
 import { Turns, waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
-import { makePrintable } from '../printable.js'
+import { makePrintable, refuseCloning } from '../printable.js'
 import type { Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import type { Fields } from './fields.js'
@@ -76,6 +76,7 @@ export class SharedRecord<F extends Fields = Fields> {
   constructor(store: Store, readers: ReaderMode, reads: boolean) {
     this.#store = store
     this.#segment = store.segment
+    refuseCloning(this, () => `the schema's open(${JSON.stringify(store.segment.name)})`)
     this.#reader = new Reader(store)
     if (store.layout.slots > 0) {
       if (readers === 'share' && store.segment.readOnly)

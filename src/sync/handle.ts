@@ -2,7 +2,7 @@
 
 import { MemlaneError } from '../errors.js'
 import { waiting } from '../memory/index.js'
-import { makePrintable } from '../printable.js'
+import { makePrintable, refuseCloning } from '../printable.js'
 import { type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
 import { checkObject, checkSignal, given, parseTimeout } from '../sizes.js'
 
@@ -40,6 +40,7 @@ export class Handle {
     this.#segment = segment
     this.#offset = offset
     this.#owned = owned
+    refuseCloning(this)
   }
 
   /** @internal */

@@ -191,4 +191,9 @@ export class SharedHeap extends Collection {
   protected override printable(): unknown {
     return this.names()
   }
+
+  /** @internal Each collection by its name. */
+  protected override toPlain(): unknown {
+    return Object.fromEntries(this.names().map((found) => [found.name, this.collection(found)]))
+  }
 }

@@ -2,7 +2,8 @@
 
 import { inspect } from 'node:util'
 import { MemlaneError } from '../../errors.js'
-import { type Heap, type HeapList, unlinkHeap } from '../../heap/index.js'
+import { type Heap, HeapList, unlinkHeap } from '../../heap/index.js'
+import { rendering, shown } from '../../printable.js'
 import type { NameOptions } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { closedStandIn } from '../collection.js'
@@ -88,7 +89,7 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
     if (closed) return
     closed = true
     if (alone) heap.close()
-    else named.end(closedStandIn(name))
+    else named.end(closedStandIn(name, HeapList.prototype))
   }
   const members = {
     name,
@@ -115,8 +116,9 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
     },
     close,
     [Symbol.dispose]: close,
+    toJSON: (): unknown => shown(members.snapshot),
     [inspect.custom]: (_depth: number, options: object): string =>
-      `SharedList(${JSON.stringify(name)}) ${isClosed() ? '<closed>' : inspect(list.snapshot(), options)}`,
+      rendering(`SharedList(${JSON.stringify(name)})`, members.snapshot, options),
   }
   const named = namedList(list, Object.setPrototypeOf(members, null))
   return named.list as unknown as SharedList<T>
