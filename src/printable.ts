@@ -73,6 +73,13 @@ export function makePrintable<T extends Named>(
   })
 }
 
+const handles = new WeakSet<object>()
+
+/** Why a handle cannot be sent or stored; `undefined` for what is none. */
+export function whyUncloneable(value: object): string | undefined {
+  return handles.has(value) ? (value as { uncloneable: symbol }).uncloneable.description : undefined
+}
+
 /**
  * Makes cloning a handle an error that says how to open it there. Structured clone reads an object's own properties and
  * refuses symbols, saying what they are called.
@@ -80,13 +87,14 @@ export function makePrintable<T extends Named>(
  * @param how what to write there; default `Class.open(name)`.
  */
 export function refuseCloning(thing: Named, how?: () => string): void {
+  handles.add(thing)
   Object.defineProperty(thing, 'uncloneable', {
     enumerable: true,
     configurable: true,
     get(): symbol {
       const { name } = thing.constructor
       const open = how?.() ?? `${name}.open(${JSON.stringify(thing.name)})`
-      return Symbol(`a ${name} stays in its thread; send its name, and open it there with ${open}`)
+      return Symbol(`which stays in its thread; send its name, and open it there with ${open}`)
     },
   })
 }

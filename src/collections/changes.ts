@@ -3,6 +3,7 @@
 // The source counts every change; a reader who is slow gets fewer events, each saying how many it stands for, so that
 // events plus coalesced are the changes made since watch() was called.
 
+import { useOpen } from '../errors.js'
 import { Turns, waiting } from '../memory/index.js'
 import { checkObject, checkSignal } from '../sizes.js'
 
@@ -39,6 +40,7 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
 
   /** @internal */
   constructor(source: Source, render: (raw: Raw) => T, options: WatchOptions | undefined) {
+    if (typeof render !== 'function') throw useOpen('Changes', 'watch() of a collection')
     this.#source = source
     this.#render = render
     this.#signal = options?.signal

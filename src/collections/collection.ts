@@ -1,7 +1,7 @@
 // collections: what SharedMap and SharedSet have in common: a place in a heap, transactions, closing.
 
-import { MemlaneError } from '../errors.js'
-import type { Heap } from '../heap/index.js'
+import { MemlaneError, useOpen } from '../errors.js'
+import { Heap } from '../heap/index.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 
 export abstract class Collection implements Disposable {
@@ -14,6 +14,7 @@ export abstract class Collection implements Disposable {
 
   /** @internal @param alone the heap is its own, and is closed with it. */
   protected constructor(name: string, heap: Heap, alone: boolean) {
+    if (!(heap instanceof Heap)) throw useOpen(new.target.name)
     this.name = name
     this.#heap = heap
     this.#alone = alone

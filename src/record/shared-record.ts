@@ -1,6 +1,6 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, useOpen } from '../errors.js'
 import { later, performance } from '../host.js'
 import { Turns, waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
@@ -11,7 +11,7 @@ import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
 import { Reader, type RecordInfo } from './reader.js'
 import { REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
-import type { Store } from './store.js'
+import { Store } from './store.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
 
@@ -74,6 +74,7 @@ export class SharedRecord<F extends Fields = Fields> {
 
   /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
   constructor(store: Store, readers: ReaderMode, reads: boolean) {
+    if (!(store instanceof Store)) throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
     this.#store = store
     this.#segment = store.segment
     refuseCloning(this, () => `the schema's open(${JSON.stringify(store.segment.name)})`)

@@ -1,6 +1,6 @@
 // sync: what every named primitive has in common: opening, closing, and the checks at its doors.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, useOpen } from '../errors.js'
 import { waiting } from '../memory/index.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
@@ -36,6 +36,7 @@ export class Handle {
 
   /** @internal */
   constructor(segment: Segment, offset: number, owned: boolean) {
+    if (!(segment instanceof Segment)) throw useOpen(new.target.name)
     this.name = segment.name
     this.#segment = segment
     this.#offset = offset

@@ -1,6 +1,6 @@
 // collections/cells: what every single value has in common: value, wait, watch, close.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { waiting } from '../../memory/index.js'
 import { makePrintable, refuseCloning } from '../../printable.js'
@@ -34,6 +34,7 @@ export abstract class Cell<T> implements Disposable {
 
   /** @internal */
   protected constructor(name: string, store: Store<T>, check: (value: T, what: string) => T) {
+    if (typeof (store as Store<T> | undefined)?.compareExchange !== 'function') throw useOpen(new.target.name)
     this.name = name
     this.#store = store
     this.#checkValue = check

@@ -1,9 +1,9 @@
 // interop/flexible: the face. A peer of Python's flexible_shared_memory.SharedMemory.
 
 import { randomBytes } from 'node:crypto'
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { later, performance } from '../../host.js'
-import { checkOwner, type Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
+import { checkOwner, Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
 import { pause } from '../../pause.js'
 import { FieldValue } from '../../record/field-value.js'
 import type { Fields } from '../../record/fields.js'
@@ -79,6 +79,8 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
   #staged: Map<string, unknown> | undefined
 
   private constructor(name: string, layout: FlexibleLayout, memory: Memory) {
+    if (!(memory instanceof Memory))
+      throw useOpen('FlexibleMemory', 'FlexibleMemory.open(schema, name) or FlexibleMemory.create(schema, name)')
     this.name = name
     this.layout = layout
     this.slots = layout.slots

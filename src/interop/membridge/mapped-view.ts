@@ -1,9 +1,9 @@
 // interop/membridge: an object used as one area of values, with a cursor and a lock.
 
-import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
+import { MemlaneError, outOfRange, useOpen, wrongType } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
 import { checkObject, parseTimeout } from '../../sizes.js'
-import type { Attachment } from './attachment.js'
+import { Attachment } from './attachment.js'
 import {
   checkBigInt,
   extent,
@@ -76,6 +76,7 @@ export class MappedView implements Disposable {
 
   /** @internal Made by `SharedMemory.map`. */
   constructor(attachment: Attachment, options: ViewOptions) {
+    if (!(attachment instanceof Attachment)) throw useOpen('MappedView', 'map() of a SharedMemory')
     this.#timeout = parseTimeout(checkObject(options).timeout)
     this.#attachment = attachment
     this.#memory = attachment.map()

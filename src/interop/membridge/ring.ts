@@ -1,9 +1,9 @@
 // interop/membridge: an object used as a ring of messages, from one producer to one consumer.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { Turns, waiting } from '../../memory/index.js'
 import { checkObject, checkSignal, parseTimeout } from '../../sizes.js'
-import type { Attachment } from './attachment.js'
+import { Attachment } from './attachment.js'
 import {
   checkBigInt,
   checkText,
@@ -63,6 +63,7 @@ export class SpscRingBuffer implements Disposable {
 
   /** @internal Made by `SharedMemory.spsc`. */
   constructor(attachment: Attachment) {
+    if (!(attachment instanceof Attachment)) throw useOpen('SpscRingBuffer', 'spsc() of a SharedMemory')
     this.#attachment = attachment
     this.#ring = RingBytes.of(attachment)
     this.#poppers = new WaitingLine(this.#ring, true)

@@ -1,6 +1,6 @@
 // interop/membridge: the named object, and the two uses it can be put to.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
 import { effectiveUser } from '../../sandbox.js'
@@ -50,6 +50,8 @@ export class SharedMemory implements Disposable {
   #closed = false
 
   private constructor(name: string, attachment: Attachment) {
+    if (!(attachment instanceof Attachment))
+      throw useOpen('SharedMemory', 'SharedMemory.open(name) or SharedMemory.create(name, size)')
     this.name = name
     this.size = attachment.size
     this.#attachment = attachment
