@@ -5,7 +5,8 @@
 
 import { useOpen } from '../errors.js'
 import { Turns, waiting } from '../memory/index.js'
-import { checkObject, checkSignal } from '../sizes.js'
+import { checkNames, type Known, known } from '../options.js'
+import { checkSignal } from '../sizes.js'
 
 export interface WatchOptions {
   /** Ends the iteration with the signal's reason. */
@@ -101,9 +102,14 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
 }
 
 /** @throws MemlaneError `ERR_TYPE`; the signal's reason when it is aborted already. */
-export function checkWatchOptions(options: WatchOptions | undefined): WatchOptions | undefined {
+const WATCH_OPTIONS = known('signal')
+
+export function checkWatchOptions(
+  options: WatchOptions | undefined,
+  names: Known = WATCH_OPTIONS,
+): WatchOptions | undefined {
   if (options === undefined) return undefined
-  const { signal } = checkObject(options)
+  const { signal } = checkNames(options, names)
   checkSignal(signal)
   return options
 }

@@ -3,9 +3,10 @@
 import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { waiting } from '../../memory/index.js'
+import { checkNames, type Known } from '../../options.js'
 import { makePrintable, refuseCloning } from '../../printable.js'
 import { endOf, parseTimeout } from '../../sizes.js'
-import type { AsyncLimits, WaitLimits } from '../../sync/index.js'
+import { ASYNC_LIMITS, type AsyncLimits, WAIT_LIMITS, type WaitLimits } from '../../sync/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import type { Store } from './store.js'
 
@@ -117,7 +118,7 @@ export abstract class Cell<T> implements Disposable {
   wait(expected: Expected<T>, limits?: WaitLimits): boolean {
     this.checkOpen()
     const passes = this.#test(expected)
-    const timeout = timeoutOf(limits)
+    const timeout = timeoutOf(limits, WAIT_LIMITS)
     if (passes(this.get())) return true
     const end = endOf(timeout)
     const changes = this.#store.watch()
@@ -142,8 +143,8 @@ export abstract class Cell<T> implements Disposable {
   async #waitAsync(expected: Expected<T>, limits: AsyncLimits | undefined): Promise<boolean> {
     this.checkOpen()
     const passes = this.#test(expected)
-    const timeout = timeoutOf(limits)
-    const signal = checkWatchOptions(limits)?.signal
+    const timeout = timeoutOf(limits, ASYNC_LIMITS)
+    const signal = checkWatchOptions(limits, ASYNC_LIMITS)?.signal
     signal?.throwIfAborted()
     if (passes(this.get())) return true
     const end = endOf(timeout)
@@ -222,8 +223,6 @@ function closed(name: string): MemlaneError {
   return new MemlaneError('ERR_CLOSED', `${JSON.stringify(name)} is closed`)
 }
 
-function timeoutOf(limits: WaitLimits | undefined): number {
-  if (limits === undefined) return -1
-  if (typeof limits !== 'object' || limits === null) throw wrongType('options', 'an object', limits)
-  return parseTimeout(limits.timeout)
+function timeoutOf(limits: WaitLimits | undefined, names: Known): number {
+  return limits === undefined ? -1 : parseTimeout(checkNames(limits, names).timeout)
 }
