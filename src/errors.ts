@@ -77,6 +77,11 @@ export function outOfRange(what: string, range: string, got: unknown): MemlaneEr
   return new MemlaneError('ERR_RANGE', `${what} must be ${range}, got ${describe(got)}`)
 }
 
+/** For a class whose objects stand for something with a name: what `new` cannot make, `open` does. */
+export function useOpen(type: string, how: string = `${type}.open(name)`): MemlaneError {
+  return new MemlaneError('ERR_TYPE', `a ${type} is not made with new; use ${how}`)
+}
+
 /** A short, safe rendering of any value for a message. */
 export function describe(value: unknown): string {
   if (typeof value === 'string')

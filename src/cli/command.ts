@@ -1,8 +1,8 @@
 // cli: what a command is, and how its words are read. Each command is one file; commands.ts lists them.
 
 import { parseArgs } from 'node:util'
+import { nearest } from '../nearest.js'
 import { UsageError } from './failure.js'
-import { nearest } from './text.js'
 
 export interface Option {
   readonly type: 'boolean' | 'string'

@@ -2,6 +2,7 @@
 
 import { MemlaneError } from '../errors.js'
 import { listObjects } from '../memory/index.js'
+import { nearest } from '../nearest.js'
 import {
   checkName,
   inspectSegment,
@@ -14,7 +15,7 @@ import {
 import { Advised } from './failure.js'
 import { kindOf } from './kinds/index.js'
 import type { Details, Kind } from './kinds/kind.js'
-import { nearest, quoted } from './text.js'
+import { quoted } from './text.js'
 
 /** What a name on the command line stands for. `/name` is always an object of another program. */
 export type Target =

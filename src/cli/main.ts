@@ -2,12 +2,12 @@
 // cli: the command line. Finds the command, runs it, and turns whatever happens into an exit code.
 
 import { readFileSync } from 'node:fs'
+import { nearest } from '../nearest.js'
 import { readCall } from './command.js'
 import { COMMANDS } from './commands.js'
 import { FINE, report, UsageError } from './failure.js'
 import { printCommandHelp, printHelp } from './help.js'
 import { print, printJson, toleratePipes } from './terminal.js'
-import { nearest } from './text.js'
 
 const HELP_WORDS = new Set(['help', '--help', '-h'])
 const VERSION_WORDS = new Set(['version', '--version', '-v'])

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { age, count, nearest, printable, printableJson, printableLines, quoted } from './text.js'
+import { nearest } from '../nearest.js'
+import { age, count, printable, printableJson, printableLines, quoted } from './text.js'
 
 test('a slip of the pen finds what was meant, and nonsense finds nothing', () => {
   const words = ['list', 'inspect', 'rm', 'doctor']

@@ -1,7 +1,6 @@
 // collections: opening to read only.
 
 import { MemlaneError, wrongType } from '../errors.js'
-import { checkObject } from '../sizes.js'
 
 /** What a handle may do. */
 export interface Access {
@@ -15,7 +14,7 @@ export interface Access {
 
 /** @throws MemlaneError `ERR_TYPE`. */
 export function isReadOnly(options: Access): boolean {
-  const { readOnly = false } = checkObject(options)
+  const { readOnly = false } = options
   if (typeof readOnly !== 'boolean') throw wrongType('readOnly', 'true or false', readOnly)
   return readOnly
 }

@@ -3,8 +3,10 @@
 // The source counts every change; a reader who is slow gets fewer events, each saying how many it stands for, so that
 // events plus coalesced are the changes made since watch() was called.
 
+import { useOpen } from '../errors.js'
 import { Turns, waiting } from '../memory/index.js'
-import { checkObject, checkSignal } from '../sizes.js'
+import { checkNames, type Known, known } from '../options.js'
+import { checkSignal } from '../sizes.js'
 
 export interface WatchOptions {
   /** Ends the iteration with the signal's reason. */
@@ -39,6 +41,7 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
 
   /** @internal */
   constructor(source: Source, render: (raw: Raw) => T, options: WatchOptions | undefined) {
+    if (typeof render !== 'function') throw useOpen('Changes', 'watch() of a collection')
     this.#source = source
     this.#render = render
     this.#signal = options?.signal
@@ -99,9 +102,14 @@ export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDi
 }
 
 /** @throws MemlaneError `ERR_TYPE`; the signal's reason when it is aborted already. */
-export function checkWatchOptions(options: WatchOptions | undefined): WatchOptions | undefined {
+const WATCH_OPTIONS = known('signal')
+
+export function checkWatchOptions(
+  options: WatchOptions | undefined,
+  names: Known = WATCH_OPTIONS,
+): WatchOptions | undefined {
   if (options === undefined) return undefined
-  const { signal } = checkObject(options)
+  const { signal } = checkNames(options, names)
   checkSignal(signal)
   return options
 }

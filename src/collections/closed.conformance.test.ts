@@ -46,7 +46,6 @@ for (const backend of BACKENDS) {
         },
         'live has': () => 'n' in live,
         'live keys': () => Object.keys(live),
-        'live JSON': () => JSON.stringify(live),
         'live delete': () => delete (live as { n?: number }).n,
         'live list': () => inner[0],
         'live push': () => inner.push(2),
@@ -54,7 +53,6 @@ for (const backend of BACKENDS) {
         'list set': () => {
           list[0] = 2
         },
-        'list length': () => list.length,
         'list push': () => list.push(2),
         'list iterate': () => [...list],
         'list slice': () => list.slice(),
@@ -112,7 +110,6 @@ for (const backend of BACKENDS) {
         'list set': () => {
           list[0] = 2
         },
-        'list length': () => list.length,
         'list push': () => list.push(2),
         'list iterate': () => [...list],
         'list sort': () => list.sort(),

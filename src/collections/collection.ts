@@ -1,8 +1,8 @@
 // collections: what SharedMap and SharedSet have in common: a place in a heap, transactions, closing.
 
-import { MemlaneError } from '../errors.js'
-import type { Heap } from '../heap/index.js'
-import { makePrintable } from '../printable.js'
+import { MemlaneError, useOpen } from '../errors.js'
+import { Heap } from '../heap/index.js'
+import { makePrintable, refuseCloning } from '../printable.js'
 
 export abstract class Collection implements Disposable {
   /** The name it was opened by. */
@@ -14,9 +14,11 @@ export abstract class Collection implements Disposable {
 
   /** @internal @param alone the heap is its own, and is closed with it. */
   protected constructor(name: string, heap: Heap, alone: boolean) {
+    if (!(heap instanceof Heap)) throw useOpen(new.target.name)
     this.name = name
     this.#heap = heap
     this.#alone = alone
+    refuseCloning(this, () => doorOf(heap, alone, this.constructor.name, name))
   }
 
   /** @internal */
@@ -56,11 +58,21 @@ export abstract class Collection implements Disposable {
   }
 
   static {
-    makePrintable(Collection.prototype, (collection) => collection.printable())
+    makePrintable(
+      Collection.prototype,
+      (collection) => collection.printable(),
+      (collection) => collection.toPlain(),
+    )
   }
 
   /** @internal What console.log shows of it. */
   protected abstract printable(): unknown
+
+  /** @internal What JSON says of it. */
+  protected abstract toPlain(): unknown
+
+  /** What JSON says of it, of one moment; `'… <closed>'` once it is closed. */
+  declare readonly toJSON: () => unknown
 
   /** @internal */
   protected checkOpen(): void {
@@ -68,12 +80,24 @@ export abstract class Collection implements Disposable {
   }
 }
 
-/** Stands where a structure stood whose handle is closed while its heap goes on: whoever uses it is told so. */
-export function closedStandIn<T extends object>(name: string): T {
+/** What opens a collection in another thread or process, for messages. */
+export function doorOf(heap: Heap, alone: boolean, type: string, name: string): string {
+  const isLocal = heap.segment.namespace === ''
+  const whole = isLocal ? 'SharedHeap.attach(heap.buffer)' : `SharedHeap.open(${JSON.stringify(heap.name)})`
+  if (!alone) return `${whole}.${type.replace('Shared', '').toLowerCase()}(${JSON.stringify(name)})`
+  return isLocal ? whole : `${type}.open(${JSON.stringify(name)})`
+}
+
+/**
+ * Stands where a structure stood whose handle is closed while its heap goes on: whoever uses it is told so.
+ *
+ * @param prototype of the structure, where it must be known for one.
+ */
+export function closedStandIn<T extends object>(name: string, prototype: object | null = null): T {
   const tell = (): never => {
     throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(name)} is closed`)
   }
-  return new Proxy({} as T, { get: tell, set: tell })
+  return new Proxy(Object.create(prototype) as T, { get: tell, set: tell })
 }
 
 /** SameValueZero, as Map compares keys. */

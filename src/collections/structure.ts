@@ -5,7 +5,9 @@
 
 import { MemlaneError } from '../errors.js'
 import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
-import type { CreateOptions } from '../segment/index.js'
+import { checkNames, type Known, known } from '../options.js'
+import { CREATE_OPTIONS, type CreateOptions } from '../segment/index.js'
+import { given } from '../sizes.js'
 import { type Access, isReadOnly } from './access.js'
 import { INT_TYPES, type IntType } from './cells/int-types.js'
 import type { FloatType } from './cells/shared-float.js'
@@ -49,8 +51,27 @@ export function structuresOf(heap: Heap): Found[] {
     .filter((found) => found !== undefined)
 }
 
-export function openHeap(name: string, options: CollectionOptions): Heap {
-  const heap = isReadOnly(options) ? Heap.open(name, options) : Heap.createOrOpen(name, options)
+const COLLECTION_OPTIONS: Known = known(CREATE_OPTIONS, 'readOnly', 'maxSize')
+/** Those of a collection that is made with a value. */
+const VALUE_OPTIONS: Known = known(COLLECTION_OPTIONS, 'initial')
+
+/**
+ * @param withInitial the options may name a first value.
+ * @param maxSize where the options name none.
+ */
+export function openHeap(
+  name: string,
+  options: CollectionOptions,
+  withInitial: boolean = false,
+  maxSize?: HeapOptions['maxSize'],
+): Heap {
+  checkNames(options, withInitial ? VALUE_OPTIONS : COLLECTION_OPTIONS)
+  const heap = isReadOnly(options)
+    ? Heap.open(name, options)
+    : Heap.createOrOpen(
+        name,
+        maxSize === undefined ? options : { ...options, maxSize: given(options.maxSize, maxSize) },
+      )
   heap.adapter = LIVE
   return heap
 }

@@ -221,6 +221,29 @@ for (const backend of BACKENDS) {
         new FinalizationRegistry(() => {}),
         new Blob(['x']),
         new Intl.NumberFormat('en'),
+        new URL('https://example.org'),
+        new URLSearchParams('a=1'),
+        new Headers({ a: '1' }),
+        new FormData(),
+        new Request('https://example.org'),
+        new Response('x'),
+        new AbortController(),
+        AbortSignal.abort(),
+        new EventTarget(),
+        new Event('x'),
+        new TextEncoder(),
+        map,
+        pair.heap.int('n'),
+        // Classes that keep what they have where nobody can read it.
+        new (class {
+          #n = 1
+          get n(): number {
+            return this.#n
+          }
+        })(),
+        new (class extends class {
+          use(): void {}
+        } {})(),
         // Memory that was given away, or that has shrunk under its view.
         detached,
         view,

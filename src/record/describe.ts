@@ -1,8 +1,9 @@
 // record: what tools show. A record says itself what it holds; no schema is needed to look at it.
 
 import { later } from '../host.js'
-import { type NameOptions, type OpenOptions, Segment } from '../segment/index.js'
-import { checkObject, checkSignal } from '../sizes.js'
+import { checkNames, known } from '../options.js'
+import { type NameOptions, OPEN_OPTIONS, type OpenOptions, Segment } from '../segment/index.js'
+import { checkSignal } from '../sizes.js'
 import type { FieldValue } from './field-value.js'
 import type { Fields } from './fields.js'
 import type { NdArray } from './ndarray.js'
@@ -72,6 +73,8 @@ export interface RecordChange {
   readonly fields: FieldDescription[]
 }
 
+const WATCH_OPTIONS = known(OPEN_OPTIONS, 'signal')
+
 export interface WatchOptions extends OpenOptions {
   /** Ends the watching with the signal's reason. */
   signal?: AbortSignal
@@ -84,7 +87,7 @@ export interface WatchOptions extends OpenOptions {
  * @throws MemlaneError as {@link describeRecord}; the signal's reason.
  */
 export async function* watchRecord(name: string, options: WatchOptions = {}): AsyncGenerator<RecordChange, never> {
-  const { signal, ...open } = checkObject(options)
+  const { signal, ...open } = checkNames(options, WATCH_OPTIONS)
   checkSignal(signal)
   const segment = Segment.open(name, { ...open, kind: KIND, readOnly: true })
   try {

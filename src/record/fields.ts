@@ -1,7 +1,8 @@
 // record: the schema language. A field is a plain description: no memory, no behaviour.
 
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
-import { checkObject, parseInteger } from '../sizes.js'
+import { checkNames, known } from '../options.js'
+import { parseInteger } from '../sizes.js'
 import { type ArraysByDtype, checkNumber, DTYPES, type Dtype, dtypeInfo } from './dtypes.js'
 import { elementsOf, type NdArray, type NdInput } from './ndarray.js'
 import { cutAt, isWellFormed, loneSurrogate } from './text.js'
@@ -54,8 +55,10 @@ export const RECORD_MAX: number = 2 ** 30
 /** Where a default is given, the type says so: a nested record may then leave the field out. */
 export type WithDefault<O> = O extends { readonly default: Fallback } ? { readonly fallback: Fallback } : unknown
 
+const FIELD_OPTIONS = known('default')
+
 function defaultOf<T>(options: FieldOptions<T> | undefined): T | undefined {
-  return options === undefined ? undefined : checkObject(options, 'the options of a field').default
+  return options === undefined ? undefined : checkNames(options, FIELD_OPTIONS, 'the options of a field').default
 }
 
 function numeric(kind: Dtype, options: FieldOptions<unknown> | undefined): never {

@@ -2,7 +2,16 @@
 
 import { MemlaneError, outOfRange } from '../errors.js'
 import { TextEncoder } from '../host.js'
-import { type CreateOptions, type NameOptions, type OpenOptions, Segment, SLOTS_MAX } from '../segment/index.js'
+import { checkNames, known } from '../options.js'
+import {
+  CREATE_OPTIONS,
+  type CreateOptions,
+  type NameOptions,
+  OPEN_OPTIONS,
+  type OpenOptions,
+  Segment,
+  SLOTS_MAX,
+} from '../segment/index.js'
 import { checkObject, given, parseInteger } from '../sizes.js'
 import { describeRecord, type RecordDescription } from './describe.js'
 import { checkFields, Field, type Fields, RECORD_MAX } from './fields.js'
@@ -34,6 +43,9 @@ export interface RecordOpenOptions extends OpenOptions {
   /** Claims no slot and writes nothing; for tools. */
   readOnly?: boolean
 }
+
+const RECORD_CREATE = known(CREATE_OPTIONS, 'slots', 'full', 'buffers', 'readers', 'firstCounter')
+const RECORD_OPEN = known(OPEN_OPTIONS, 'readers', 'readOnly')
 
 /** A schema: fields in their order. Also a field itself, of records and lists. */
 export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, Readonly<PlainOf<F>>> {
@@ -68,6 +80,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
    *   `ERR_PARTICIPANTS`, and what else opening a segment can find.
    */
   open(name: string, options: RecordOpenOptions = {}): SharedRecord<F> {
+    checkNames(options, RECORD_OPEN)
     const segment = Segment.open(name, { ...pickOpen(options), kind: KIND })
     return this.#opened(segment, options)
   }
@@ -122,7 +135,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
   }
 
   #plan(options: RecordCreateOptions): Parameters<typeof Segment.create>[1] {
-    const { slots, full = 'overwrite', firstCounter = 0 } = checkObject(options)
+    const { slots, full = 'overwrite', firstCounter = 0 } = checkNames(options, RECORD_CREATE)
     checkMode(options.readers)
     if (full !== 'overwrite' && full !== 'reject') throw outOfRange('full', "'overwrite' or 'reject'", full)
     const layout = this.#layout(options)

@@ -1,17 +1,18 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, useOpen } from '../errors.js'
 import { later, performance } from '../host.js'
 import { Turns, waiting } from '../memory/index.js'
+import { checkNames, type Known, known } from '../options.js'
 import { pause } from '../pause.js'
-import { makePrintable } from '../printable.js'
+import { makePrintable, refuseCloning } from '../printable.js'
 import type { Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
 import { Reader, type RecordInfo } from './reader.js'
 import { REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
-import type { Store } from './store.js'
+import { Store } from './store.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
 
@@ -19,6 +20,10 @@ import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
 const LOOK_AGAIN_MS = 100
 /** Tools that opened a record read-only cannot say that they sleep: they look so often. */
 const POLL_MS = 5
+
+const WAIT_OPTIONS = known('timeout')
+const ASYNC_OPTIONS = known(WAIT_OPTIONS, 'signal')
+const READ_OPTIONS = known(WAIT_OPTIONS, 'latest', 'resetModified')
 
 export interface ReadOptions {
   /** Milliseconds to wait when there is nothing: 0 (default) looks once, Infinity waits for ever. Blocks the thread. */
@@ -74,8 +79,10 @@ export class SharedRecord<F extends Fields = Fields> {
 
   /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
   constructor(store: Store, readers: ReaderMode, reads: boolean) {
+    if (!(store instanceof Store)) throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
     this.#store = store
     this.#segment = store.segment
+    refuseCloning(this, () => `the schema's open(${JSON.stringify(store.segment.name)})`)
     this.#reader = new Reader(store)
     if (store.layout.slots > 0) {
       if (readers === 'share' && store.segment.readOnly)
@@ -210,7 +217,7 @@ export class SharedRecord<F extends Fields = Fields> {
   async #pushAsync(values: PartialInput<F>, options: PushAsyncOptions): Promise<void> {
     this.#fifo('pushAsync()')
     checkValues(values)
-    const end = endOfWait(options)
+    const end = endOfWait(options, ASYNC_OPTIONS)
     checkSignal(options.signal)
     for (;;) {
       options.signal?.throwIfAborted()
@@ -306,7 +313,7 @@ export class SharedRecord<F extends Fields = Fields> {
   read(options?: ReadOptions): Snapshot<F> | undefined {
     this.#checkOpen()
     if (options === undefined) return this.#tryRead(false, false)
-    const { timeout = 0, latest = false, resetModified = false } = checkObject(options)
+    const { timeout = 0, latest = false, resetModified = false } = checkNames(options, READ_OPTIONS)
     if (resetModified && this.isFifo)
       throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for latest values, not for FIFOs')
     if (resetModified && this.#segment.readOnly)
@@ -372,7 +379,7 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   async #next(options: NextOptions): Promise<Snapshot<F> | undefined> {
-    const end = endOfWait(options)
+    const end = endOfWait(options, ASYNC_OPTIONS)
     checkSignal(options.signal)
     for (;;) {
       options.signal?.throwIfAborted()
@@ -451,8 +458,8 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 }
 
-function endOfWait(options: WriteOptions | undefined): number {
-  return options === undefined ? Number.POSITIVE_INFINITY : endOf(parseTimeout(checkObject(options).timeout))
+function endOfWait(options: WriteOptions | undefined, names: Known = WAIT_OPTIONS): number {
+  return options === undefined ? Number.POSITIVE_INFINITY : endOf(parseTimeout(checkNames(options, names).timeout))
 }
 
 function checkValues<T>(values: T): T & object {

@@ -3,13 +3,16 @@
 export { checksum, type Header } from './header.js'
 export { SLOTS_MAX } from './header.layout.js'
 export { checkName, NAME_MAX, namespaceOf, objectName, parseObjectName } from './name.js'
-export type {
-  CreateOptions,
-  Lifetime,
-  NameOptions,
-  OpenOptions,
-  SegmentOpenOptions,
-  SegmentOptions,
+export {
+  CREATE_OPTIONS,
+  type CreateOptions,
+  type Lifetime,
+  NAME_OPTIONS,
+  type NameOptions,
+  OPEN_OPTIONS,
+  type OpenOptions,
+  type SegmentOpenOptions,
+  type SegmentOptions,
 } from './options.js'
 export { incarnationOf, type Participant, type ParticipantInfo, slotOf } from './participants.js'
 export { freeDeadSlots, inspectSegment, listSegments, removeHalfMade, type SegmentInfo } from './registry.js'

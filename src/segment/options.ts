@@ -2,6 +2,7 @@
 
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
 import type { Owner } from '../memory/index.js'
+import { type Known, known } from '../options.js'
 import { checkObject, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { checkKind, type HeaderFields } from './header.js'
 import { KEEP, LAST_CLOSE, PARAMETERS_MAX, SLOTS_MAX } from './header.layout.js'
@@ -30,6 +31,11 @@ export interface CreateOptions extends OpenOptions {
   /** Slots for attached handles, 1 to 1023; default 64. */
   participants?: number | undefined
 }
+
+/** Names in NameOptions, OpenOptions and CreateOptions. */
+export const NAME_OPTIONS: Known = known('namespace')
+export const OPEN_OPTIONS: Known = known(NAME_OPTIONS, 'owner')
+export const CREATE_OPTIONS: Known = known(OPEN_OPTIONS, 'mode', 'lifetime', 'participants')
 
 export interface SegmentOpenOptions extends OpenOptions {
   kind?: string

@@ -6,6 +6,7 @@
 import { MemlaneError } from '../errors.js'
 import { performance } from '../host.js'
 import { checkOwner, checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
+import { checkNames } from '../options.js'
 import { pause } from '../pause.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
@@ -14,6 +15,7 @@ import { checkName, namespaceOf, objectName } from './name.js'
 import {
   type Checked,
   checkOptions,
+  NAME_OPTIONS,
   type NameOptions,
   type SegmentOpenOptions,
   type SegmentOptions,
@@ -125,7 +127,7 @@ export class Segment {
    * @throws MemlaneError `ERR_NAME`, `ERR_PERMISSION`.
    */
   static unlink(name: string, options: NameOptions = {}): boolean {
-    return unlinkObject(objectName(checkName(name), namespaceOf(checkObject(options).namespace)))
+    return unlinkObject(objectName(checkName(name), namespaceOf(checkNames(options, NAME_OPTIONS).namespace)))
   }
 
   /** A segment over plain memory of this process, for workers and tests. `memory.buffer` may be posted to workers. */

@@ -21,6 +21,7 @@ import { NOBODY } from '../memory/index.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import {
+  ASYNC_LIMITS,
   type AsyncLimits,
   asyncWait,
   Handle,
@@ -140,7 +141,7 @@ export class Barrier extends Handle {
   waitAsync(limits?: AsyncLimits): Promise<boolean> {
     return asyncWait(async () => {
       this.checkOpen()
-      const timeout = timeoutOf(limits)
+      const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = endOf(timeout)

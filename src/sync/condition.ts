@@ -7,6 +7,7 @@ import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, parseInteger } from '../sizes.js'
 import { Guard } from './guard.js'
 import {
+  ASYNC_LIMITS,
   type AsyncLimits,
   asyncWait,
   checkBody,
@@ -99,7 +100,7 @@ export class Condition extends Handle {
     return asyncWait(async () => {
       this.checkOpen()
       const mutex = checkGuard(guard)
-      const timeout = timeoutOf(limits)
+      const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = endOf(timeout)

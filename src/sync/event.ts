@@ -10,6 +10,7 @@ import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject } from '../sizes.js'
 import { Gate, waitAt, waitAtAsync } from './gate.js'
 import {
+  ASYNC_LIMITS,
   type AsyncLimits,
   asyncWait,
   Handle,
@@ -114,7 +115,7 @@ export class Event extends Handle {
   waitAsync(limits?: AsyncLimits): Promise<boolean> {
     return asyncWait(async () => {
       this.checkOpen()
-      const timeout = timeoutOf(limits)
+      const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       return this.#passed() ?? (await waitAtAsync(this.#gate, () => this.#look(), timeout, SLICE, signal)) ?? false

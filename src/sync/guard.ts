@@ -1,5 +1,7 @@
 // sync: proof that something is held, and the way to give it back.
 
+import { useOpen } from '../errors.js'
+
 /**
  * Proof that a lock, a permit or a side of a lock is held. Give it back with `release()` or `using`.
  *
@@ -18,6 +20,7 @@ export class Guard {
 
   /** @internal */
   constructor(holder: Holder, recovered: boolean, part: number = 0) {
+    if (typeof recovered !== 'boolean') throw useOpen('Guard', 'acquire() of a lock')
     this.#recovered = recovered
     this.#holder = holder
     this.#part = part

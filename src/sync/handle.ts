@@ -1,10 +1,11 @@
 // sync: what every named primitive has in common: opening, closing, and the checks at its doors.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, useOpen } from '../errors.js'
 import { waiting } from '../memory/index.js'
-import { makePrintable } from '../printable.js'
-import { type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
-import { checkObject, checkSignal, given, parseTimeout } from '../sizes.js'
+import { checkNames, type Known, known } from '../options.js'
+import { makePrintable, refuseCloning } from '../printable.js'
+import { CREATE_OPTIONS, type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
+import { checkSignal, given, parseTimeout } from '../sizes.js'
 
 /** How long to wait. */
 export interface WaitLimits {
@@ -17,6 +18,10 @@ export interface AsyncLimits extends WaitLimits {
   /** Ends the wait with the signal's reason. */
   signal?: AbortSignal | undefined
 }
+
+/** Names in WaitLimits and AsyncLimits. */
+export const WAIT_LIMITS: Known = known('timeout')
+export const ASYNC_LIMITS: Known = known(WAIT_LIMITS, 'signal')
 
 /** Enough for a hundred waiters with a handle each; a slot costs 64 bytes. */
 export const PARTICIPANTS = 256
@@ -36,10 +41,12 @@ export class Handle {
 
   /** @internal */
   constructor(segment: Segment, offset: number, owned: boolean) {
+    if (!(segment instanceof Segment)) throw useOpen(new.target.name)
     this.name = segment.name
     this.#segment = segment
     this.#offset = offset
     this.#owned = owned
+    refuseCloning(this)
   }
 
   /** @internal */
@@ -86,7 +93,9 @@ export function openPrimitive(
   size: number,
   options: CreateOptions,
   parameter: number = 0,
+  names: Known = CREATE_OPTIONS,
 ): Segment {
+  checkNames(options, names)
   const parameters = new Uint8Array(4)
   new DataView(parameters.buffer).setUint32(0, parameter, true)
   return Segment.createOrOpen(name, {
@@ -129,7 +138,7 @@ export function openWithParameter(
   options: CreateOptions,
   { what, value, given, most, bytes }: Parameter,
 ): { segment: Segment; value: number } {
-  const segment = openPrimitive(kind, name, bytes(value), options, value)
+  const segment = openPrimitive(kind, name, bytes(value), options, value, known(CREATE_OPTIONS, what.split(' ')[0]!))
   const { parameters, bodySize } = segment
   const has = parameters.length < 4 ? 0 : new DataView(parameters.buffer, parameters.byteOffset).getUint32(0, true)
   if (given && has !== value) {
@@ -151,13 +160,14 @@ export function unlinkPrimitive(name: string, options: NameOptions = {}): boolea
   return Segment.unlink(name, options)
 }
 
-export function timeoutOf(limits: WaitLimits | undefined): number {
+export function timeoutOf(limits: WaitLimits | undefined, names: Known = WAIT_LIMITS): number {
   if (limits === undefined) return -1
-  return parseTimeout(checkObject(limits).timeout)
+  return parseTimeout(checkNames(limits, names).timeout)
 }
 
 export function signalOf(limits: AsyncLimits | undefined): AbortSignal | undefined {
-  const signal = limits?.signal
+  if (limits === undefined) return undefined
+  const { signal } = checkNames(limits, ASYNC_LIMITS)
   checkSignal(signal)
   return signal
 }

@@ -5,6 +5,7 @@ import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkFunction, checkObject } from '../sizes.js'
 import { Guard } from './guard.js'
 import {
+  ASYNC_LIMITS,
   type AsyncLimits,
   asyncWait,
   Handle,
@@ -136,7 +137,7 @@ export class Mutex extends Handle {
 
   async #acquireAsync(limits: AsyncLimits | undefined): Promise<Guard> {
     this.#checkFree()
-    const timeout = timeoutOf(limits)
+    const timeout = timeoutOf(limits, ASYNC_LIMITS)
     const got = await this.#lock.acquireAsync(timeout, signalOf(limits))
     if (this.closed) {
       // Closed between the lock's answer and this line.

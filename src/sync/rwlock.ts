@@ -27,6 +27,7 @@ import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import { Gate } from './gate.js'
 import { Guard } from './guard.js'
 import {
+  ASYNC_LIMITS,
   type AsyncLimits,
   asyncWait,
   checkBody,
@@ -175,7 +176,7 @@ export class RwLock extends Handle {
   readAsync(limits?: AsyncLimits): Promise<Guard> {
     return asyncWait(async () => {
       this.#checkRead()
-      const timeout = timeoutOf(limits)
+      const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = endOf(timeout)
@@ -233,7 +234,7 @@ export class RwLock extends Handle {
   writeAsync(limits?: AsyncLimits): Promise<Guard> {
     return asyncWait(async () => {
       this.#checkWrite()
-      const timeout = timeoutOf(limits)
+      const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       const end = endOf(timeout)
       const got = await this.#writer.acquireAsync(timeout, signal)

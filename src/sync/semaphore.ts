@@ -12,6 +12,7 @@ import { checkFunction, checkObject, given, parseInteger } from '../sizes.js'
 import { Gate, waitAt, waitAtAsync } from './gate.js'
 import { Guard } from './guard.js'
 import {
+  ASYNC_LIMITS,
   type AsyncLimits,
   asyncWait,
   Handle,
@@ -125,7 +126,7 @@ export class Semaphore extends Handle {
   acquireAsync(limits?: AsyncLimits): Promise<Guard> {
     return asyncWait(async () => {
       this.checkOpen()
-      const timeout = timeoutOf(limits)
+      const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const guard = this.#take() ?? (await waitAtAsync(this.#gate, () => this.#look(), timeout, SLICE, signal))

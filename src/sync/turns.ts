@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { onAbort } from '../aborts.js'
 import { clearTimeout, performance, setTimeout } from '../host.js'
-import { type AsyncLimits, signalOf, timeoutOf } from './handle.js'
+import { ASYNC_LIMITS, type AsyncLimits, signalOf, timeoutOf } from './handle.js'
 
 export interface TurnErrors {
   deadlock(): Error
@@ -20,7 +20,7 @@ export class Turns {
     errors: TurnErrors,
     work: (rest: AsyncLimits) => Promise<T>,
   ): Promise<T> {
-    const timeout = timeoutOf(limits)
+    const timeout = timeoutOf(limits, ASYNC_LIMITS)
     const signal = signalOf(limits)
     signal?.throwIfAborted()
     if (this.#inside.getStore() === true) throw errors.deadlock()

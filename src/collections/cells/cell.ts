@@ -1,11 +1,12 @@
 // collections/cells: what every single value has in common: value, wait, watch, close.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { waiting } from '../../memory/index.js'
-import { makePrintable } from '../../printable.js'
+import { checkNames, type Known } from '../../options.js'
+import { makePrintable, refuseCloning } from '../../printable.js'
 import { endOf, parseTimeout } from '../../sizes.js'
-import type { AsyncLimits, WaitLimits } from '../../sync/index.js'
+import { ASYNC_LIMITS, type AsyncLimits, WAIT_LIMITS, type WaitLimits } from '../../sync/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import type { Store } from './store.js'
 
@@ -27,18 +28,42 @@ const LOOK_AFRESH = 1000
 /** One value that every process on the machine sees. */
 export abstract class Cell<T> implements Disposable {
   readonly name: string
-  /** @internal */
-  declare protected readonly store: Store<T>
+  // Private, so that nothing that prints it or copies its properties is led to the whole memory.
+  readonly #store: Store<T>
   readonly #checkValue: (value: T, what: string) => T
   #closed = false
 
   /** @internal */
   protected constructor(name: string, store: Store<T>, check: (value: T, what: string) => T) {
+    if (typeof (store as Store<T> | undefined)?.compareExchange !== 'function') throw useOpen(new.target.name)
     this.name = name
-    // Hidden, so that nothing that prints it or turns it into JSON is led to the whole memory.
-    Object.defineProperty(this, 'store', { value: store })
+    this.#store = store
     this.#checkValue = check
+    refuseCloning(this, store.door && (() => store.door!(this.constructor.name, name)))
   }
+
+  /** @internal */
+  protected get store(): Store<T> {
+    return this.#store
+  }
+
+  /** Converts where JavaScript converts: `` `${hits}` ``, `hits + 1`, `hits > 5`. A condition tests the handle: write `if (hits.value)`. */
+  [Symbol.toPrimitive](hint: string): unknown {
+    const value: unknown = this.get()
+    if (typeof value !== 'object' || value === null) return hint === 'string' ? String(value) : value
+    return hint === 'number' ? Number(value) : String(value)
+  }
+
+  toString(): string {
+    return String(this.get())
+  }
+
+  valueOf(): T {
+    return this.get()
+  }
+
+  /** What JSON says of it: the value, a bigint as its digits; `'… <closed>'` once it is closed. */
+  declare readonly toJSON: () => unknown
 
   /**
    * The value; assignable.
@@ -47,7 +72,7 @@ export abstract class Cell<T> implements Disposable {
    */
   get value(): T {
     if (this.#closed) throw closed(this.name)
-    return this.store.get()
+    return this.#store.get()
   }
 
   set value(value: T) {
@@ -57,19 +82,19 @@ export abstract class Cell<T> implements Disposable {
   /** The same as reading `value`. */
   get(): T {
     if (this.#closed) throw closed(this.name)
-    return this.store.get()
+    return this.#store.get()
   }
 
   /** The same as assigning `value`. */
   set(value: T): void {
     if (this.#closed) throw closed(this.name)
-    this.store.set(this.#checkValue(value, 'value'))
+    this.#store.set(this.#checkValue(value, 'value'))
   }
 
   /** Stores a value. @returns the old one; nobody sees or stores another one in between. @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`. */
   exchange(value: T): T {
     this.checkOpen()
-    return this.store.exchange(this.#checkValue(value, 'value'))
+    return this.#store.exchange(this.#checkValue(value, 'value'))
   }
 
   /**
@@ -80,7 +105,7 @@ export abstract class Cell<T> implements Disposable {
    */
   compareExchange(expected: T, value: T): T {
     this.checkOpen()
-    return this.store.compareExchange(this.#checkValue(expected, 'expected'), this.#checkValue(value, 'value'))
+    return this.#store.compareExchange(this.#checkValue(expected, 'expected'), this.#checkValue(value, 'value'))
   }
 
   /**
@@ -93,10 +118,10 @@ export abstract class Cell<T> implements Disposable {
   wait(expected: Expected<T>, limits?: WaitLimits): boolean {
     this.checkOpen()
     const passes = this.#test(expected)
-    const timeout = timeoutOf(limits)
+    const timeout = timeoutOf(limits, WAIT_LIMITS)
     if (passes(this.get())) return true
     const end = endOf(timeout)
-    const changes = this.store.watch()
+    const changes = this.#store.watch()
     try {
       for (;;) {
         while (changes.take() !== undefined);
@@ -118,12 +143,12 @@ export abstract class Cell<T> implements Disposable {
   async #waitAsync(expected: Expected<T>, limits: AsyncLimits | undefined): Promise<boolean> {
     this.checkOpen()
     const passes = this.#test(expected)
-    const timeout = timeoutOf(limits)
-    const signal = checkWatchOptions(limits)?.signal
+    const timeout = timeoutOf(limits, ASYNC_LIMITS)
+    const signal = checkWatchOptions(limits, ASYNC_LIMITS)?.signal
     signal?.throwIfAborted()
     if (passes(this.get())) return true
     const end = endOf(timeout)
-    const changes = this.store.watch()
+    const changes = this.#store.watch()
     try {
       for (;;) {
         while (changes.take() !== undefined);
@@ -156,7 +181,7 @@ export abstract class Cell<T> implements Disposable {
     this.checkOpen()
     const checked = checkWatchOptions(options)
     return new Changes(
-      this.store.watch(),
+      this.#store.watch(),
       ({ coalesced }): CellChange<T> => ({ type: 'set', value: this.get(), coalesced }),
       checked,
     )
@@ -170,7 +195,7 @@ export abstract class Cell<T> implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.store.close(this.name)
+    this.#store.close(this.name)
   }
 
   [Symbol.dispose](): void {
@@ -178,7 +203,14 @@ export abstract class Cell<T> implements Disposable {
   }
 
   static {
-    makePrintable(Cell.prototype, (cell: Cell<unknown>) => cell.get())
+    makePrintable(
+      Cell.prototype,
+      (cell: Cell<unknown>) => cell.get(),
+      (cell: Cell<unknown>) => {
+        const value = cell.get()
+        return typeof value === 'bigint' ? String(value) : value
+      },
+    )
   }
 
   /** @internal */
@@ -191,8 +223,6 @@ function closed(name: string): MemlaneError {
   return new MemlaneError('ERR_CLOSED', `${JSON.stringify(name)} is closed`)
 }
 
-function timeoutOf(limits: WaitLimits | undefined): number {
-  if (limits === undefined) return -1
-  if (typeof limits !== 'object' || limits === null) throw wrongType('options', 'an object', limits)
-  return parseTimeout(limits.timeout)
+function timeoutOf(limits: WaitLimits | undefined, names: Known): number {
+  return limits === undefined ? -1 : parseTimeout(checkNames(limits, names).timeout)
 }

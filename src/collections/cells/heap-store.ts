@@ -2,7 +2,7 @@
 
 import type { Heap, HeapCell } from '../../heap/index.js'
 import type { Source } from '../changes.js'
-import { closedStandIn, sameValueZero } from '../collection.js'
+import { closedStandIn, doorOf, sameValueZero } from '../collection.js'
 import type { AddingStore, Store } from './store.js'
 
 export class HeapStore<T> implements Store<T> {
@@ -51,6 +51,10 @@ export class HeapStore<T> implements Store<T> {
 
   watch(): Source {
     return this.cell.watch()
+  }
+
+  door(type: string, name: string): string {
+    return doorOf(this.heap, this.#alone, type, name)
   }
 
   close(name: string): void {

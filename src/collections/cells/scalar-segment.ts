@@ -1,7 +1,8 @@
 // collections/cells: the segment of a single number, and the check that it holds the type that is wanted.
 
 import { MemlaneError } from '../../errors.js'
-import { type CreateOptions, Segment } from '../../segment/index.js'
+import { checkNames, known } from '../../options.js'
+import { CREATE_OPTIONS, type CreateOptions, Segment } from '../../segment/index.js'
 import { given } from '../../sizes.js'
 import { type Access, isReadOnly } from '../access.js'
 import { BYTES } from './word.layout.js'
@@ -11,6 +12,9 @@ const PARTICIPANTS = 256
 
 /** Options of every number and switch that has a segment of its own. */
 export interface ScalarOptions extends CreateOptions, Access {}
+
+const BOOL_OPTIONS = known(CREATE_OPTIONS, 'readOnly', 'initial')
+const NUMBER_OPTIONS = known(BOOL_OPTIONS, 'type')
 
 export interface Scalar {
   kind: 'int' | 'float' | 'bool'
@@ -28,6 +32,7 @@ export interface Scalar {
  * @throws MemlaneError `ERR_MISMATCH` when it holds another type; what `Segment.createOrOpen` throws.
  */
 export function openScalar(name: string, options: ScalarOptions, scalar: Scalar): Segment {
+  checkNames(options, scalar.kind === 'bool' ? BOOL_OPTIONS : NUMBER_OPTIONS)
   const segment = isReadOnly(options)
     ? Segment.open(name, { namespace: options.namespace, owner: options.owner, readOnly: true, kind: scalar.kind })
     : createOrOpen(name, options, scalar)

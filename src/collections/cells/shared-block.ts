@@ -35,7 +35,7 @@ export class SharedBlock<T = unknown> extends Cell<T> {
 
   /** Opens the block of that name, or makes it. Throws as `SharedMap.open` does, and `ERR_NOT_CLONEABLE`. */
   static open<T = unknown>(name: string, options: BlockOptions<T> = {}): SharedBlock<T> {
-    const heap = openHeap(name, options)
+    const heap = openHeap(name, options, true)
     try {
       return new SharedBlock<T>(name, new Store<T>(heap, openCell(heap, 'block', ALONE, options.initial), true))
     } catch (error) {

@@ -47,7 +47,7 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
 
   /** @internal */
   constructor(name: string, type: IntType, store: AddingStore<N>, range: IntRange<N>) {
-    super(name, store, range.check)
+    super(name, store, range?.check)
     this.type = type
     this.#words = store
     this.#range = range

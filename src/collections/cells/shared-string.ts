@@ -33,7 +33,7 @@ export class SharedString extends Cell<string> {
   /** Opens the string of that name, or makes it. Throws as `SharedMap.open` does. */
   static open(name: string, options: StringOptions = {}): SharedString {
     const initial = checkString(given(checkObject(options).initial, ''), 'initial')
-    const heap = openHeap(name, { maxSize: '64 MiB', ...options })
+    const heap = openHeap(name, options, true, '64 MiB')
     try {
       return new SharedString(name, new HeapStore(heap, openCell(heap, 'string', ALONE, initial), true))
     } catch (error) {

@@ -12,6 +12,8 @@ export interface Store<T> {
   /** Replaces the value by what `next` makes of it, in one step for everybody. `next` may run several times. @returns the old value. */
   change(next: (old: T) => T): T
   watch(): Source
+  /** What opens it in another thread or process, where that is not `Class.open(name)`. */
+  door?(type: string, name: string): string
   /** @param name of the handle, for those who use it afterwards. */
   close(name: string): void
 }

@@ -2,6 +2,7 @@
 
 import { outOfRange } from '../../errors.js'
 import { Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
+import { checkNames, known } from '../../options.js'
 import type { NameOptions } from '../../segment/index.js'
 import { HeapIntStore, HeapStore } from '../cells/heap-store.js'
 import {
@@ -33,6 +34,8 @@ import {
   parseName,
   structuresOf,
 } from '../structure.js'
+
+const LOCAL_OPTIONS = known('maxSize', 'participants')
 
 /** One of everything that has a name. */
 export type AnyCollection =
@@ -77,6 +80,7 @@ export class SharedHeap extends Collection {
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
   static local(options: Pick<CollectionOptions, 'maxSize' | 'participants'> = {}): SharedHeap {
+    checkNames(options, LOCAL_OPTIONS)
     return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...options }))
   }
 
@@ -190,5 +194,10 @@ export class SharedHeap extends Collection {
   /** @internal */
   protected override printable(): unknown {
     return this.names()
+  }
+
+  /** @internal Each collection by its name. */
+  protected override toPlain(): unknown {
+    return Object.fromEntries(this.names().map((found) => [found.name, this.collection(found)]))
   }
 }

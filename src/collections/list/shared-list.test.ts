@@ -187,6 +187,77 @@ describe('a list in the odd corners of arrays', () => {
       assert.throws(() => Object.defineProperty(list, 0, { get: undefined } as never), { code: 'ERR_TYPE' })
     })
 
+    test(`only an index that is written as an index is one, over ${backend.name}`, () => {
+      using pair = backend.open()
+      const list = pair.heap.list<unknown>('l')
+      const odd = [
+        '1e0',
+        '1.0',
+        '1 ',
+        ' 1',
+        '01',
+        '+1',
+        '-0',
+        '0x1',
+        '1_0',
+        '1n',
+        '٣',
+        '',
+        '4294967295',
+        '1e1',
+        '.1',
+        '1.',
+      ]
+      for (const key of odd) {
+        both(list, ['a', ['b', 'c']], (array) => {
+          const nested = array[1] as unknown[]
+          return [array, nested].map((one) => {
+            const loose = one as unknown as Record<string, unknown>
+            return [loose[key], key in one, Object.hasOwn(one, key), delete loose[key], one.length]
+          })
+        })
+        for (const one of [list, list[1]] as Record<string, unknown>[]) {
+          assert.throws(() => (one[key] = 'x'), { code: 'ERR_TYPE' }, key)
+          assert.throws(() => Object.defineProperty(one, key, { value: 'x' }), { code: 'ERR_TYPE' }, key)
+        }
+      }
+      assert.deepEqual(list.snapshot(), ['a', ['b', 'c']])
+    })
+
+    test(`a list inside itself is an empty text where a text is made of it, over ${backend.name}`, () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, unknown[]>('m')
+      const plain: unknown[] = [1, [2, [3]]]
+      plain.push(plain, [plain, { toString: undefined }])
+      ;(plain[1] as unknown[]).push(plain)
+      ;(plain[3] as unknown[]).pop()
+      map.set('a', plain)
+      const live = map.get('a')!
+      assert.equal(live.join('-'), plain.join('-'))
+      assert.equal(String(live), String(plain))
+      assert.equal(`${live[1]}`, `${plain[1]}`)
+      assert.equal(live.toLocaleString(), plain.toLocaleString())
+      assert.equal([live, live].join(';'), [plain, plain].join(';'))
+      // One that a getter of an element makes while the text is being made is not taken for another round.
+      assert.equal(live.map(() => live.join('')).length, live.length)
+    })
+
+    test(`a method that reads has its elements before it asks an index for its number, over ${backend.name}`, () => {
+      using pair = backend.open()
+      const list = pair.heap.list<unknown>('l')
+      list.assign([1, 2, 3])
+      const start = {
+        valueOf() {
+          list.push(9)
+          return 0
+        },
+      }
+      assert.equal(list.indexOf(9, start as never), -1)
+      assert.deepEqual(list.slice(start as never), [1, 2, 3, 9])
+      assert.equal(list.fill(7, start as never).length, 6)
+      assert.deepEqual(list.snapshot(), [7, 7, 7, 7, 7, 9])
+    })
+
     test(`it is printed with Proxies shown, too, over ${backend.name}`, () => {
       using pair = backend.open()
       const list = pair.heap.list<unknown>('l')

@@ -1,8 +1,9 @@
 // collections/list: an array that every process sees.
 
 import { inspect } from 'node:util'
-import { MemlaneError } from '../../errors.js'
-import { type Heap, type HeapList, unlinkHeap } from '../../heap/index.js'
+import { MemlaneError, useOpen } from '../../errors.js'
+import { type Heap, HeapList, unlinkHeap } from '../../heap/index.js'
+import { rendering, shown } from '../../printable.js'
 import type { NameOptions } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { closedStandIn } from '../collection.js'
@@ -63,8 +64,12 @@ interface SharedListDoor {
  * chat.push({ from: 'ada', text: 'hello' })
  * console.log(chat.length, chat.at(-1)!.text)
  */
-export const SharedList: SharedListDoor = Object.freeze({
-  open<T>(name: string, options: CollectionOptions = {}): SharedList<T> {
+export const SharedList: SharedListDoor = class ListDoor {
+  constructor() {
+    throw useOpen('SharedList')
+  }
+
+  static open<T>(name: string, options: CollectionOptions = {}): SharedList<T> {
     const heap = openHeap(name, options)
     try {
       return sharedList<T>(name, heap, openList(heap, ALONE), true)
@@ -72,10 +77,19 @@ export const SharedList: SharedListDoor = Object.freeze({
       heap.close()
       throw error
     }
-  },
-  unlink: (name: string, options: NameOptions = {}): boolean => unlinkHeap(name, options),
-  [Symbol.hasInstance]: (value: unknown): boolean => listOf(value) !== undefined,
-})
+  }
+
+  static unlink(name: string, options: NameOptions = {}): boolean {
+    return unlinkHeap(name, options)
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return listOf(value) !== undefined
+  }
+} as unknown as SharedListDoor
+
+Object.defineProperty(SharedList, 'name', { value: 'SharedList' })
+Object.freeze(SharedList)
 
 /** @internal @param alone the heap is its own, and is closed with it. */
 export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: boolean): SharedList<T> {
@@ -88,7 +102,7 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
     if (closed) return
     closed = true
     if (alone) heap.close()
-    else named.end(closedStandIn(name))
+    else named.end(closedStandIn(name, HeapList.prototype))
   }
   const members = {
     name,
@@ -115,8 +129,9 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
     },
     close,
     [Symbol.dispose]: close,
+    toJSON: (): unknown => shown(members.snapshot),
     [inspect.custom]: (_depth: number, options: object): string =>
-      `SharedList(${JSON.stringify(name)}) ${isClosed() ? '<closed>' : inspect(list.snapshot(), options)}`,
+      rendering(`SharedList(${JSON.stringify(name)})`, members.snapshot, options),
   }
   const named = namedList(list, Object.setPrototypeOf(members, null))
   return named.list as unknown as SharedList<T>

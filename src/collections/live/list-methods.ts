@@ -65,6 +65,22 @@ function reading(name: string): Method {
   return method(name, (list, _self, args) => original(name, elementsOf(list), args))
 }
 
+/** Lists whose texts are being put together, outermost first. */
+const joining: HeapList[] = []
+
+/** A method that makes a text of the elements. As in arrays, a list inside itself is an empty text there. */
+function writing(name: string): Method {
+  return method(name, (list, _self, args) => {
+    if (joining.some((outer) => outer.same(list))) return ''
+    joining.push(list)
+    try {
+      return original(name, elementsOf(list), args)
+    } finally {
+      joining.pop()
+    }
+  })
+}
+
 /** Finds live objects by what they stand for: two live values of one object need not be the same. */
 function searching(name: 'indexOf' | 'lastIndexOf' | 'includes'): Method {
   return method(name, (list, _self, args) => {
@@ -110,7 +126,8 @@ export const METHODS: Readonly<Record<string | symbol, Method>> = Object.freeze(
         rearranging('reverse', 0),
         rearranging('fill', 1),
         rearranging('copyWithin', 0),
-        ...['slice', 'concat', 'join', 'toString', 'toLocaleString', 'at', 'flat'].map(reading),
+        ...['join', 'toString', 'toLocaleString'].map(writing),
+        ...['slice', 'concat', 'at', 'flat'].map(reading),
         ...['toReversed', 'toSorted', 'toSpliced', 'with'].map(reading),
         ...(['indexOf', 'lastIndexOf', 'includes'] as const).map(searching),
       ].map((one) => [one.name, one]),

@@ -7,9 +7,11 @@
 import { inspect } from 'node:util'
 import { MemlaneError } from '../../errors.js'
 import type { HeapList } from '../../heap/index.js'
+import { shown } from '../../printable.js'
 import { METHODS } from './list-methods.js'
 import { checkDescriptor, setInherited } from './live-object.js'
 import { indexesOf } from './moment.js'
+import { markOfGone, remaining } from './remains.js'
 import { HANDLE } from './secret.js'
 
 /** Members that a named list has beyond an array's. */
@@ -44,7 +46,7 @@ class LiveArray extends Array<unknown> {
 
   /** util.inspect calls it with the Proxy as `this`, or with the target where Proxies are to be shown. */
   [inspect.custom](depth: number, options: object): unknown {
-    if (#handle in this) return this.#handle.snapshot()
+    if (#handle in this) return shown(() => this.#handle.snapshot())
     const list = this as { [inspect.custom]?: (depth: number, options: object) => unknown }
     return list[inspect.custom]?.(depth, options)
   }
@@ -52,12 +54,17 @@ class LiveArray extends Array<unknown> {
 
 const NOT_AN_INDEX = -1
 
-/** The index that a property name means, or NOT_AN_INDEX. Arrays have indexes up to 2^32 - 2. */
+/** The index that a property name means, or NOT_AN_INDEX. Arrays have indexes up to 2^32 - 2, written in one way only. */
 function indexOf(key: string): number {
-  const first = key.charCodeAt(0)
-  if (!(first >= 48 && first <= 57) || key.length > 10 || (first === 48 && key.length > 1)) return NOT_AN_INDEX
-  const index = Number(key)
-  return Number.isInteger(index) && index < 2 ** 32 - 1 ? index : NOT_AN_INDEX
+  const { length } = key
+  if (length === 0 || length > 10) return NOT_AN_INDEX
+  let index = 0
+  for (let i = 0; i < length; i++) {
+    const digit = key.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9 || (digit === 0 && i === 0 && length > 1)) return NOT_AN_INDEX
+    index = index * 10 + digit
+  }
+  return index < 2 ** 32 - 1 ? index : NOT_AN_INDEX
 }
 
 const PROTOTYPE = Array.prototype as unknown as Record<string | symbol, unknown>
@@ -67,16 +74,27 @@ const TRAPS: ProxyHandler<LiveArray> = {
     const handle = LiveArray.handle(target)
     if (typeof key === 'string') {
       const index = indexOf(key)
-      if (index !== NOT_AN_INDEX) {
-        const value = handle.get(index)
-        if (value !== undefined || !(key in PROTOTYPE) || handle.has(index)) return value
+      try {
+        if (index !== NOT_AN_INDEX) {
+          const value = handle.get(index)
+          if (value !== undefined || !(key in PROTOTYPE) || handle.has(index)) return value
+        }
+        if (key === 'length') return handle.length
+      } catch (error) {
+        markOfGone(error)
+        // A copy for a report has no elements then, and nobody takes it for the length of an empty list.
+        if (key === 'length') return Number.NaN
+        throw error
       }
-      if (key === 'length') return handle.length
     } else if (key === HANDLE) return handle
     const members = LiveArray.members(target)
     if (members !== NONE && key in members) return members[key]
-    if (key === inspect.custom) return (): unknown => handle.snapshot()
-    return METHODS[key] ?? Reflect.get(PROTOTYPE, key, receiver)
+    if (key === inspect.custom) return (): unknown => shown(() => handle.snapshot())
+    const method = METHODS[key]
+    if (method !== undefined) return method
+    const own = Reflect.get(PROTOTYPE, key, receiver)
+    const gone = goneOf(handle)
+    return gone === undefined ? own : remainingOfList(gone, key, own)
   },
   set(target, key, value, receiver) {
     if (receiver !== LiveArray.proxy(target)) return setInherited(receiver, key, value)
@@ -87,7 +105,7 @@ const TRAPS: ProxyHandler<LiveArray> = {
   },
   has(target, key) {
     const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
-    return (index !== NOT_AN_INDEX && LiveArray.handle(target).has(index)) || key in PROTOTYPE
+    return key in PROTOTYPE || (index !== NOT_AN_INDEX && LiveArray.handle(target).has(index))
   },
   deleteProperty(target, key) {
     if (key === 'length') return false
@@ -128,6 +146,28 @@ const TRAPS: ProxyHandler<LiveArray> = {
   preventExtensions() {
     return false
   },
+}
+
+/** What makes looking at a list fail, when it is stale or closed. */
+function goneOf(handle: HeapList): unknown {
+  try {
+    void handle.length
+    return undefined
+  } catch (error) {
+    markOfGone(error)
+    return error
+  }
+}
+
+/** @param own what every array has by that name: of what is gone, its methods say so when they are called. */
+function remainingOfList(gone: unknown, key: string | symbol, own: unknown): unknown {
+  if (key === Symbol.toStringTag) return markOfGone(gone)
+  if (typeof key === 'symbol' ? own === undefined : !(key in PROTOTYPE))
+    return typeof key === 'symbol' ? undefined : remaining(gone, key, PROTOTYPE)
+  if (typeof own !== 'function' || key === 'constructor') return own
+  return () => {
+    throw gone
+  }
 }
 
 function checkedIndex(key: string | symbol): number {

@@ -7,6 +7,8 @@
 import { inspect } from 'node:util'
 import { MemlaneError } from '../../errors.js'
 import type { HeapObject } from '../../heap/index.js'
+import { shown } from '../../printable.js'
+import { markOfGone, remaining } from './remains.js'
 import { HANDLE } from './secret.js'
 
 /** What every plain object inherits, additions of the program's included. */
@@ -18,10 +20,15 @@ let last: unknown
 const TRAPS: ProxyHandler<HeapObject> = {
   get(handle, key, receiver) {
     if (typeof key === 'string') {
-      const value = handle.get(key)
-      if (value !== undefined || !(key in PROTOTYPE) || handle.has(key)) return value
+      try {
+        const value = handle.get(key)
+        if (value !== undefined || !(key in PROTOTYPE) || handle.has(key)) return value
+      } catch (error) {
+        return remaining(error, key, PROTOTYPE)
+      }
     } else if (key === HANDLE) return handle
-    else if (key === inspect.custom) return (): object => handle.snapshot()
+    else if (key === inspect.custom) return (): object | string => shown(() => handle.snapshot())
+    else if (key === Symbol.toStringTag) return tagOf(handle)
     return Reflect.get(PROTOTYPE, key, receiver)
   },
   set(handle, key, value, receiver) {
@@ -34,7 +41,7 @@ const TRAPS: ProxyHandler<HeapObject> = {
     return true
   },
   has(handle, key) {
-    return (typeof key === 'string' && handle.has(key)) || key in PROTOTYPE
+    return key in PROTOTYPE || (typeof key === 'string' && handle.has(key))
   },
   deleteProperty(handle, key) {
     if (typeof key === 'string') handle.delete(key)
@@ -71,6 +78,16 @@ export function liveObject(handle: HeapObject): object {
   const live = new Proxy(handle, TRAPS)
   last = live
   return live
+}
+
+/** `[object <stale>]` is no other object's tag: comparisons end there. */
+function tagOf(handle: HeapObject): unknown {
+  try {
+    handle.has('')
+    return (PROTOTYPE as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
+  } catch (error) {
+    return markOfGone(error)
+  }
 }
 
 /** No property is inherited that could say more than this object. */

@@ -126,7 +126,6 @@ for (const backend of BACKENDS) {
         () => held.score,
         () => inner.x,
         () => tags[0],
-        () => tags.length,
         () => Object.keys(held),
         () => tags.push('x'),
         () => {

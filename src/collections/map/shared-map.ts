@@ -287,6 +287,12 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
   protected override printable(): unknown {
     return this.snapshot()
   }
+
+  /** @internal An object where all keys are strings, else a list of pairs. */
+  protected override toPlain(): unknown {
+    const entries = [...this.snapshot()]
+    return entries.every(([key]) => typeof key === 'string') ? Object.fromEntries(entries) : entries
+  }
 }
 
 function sync<T>(value: T, what: string): T {

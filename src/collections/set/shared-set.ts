@@ -206,4 +206,9 @@ export class SharedSet<T extends Key = string> extends Collection {
   protected override printable(): unknown {
     return this.snapshot()
   }
+
+  /** @internal */
+  protected override toPlain(): unknown {
+    return [...this.snapshot()]
+  }
 }

@@ -1,6 +1,7 @@
 // heap/object: a live plain object inside a value.
 
 import { inspect } from 'node:util'
+import { shown } from '../../printable.js'
 import { pause } from '../arena/arena.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
@@ -64,7 +65,7 @@ export class HeapObject {
     Object.defineProperty(HeapObject.prototype, inspect.custom, {
       // util.inspect looks through a Proxy over this handle, and calls it with the Proxy: that answers for itself.
       value(this: { [inspect.custom](): unknown }): unknown {
-        return #core in this ? (this as unknown as HeapObject).snapshot() : this[inspect.custom]()
+        return #core in this ? shown(() => (this as unknown as HeapObject).snapshot()) : this[inspect.custom]()
       },
     })
   }

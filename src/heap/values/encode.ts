@@ -3,6 +3,7 @@
 
 import { types } from 'node:util'
 import { outOfRange } from '../../errors.js'
+import { whyUncloneable } from '../../printable.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
 import {
@@ -23,7 +24,7 @@ import {
 } from '../list/list.layout.js'
 import { E_VALUE } from '../map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../object/object.layout.js'
-import { bytesOf, expressionOf, isHidden, lengthOf, unboxed, windowOf } from './intrinsics.js'
+import { bytesOf, expressionOf, isHidden, keepsNothing, lengthOf, unboxed, windowOf } from './intrinsics.js'
 import { notCloneable } from './not-cloneable.js'
 import { setConstant, setNumber, setShort, slot } from './slots.js'
 import { isLatin1 } from './text.js'
@@ -226,7 +227,11 @@ export class Encoder {
       const copy = this.#core.copyOf(live)
       return Array.isArray(copy) ? this.#array(copy, value) : this.#plain(copy as object, value)
     }
+    const why = whyUncloneable(value)
+    if (why !== undefined) throw notCloneable(value, this.#path, this.#depth, why)
     if (isHidden(value)) throw notCloneable(value, this.#path, this.#depth)
+    if (keepsNothing(value))
+      throw notCloneable(value, this.#path, this.#depth, 'without a property of its own that could be kept')
     return this.#plain(value, value)
   }
 

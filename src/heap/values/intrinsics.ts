@@ -81,7 +81,21 @@ export function lengthOf(array: readonly unknown[]): number {
 
 /** Built-ins whose state is hidden: a copy of their properties would be an empty object. */
 const HIDDEN =
-  /^(?:Intl|WebAssembly)\.|^Intl$|Iterator$|^(?:Generator|AsyncGenerator|Promise|WeakMap|WeakSet|WeakRef|FinalizationRegistry|SharedArrayBuffer|Blob|File|MessagePort|CryptoKey|(?:Readable|Writable|Transform)Stream)$/
+  /^(?:Intl|WebAssembly)\.|^Intl$|Iterator$|^(?:Generator|AsyncGenerator|Promise|WeakMap|WeakSet|WeakRef|FinalizationRegistry|SharedArrayBuffer|Blob|File|MessagePort|CryptoKey|(?:Readable|Writable|Transform)Stream|URL|URLSearchParams|URLPattern|Headers|FormData|Request|Response|AbortController|AbortSignal|Event|CustomEvent|MessageEvent|EventTarget|WebSocket|EventSource|BroadcastChannel|MessageChannel|Text(?:En|De)coder)$/
+
+/**
+ * True for an instance of a class that has methods or accessors and not one property of its own to store: what it holds
+ * lies where nobody can read it, in private fields or behind symbols, and it would come back as an empty object.
+ */
+export function keepsNothing(value: object): boolean {
+  if (Object.keys(value).length > 0) return false
+  // The last of the chain is an Object.prototype, of whichever realm.
+  for (let type = Object.getPrototypeOf(value); type !== null; type = Object.getPrototypeOf(type)) {
+    if (Object.getPrototypeOf(type) === null) return false
+    if (Reflect.ownKeys(type).some((key) => key !== 'constructor')) return true
+  }
+  return false
+}
 
 /** True for what can neither be taken apart nor be put together again. */
 export function isHidden(value: object): boolean {

@@ -1,14 +1,15 @@
 // interop/flexible: the face. A peer of Python's flexible_shared_memory.SharedMemory.
 
 import { randomBytes } from 'node:crypto'
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { later, performance } from '../../host.js'
-import { checkOwner, type Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
+import { checkOwner, Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
+import { checkNames, type Known, known } from '../../options.js'
 import { pause } from '../../pause.js'
 import { FieldValue } from '../../record/field-value.js'
 import type { Fields } from '../../record/fields.js'
 import type { Infer, Input, RecordField } from '../../record/types.js'
-import { checkObject, checkSignal, endOf, given, parseInteger, parseTimeout } from '../../sizes.js'
+import { checkSignal, endOf, given, parseInteger, parseTimeout } from '../../sizes.js'
 import { decode, type Prepared, prepare } from './codec.js'
 import { Counters } from './counters.js'
 import { type FlexibleLayout, type FlexibleSchema, layoutOf, STATUS } from './flexible.layout.js'
@@ -16,6 +17,10 @@ import { Slots } from './slot.js'
 
 /** How often a reader that waits looks again, in milliseconds: the wire has nothing to be woken by. */
 const LOOK_AGAIN = 0.1
+
+const CREATE = known('slots', 'owner', 'mode')
+const READ = known('timeout', 'latest', 'resetModified')
+const READ_ASYNC = known(READ, 'signal')
 
 export interface FlexibleOptions {
   /** 1 (default): latest value. More: a FIFO of so many records. Both sides must say the same. */
@@ -79,6 +84,8 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
   #staged: Map<string, unknown> | undefined
 
   private constructor(name: string, layout: FlexibleLayout, memory: Memory) {
+    if (!(memory instanceof Memory))
+      throw useOpen('FlexibleMemory', 'FlexibleMemory.open(schema, name) or FlexibleMemory.create(schema, name)')
     this.name = name
     this.layout = layout
     this.slots = layout.slots
@@ -97,7 +104,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    * @throws MemlaneError `ERR_EXISTS`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
    */
   static create<S extends FlexibleSchema>(schema: S, name?: string, options: FlexibleOptions = {}): FlexibleMemory<S> {
-    const layout = layoutOf(schema, checkSlots(checkObject(options).slots))
+    const layout = layoutOf(schema, checkSlots(checkNames(options, CREATE).slots))
     const file = checkName(given(name, `shm_${randomBytes(4).toString('hex')}`))
     const mode = parseInteger(given(options.mode, 0o600), 'mode', 0, 0o777)
     const object = ShmObject.open(file, { create: true, exclusive: true, mode, owner: checkOwner(options.owner) })
@@ -122,7 +129,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    *   `ERR_OWNER`, `ERR_PERMISSION`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`.
    */
   static open<S extends FlexibleSchema>(schema: S, name: string, options: FlexibleOptions = {}): FlexibleMemory<S> {
-    const layout = layoutOf(schema, checkSlots(checkObject(options).slots))
+    const layout = layoutOf(schema, checkSlots(checkNames(options, CREATE).slots))
     const file = checkName(name)
     const object = ShmObject.open(file, { owner: checkOwner(options.owner) })
     try {
@@ -205,7 +212,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    * @throws MemlaneError `ERR_UNSUPPORTED` for `resetModified` in a FIFO, `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`.
    */
   read(options: FlexibleReadOptions = {}): FlexibleRecord<S> | undefined {
-    const end = this.#checkRead(options, 0)
+    const end = this.#checkRead(options, 0, READ)
     for (;;) {
       const found = this.#tryRead(options)
       if (found !== undefined || performance.now() >= end) return found
@@ -219,7 +226,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
   }
 
   async #readAsync(options: FlexibleReadAsyncOptions): Promise<FlexibleRecord<S> | undefined> {
-    const end = this.#checkRead(options, Number.POSITIVE_INFINITY)
+    const end = this.#checkRead(options, Number.POSITIVE_INFINITY, READ_ASYNC)
     checkSignal(options.signal)
     for (;;) {
       options.signal?.throwIfAborted()
@@ -230,9 +237,9 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
     }
   }
 
-  #checkRead(options: FlexibleReadOptions, otherwise: number): number {
+  #checkRead(options: FlexibleReadOptions, otherwise: number, names: Known): number {
     this.#checkOpen()
-    const timeout = parseTimeout(given(checkObject(options).timeout, otherwise))
+    const timeout = parseTimeout(given(checkNames(options, names).timeout, otherwise))
     if (options.resetModified === true && this.isFifo)
       throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for single slots, not for FIFOs')
     return endOf(timeout)

@@ -1,9 +1,10 @@
 // interop/membridge: an object used as one area of values, with a cursor and a lock.
 
-import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
+import { MemlaneError, outOfRange, useOpen, wrongType } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
-import { checkObject, parseTimeout } from '../../sizes.js'
-import type { Attachment } from './attachment.js'
+import { checkNames, known } from '../../options.js'
+import { parseTimeout } from '../../sizes.js'
+import { Attachment } from './attachment.js'
 import {
   checkBigInt,
   extent,
@@ -37,6 +38,8 @@ import * as layout from './view.layout.js'
 import { type LockState, ViewLock } from './view-lock.js'
 
 const { DATA } = layout
+
+const VIEW_OPTIONS = known('timeout')
 
 /** How long an operation may wait for the lock. */
 export interface ViewOptions {
@@ -76,7 +79,8 @@ export class MappedView implements Disposable {
 
   /** @internal Made by `SharedMemory.map`. */
   constructor(attachment: Attachment, options: ViewOptions) {
-    this.#timeout = parseTimeout(checkObject(options).timeout)
+    if (!(attachment instanceof Attachment)) throw useOpen('MappedView', 'map() of a SharedMemory')
+    this.#timeout = parseTimeout(checkNames(options, VIEW_OPTIONS).timeout)
     this.#attachment = attachment
     this.#memory = attachment.map()
     this.#view = new DataView(this.#memory.buffer, 0, attachment.size)
@@ -496,7 +500,7 @@ export class MappedView implements Disposable {
 
   #timeoutOf(options: ViewOptions | undefined): number {
     if (options === undefined) return this.#timeout
-    const { timeout } = checkObject(options)
+    const { timeout } = checkNames(options, VIEW_OPTIONS)
     return timeout === undefined ? this.#timeout : parseTimeout(timeout)
   }
 }

@@ -1,9 +1,10 @@
 // interop/membridge: an object used as a ring of messages, from one producer to one consumer.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { Turns, waiting } from '../../memory/index.js'
-import { checkObject, checkSignal, parseTimeout } from '../../sizes.js'
-import type { Attachment } from './attachment.js'
+import { checkNames, known } from '../../options.js'
+import { checkSignal, parseTimeout } from '../../sizes.js'
+import { Attachment } from './attachment.js'
 import {
   checkBigInt,
   checkText,
@@ -36,6 +37,9 @@ import {
 } from './values.js'
 import { NOT_YET, WaitingLine, type WaitOptions } from './waiting-line.js'
 
+const WAIT_OPTIONS = known('timeout', 'signal')
+const MESSAGES_OPTIONS = known('signal')
+
 /**
  * A ring of messages in a shared memory, byte for byte that of the Python package: one process pushes, one pops.
  *
@@ -63,6 +67,7 @@ export class SpscRingBuffer implements Disposable {
 
   /** @internal Made by `SharedMemory.spsc`. */
   constructor(attachment: Attachment) {
+    if (!(attachment instanceof Attachment)) throw useOpen('SpscRingBuffer', 'spsc() of a SharedMemory')
     this.#attachment = attachment
     this.#ring = RingBytes.of(attachment)
     this.#poppers = new WaitingLine(this.#ring, true)
@@ -166,7 +171,7 @@ export class SpscRingBuffer implements Disposable {
    */
   pushAsync(message: Message, options: WaitOptions = {}): Promise<void> {
     try {
-      const timeout = parseTimeout(checkObject(options).timeout)
+      const timeout = parseTimeout(checkNames(options, WAIT_OPTIONS).timeout)
       checkSignal(options.signal)
       options.signal?.throwIfAborted()
       this.#check()
@@ -338,7 +343,7 @@ export class SpscRingBuffer implements Disposable {
   popAsync(tag?: Tag, options?: WaitOptions): Promise<unknown>
   popAsync(tag?: Tag, options: WaitOptions = {}): Promise<unknown> {
     try {
-      const timeout = parseTimeout(checkObject(options).timeout)
+      const timeout = parseTimeout(checkNames(options, WAIT_OPTIONS).timeout)
       checkSignal(options.signal)
       options.signal?.throwIfAborted()
       if (this.#poppers.isEmpty) {
@@ -374,7 +379,7 @@ export class SpscRingBuffer implements Disposable {
   messages(tag?: Tag, options: Pick<WaitOptions, 'signal'> = {}): AsyncIterableIterator<unknown> {
     this.#check()
     if (tag !== undefined) sizeOf(tag)
-    checkSignal(checkObject(options).signal)
+    checkSignal(checkNames(options, MESSAGES_OPTIONS).signal)
     let ended = false
     const turns = new Turns()
     const next = async (): Promise<IteratorResult<unknown>> => {

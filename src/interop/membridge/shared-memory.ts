@@ -1,10 +1,11 @@
 // interop/membridge: the named object, and the two uses it can be put to.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
+import { checkNames, known } from '../../options.js'
 import { effectiveUser } from '../../sandbox.js'
-import { checkObject, given, parseInteger, parseSize, type Size } from '../../sizes.js'
+import { given, parseInteger, parseSize, type Size } from '../../sizes.js'
 import { Attachment } from './attachment.js'
 import { MappedView, type ViewOptions } from './mapped-view.js'
 import { objectName } from './names.js'
@@ -17,6 +18,10 @@ export interface OpenOptions {
   /** Who may own the object: this user (default), `'any'`, or the user of a numeric id. */
   owner?: Owner
 }
+
+const OPEN_OPTIONS = known('owner')
+const MAKE_OPTIONS = known(OPEN_OPTIONS, 'mode')
+const CREATE_OPTIONS = known(MAKE_OPTIONS, 'replace')
 
 /** Options of {@link SharedMemory.create}. */
 export interface CreateOptions extends OpenOptions {
@@ -50,6 +55,8 @@ export class SharedMemory implements Disposable {
   #closed = false
 
   private constructor(name: string, attachment: Attachment) {
+    if (!(attachment instanceof Attachment))
+      throw useOpen('SharedMemory', 'SharedMemory.open(name) or SharedMemory.create(name, size)')
     this.name = name
     this.size = attachment.size
     this.#attachment = attachment
@@ -68,7 +75,7 @@ export class SharedMemory implements Disposable {
   static create(name: string, size: Size, options: CreateOptions = {}): SharedMemory {
     const plain = objectName(name)
     const bytes = parseSize(size)
-    const { replace = false } = checkObject(options)
+    const { replace = false } = checkNames(options, CREATE_OPTIONS)
     if (typeof replace !== 'boolean') throw wrongType('replace', 'a boolean', replace)
     const checked = checkMaking(options)
     const mine = effectiveUser()
@@ -115,7 +122,7 @@ export class SharedMemory implements Disposable {
   static open(name: string, size?: Size, options: OpenOptions = {}): SharedMemory {
     const plain = objectName(name)
     const wanted = size === undefined ? undefined : parseSize(size)
-    const object = ShmObject.open(plain, { owner: checkOwner(checkObject(options).owner) })
+    const object = ShmObject.open(plain, { owner: checkOwner(checkNames(options, OPEN_OPTIONS).owner) })
     try {
       return SharedMemory.#opened(name, object, sized(name, object), wanted, false)
     } catch (error) {
@@ -146,7 +153,7 @@ export class SharedMemory implements Disposable {
   static createOrOpen(name: string, size: Size, options: Omit<CreateOptions, 'replace'> = {}): SharedMemory {
     const plain = objectName(name)
     const bytes = parseSize(size)
-    const making = checkMaking(checkObject(options))
+    const making = checkMaking(checkNames(options, MAKE_OPTIONS))
     checkViewable(bytes)
     for (;;) {
       try {
