@@ -7,6 +7,7 @@ import { pause } from '../pause.js'
 import { makePrintable } from '../printable.js'
 import type { Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
+import { spareStack } from '../spare-stack.js'
 import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
 import { Reader, type RecordInfo } from './reader.js'
@@ -352,6 +353,7 @@ export class SharedRecord<F extends Fields = Fields> {
    * A FIFO record counts as read when the function returns; when it throws, it stays unread.
    *
    * @returns what the function returned; undefined when there is nothing to read.
+   * @throws MemlaneError `ERR_ASYNC` for an async function, `ERR_CLOSED`, `ERR_TYPE`, and what the function throws.
    */
   view<T>(use: (record: LiveView<F>, info: RecordInfo) => T): T | undefined {
     if (this.#segment.memory.closed) this.#checkOpen()
@@ -421,6 +423,8 @@ export class SharedRecord<F extends Fields = Fields> {
   /** Gives back memory and slot; the record stays. Safe to call twice. */
   close(): void {
     if (this.#segment.closed) return
+    // More than either of the two steps asks for: both are done, or neither.
+    spareStack()
     this.#cursor?.unregister()
     this.#segment.close()
   }

@@ -8,6 +8,7 @@ import { performance } from '../host.js'
 import { checkOwner, checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
 import { pause } from '../pause.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
+import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
 import { CREATION, LAST_CLOSE, READY, SLOTS_MAX, W_COMMITTED, W_LIFETIME, W_STATE } from './header.layout.js'
 import { checkName, namespaceOf, objectName } from './name.js'
@@ -87,6 +88,7 @@ export class Segment {
    *   `ERR_KIND`, `ERR_SCHEMA`, `ERR_TOO_SMALL`, `ERR_TRUNCATED`, `ERR_CORRUPT`, `ERR_BOOT`; `ERR_PARTICIPANTS`.
    */
   static open(name: string, options: SegmentOpenOptions = {}): Segment {
+    spareStack()
     checkObject(options)
     const checked = checkName(name)
     const namespace = namespaceOf(options.namespace)
@@ -130,6 +132,7 @@ export class Segment {
 
   /** A segment over plain memory of this process, for workers and tests. `memory.buffer` may be posted to workers. */
   static local(options: SegmentOptions): Segment {
+    spareStack()
     const checked = checkOptions(options)
     const { total } = plan(checked.slots, checked.participantBytes, checked.bodySize)
     const memory = LocalMemory.create(total)
@@ -140,6 +143,7 @@ export class Segment {
 
   /** Another participant of a local segment, in this thread or in a worker that was given the buffer. */
   static attachLocal(buffer: SharedArrayBuffer): Segment {
+    spareStack()
     const memory = LocalMemory.attach(buffer)
     const header = readHeader(memory, memory.size, 'local')
     return new Segment('local', '', memory, header, undefined, false, claimSlot(memory, header, 'local'))
@@ -217,6 +221,7 @@ export class Segment {
    *   nothing has changed then.
    */
   grow(bytes: number): void {
+    spareStack()
     if (this.#participant === undefined) void this.participant
     const pages = roundUp(parseInteger(bytes, 'bytes', 0, Number.MAX_SAFE_INTEGER - PAGE), PAGE) / PAGE
     if (pages * PAGE > this.bodySize) {
@@ -239,6 +244,7 @@ export class Segment {
   /** Gives back slot, memory and descriptor; unlinks when it is the last one out of a `lastClose` segment. Safe to call twice. */
   close(): void {
     if (this.memory.closed) return
+    spareStackToLeave()
     const participant = this.#participant
     this.#participant = undefined
     stillOpen.delete(this)
@@ -304,6 +310,7 @@ function siblingsOf(object: ShmObject | undefined, memory: Memory): Set<number> 
 }
 
 function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrOpen'): Segment {
+  spareStack()
   const checked = checkOptions(options)
   const checkedName = checkName(name)
   const namespace = namespaceOf(options.namespace)

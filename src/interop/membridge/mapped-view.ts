@@ -3,6 +3,7 @@
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
 import { checkObject, parseTimeout } from '../../sizes.js'
+import { spareStackToLeave } from '../../spare-stack.js'
 import type { Attachment } from './attachment.js'
 import {
   checkBigInt,
@@ -438,6 +439,7 @@ export class MappedView implements Disposable {
   /** Gives back this view; the memory and other views stay. Safe to call twice. */
   close(): void {
     if (this.#end < 0) return
+    spareStackToLeave()
     this.#end = -1
     this.#attachment.release()
   }
