@@ -58,7 +58,7 @@ test('records pushed and taken at every depth of the stack all arrive, in their 
         return out.commit({ timeout: 0 })
       },
       () => out.update((w) => Object.assign(w, { n: n + 1 }), { timeout: 0 }),
-    ]) {
+    ] as readonly (() => unknown)[]) {
       atEveryDepth(() => {
         if (push() !== false) acknowledged = ++n
         // Where there was room to push there may be too little to read, so it is tried again further up.

@@ -1,6 +1,6 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, wrongType } from '../errors.js'
 import { later, performance } from '../host.js'
 import { Turns, waiting } from '../memory/index.js'
 import { pause } from '../pause.js'
@@ -11,7 +11,7 @@ import { spareStack } from '../spare-stack.js'
 import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
 import { Reader, type RecordInfo } from './reader.js'
-import { REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
+import { type PlacedField, REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
 import type { Store } from './store.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
@@ -335,10 +335,22 @@ export class SharedRecord<F extends Fields = Fields> {
    * the right length are filled. Nothing else is allocated.
    *
    * @returns false when there is nothing to read.
+   * @throws MemlaneError `ERR_TYPE` when the object is frozen or otherwise takes no such field; the record stays unread.
+   *   `ERR_CLOSED`.
    */
   readInto(target: Partial<PlainOf<F>>): boolean {
     this.#checkOpen()
     checkObject(target, 'target')
+    try {
+      return this.#readInto(target)
+    } catch (error) {
+      if (error instanceof TypeError && !takesFields(target, this.#store.layout.fields))
+        throw wrongType('target', 'an object whose fields can be stored to', target)
+      throw error
+    }
+  }
+
+  #readInto(target: Partial<PlainOf<F>>): boolean {
     if (this.#cursor === undefined) return this.#reader.readInto(target)
     const taken = this.#cursor.take(false, (buffer) => {
       this.#reader.fill(target as Record<string, unknown>, buffer)
@@ -452,6 +464,15 @@ export class SharedRecord<F extends Fields = Fields> {
       'ERR_UNSUPPORTED',
       `${what} is for latest values; ${JSON.stringify(this.name)} is a FIFO of ${this.slots}: use ${instead}`,
     )
+  }
+}
+
+/** False for what is frozen, sealed, or a proxy that refuses: asked once storing to it has failed. */
+function takesFields(target: object, fields: readonly PlacedField[]): boolean {
+  try {
+    return fields.every(({ name }) => Reflect.set(target, name, (target as Record<string, unknown>)[name]))
+  } catch {
+    return false
   }
 }
 
