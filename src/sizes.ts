@@ -1,7 +1,7 @@
 // leaf: sizes in bytes, given as numbers or as text such as '64 KiB', and times in milliseconds.
 
 import { isSignal } from './aborts.js'
-import { outOfRange, wrongType } from './errors.js'
+import { MemlaneError, outOfRange, wrongType } from './errors.js'
 import { performance } from './host.js'
 
 /** A number of bytes, or text: `'4096'`, `'64 KiB'`, `'256 MiB'`, `'2 GiB'` (powers of 1024), `'64 kB'`, `'1 MB'` (powers of 1000). */
@@ -85,6 +85,20 @@ export function checkObject<T>(value: T, what: string = 'options'): T {
 export function checkFunction<T>(value: T, what: string): T {
   if (typeof value !== 'function') throw wrongType(what, 'a function', value)
   return value
+}
+
+/**
+ * For what a function gave that had to be done when it returned. A promise runs on, and fails unheard: the error is told here
+ * and now, and not a second time to the process.
+ *
+ * @param why says who called the function, and why it may not go on afterwards.
+ * @throws MemlaneError `ERR_ASYNC`.
+ */
+export function refusePromise(result: unknown, why: string): void {
+  if (typeof result !== 'object' || result === null) return
+  if (typeof (result as PromiseLike<unknown>).then !== 'function') return
+  Promise.resolve(result).catch(() => {})
+  throw new MemlaneError('ERR_ASYNC', `${why}, so its function cannot be async or give a promise`)
 }
 
 /** @throws MemlaneError `ERR_TYPE`. */

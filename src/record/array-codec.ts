@@ -29,7 +29,7 @@ export class ArrayCodec extends Codec {
   write(bytes: Bytes, at: number, value: unknown, what: string): boolean {
     const target = this.live(bytes, at)
     // The common case: a typed array of the very kind and length.
-    if (value instanceof this.info.array && value.length === this.#count && this.info.name !== 'bool') {
+    if (this.#fits(value) && this.#count > 0 && this.info.name !== 'bool') {
       target.set(value as never)
       return false
     }
@@ -57,6 +57,11 @@ export class ArrayCodec extends Codec {
     return other
   }
 
+  /** A typed array of the very kind and length, and no proxy of one. */
+  #fits(value: unknown): value is AnyTypedArray {
+    return ArrayBuffer.isView(value) && value instanceof this.info.array && value.length === this.#count
+  }
+
   read(bytes: Bytes, at: number): NdArray {
     const copy = copyOf(bytes.u8, at, this.size)
     return this.#wrap(new this.info.array(copy.buffer, 0, this.#count))
@@ -70,7 +75,7 @@ export class ArrayCodec extends Codec {
     const data = (ArrayBuffer.isView(target) ? target : (target as NdArray | undefined)?.data) as
       | AnyTypedArray
       | undefined
-    if (!(data instanceof this.info.array) || data.length !== this.#count) return this.read(bytes, at)
+    if (!this.#fits(data) || this.#count === 0) return this.read(bytes, at)
     data.set(this.live(bytes, at) as never)
     return target
   }

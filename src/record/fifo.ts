@@ -1,6 +1,7 @@
 // record: reading a FIFO. A cursor per reader ('each'), or one for those who compete ('share').
 
 import { MemlaneError } from '../errors.js'
+import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { OwnerLock } from '../sync/index.js'
 import {
   EVER_READ,
@@ -50,6 +51,11 @@ export class Cursor {
     return this.#store.word(READERS + this.#store.segment.participant.slot * READER_SIZE)
   }
 
+  /** The writers' lock: while it is held no writer is at work. */
+  get #lock(): OwnerLock {
+    return new OwnerLock(this.#store.segment, this.#store.body + LOCK)
+  }
+
   /** The oldest record that is still there, or the next one to come. */
   #oldest(): number {
     const store = this.#store
@@ -70,7 +76,7 @@ export class Cursor {
         `${JSON.stringify(segment.name)} lets no record go unread, so its readers must be able to say what they have read`,
       )
     }
-    this.#locked(() => {
+    this.#lock.hold(() => {
       this.#next = this.#oldest()
       memory.store(this.#entry + READER_CURSOR / 4, this.#next)
       memory.add(this.#store.word(REGISTRATIONS), 1)
@@ -80,20 +86,10 @@ export class Cursor {
     })
   }
 
-  /** While no writer is at work. */
-  #locked<T>(work: () => T): T {
-    const lock = new OwnerLock(this.#store.segment, this.#store.body + LOCK)
-    lock.acquire()
-    try {
-      return work()
-    } finally {
-      lock.release()
-    }
-  }
-
   /** Holds nobody back any more. */
   unregister(): void {
     if (!this.#registered) return
+    spareStackToLeave()
     this.#registered = false
     this.#store.memory.store(this.#entry + READER_TOKEN / 4, 0)
     this.#madeRoom()
@@ -111,10 +107,12 @@ export class Cursor {
    * @returns undefined when there is none.
    */
   take<T>(latest: boolean, decode: (buffer: number, sequence: number) => T): T | undefined {
+    // What was claimed must reach the caller.
+    spareStack()
     this.register()
     const store = this.#store
     for (let margin = 0, tries = 0; ; tries++) {
-      if (tries === PATIENCE && !this.#store.segment.readOnly) return this.#locked(() => this.take(latest, decode))
+      if (tries === PATIENCE && !this.#store.segment.readOnly) return this.#lock.hold(() => this.take(latest, decode))
       const published = store.published()
       const end = store.next(published)
       const from = this.#mode === 'share' ? store.memory.load(store.word(SHARE_CURSOR)) : this.#next

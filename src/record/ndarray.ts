@@ -61,7 +61,26 @@ export interface Flat {
 
 const isView = (value: unknown): value is AnyTypedArray => ArrayBuffer.isView(value) && !(value instanceof DataView)
 
-const isList = (value: unknown): boolean => Array.isArray(value) || isView(value)
+/** As `Array.isArray`. @throws MemlaneError `ERR_TYPE` for a proxy that was revoked. */
+export function isArray(value: unknown, what: string): value is readonly unknown[] {
+  try {
+    return Array.isArray(value)
+  } catch {
+    throw wrongType(what, 'an array; this proxy was revoked', value)
+  }
+}
+
+const isList = (value: unknown, what: string): boolean => isView(value) || isArray(value, what)
+
+/** @throws MemlaneError `ERR_TYPE` for a typed array whose buffer was transferred away. */
+function checkThere(view: AnyTypedArray, what: string): void {
+  if (view.length > 0) return
+  try {
+    void new Uint8Array(view.buffer)
+  } catch {
+    throw wrongType(what, 'elements that are still there', view)
+  }
+}
 
 /**
  * Brings any array input into one row of elements. Nothing is copied when the input is contiguous already.
@@ -70,8 +89,11 @@ const isList = (value: unknown): boolean => Array.isArray(value) || isView(value
  * @throws MemlaneError `ERR_TYPE` for what is no array, and for lists whose rows differ in length.
  */
 export function flatten(value: unknown, what: string, room: number): Flat {
-  if (isView(value)) return { elements: value as ArrayLike<unknown>, shape: undefined }
-  if (Array.isArray(value)) return flattenLists(value, what)
+  if (isView(value)) {
+    checkThere(value, what)
+    return { elements: value as ArrayLike<unknown>, shape: undefined }
+  }
+  if (isArray(value, what)) return flattenLists(value, what)
   if (typeof value === 'object' && value !== null && 'data' in value && 'shape' in value)
     return flattenNd(value, what, room)
   throw wrongType(what, 'a typed array, nested lists, or { data, shape }', value)
@@ -79,19 +101,19 @@ export function flatten(value: unknown, what: string, room: number): Flat {
 
 function flattenLists(list: readonly unknown[], what: string): Flat {
   const shape: number[] = []
-  for (let inner: unknown = list; Array.isArray(inner); inner = inner[0]) {
+  for (let inner: unknown = list; isArray(inner, what); inner = inner[0]) {
     if (shape.length === MOST_AXES) throw wrongType(what, `lists nested at most ${MOST_AXES} deep`, list)
     shape.push(inner.length)
   }
-  if (shape.length === 1 && !list.some(Array.isArray)) return { elements: list, shape }
+  if (shape.length === 1 && !list.some((inner) => isArray(inner, what))) return { elements: list, shape }
   const elements: unknown[] = []
   const walk = (level: unknown, axis: number): void => {
     if (axis === shape.length) {
-      if (Array.isArray(level)) throw wrongType(what, `lists nested ${shape.length} deep everywhere`, level)
+      if (isArray(level, what)) throw wrongType(what, `lists nested ${shape.length} deep everywhere`, level)
       elements.push(level)
       return
     }
-    if (!Array.isArray(level) || level.length !== shape[axis]) {
+    if (!isArray(level, what) || level.length !== shape[axis]) {
       throw wrongType(what, `lists of equal length (shape [${shape.join(', ')}])`, level)
     }
     for (const item of level) walk(item, axis + 1)
@@ -102,15 +124,17 @@ function flattenLists(list: readonly unknown[], what: string): Flat {
 
 function flattenNd(value: object, what: string, room: number): Flat {
   const { data, shape, strides, stride = strides, offset = 0 } = value as Record<string, unknown>
-  if (!isList(data)) throw wrongType(`${what}.data`, 'a typed array or a list', data)
-  if (!isList(shape)) throw wrongType(`${what}.shape`, 'a list of sizes', shape)
+  if (!isList(data, `${what}.data`)) throw wrongType(`${what}.data`, 'a typed array or a list', data)
+  if (isView(data)) checkThere(data, `${what}.data`)
+  if (!isList(shape, `${what}.shape`)) throw wrongType(`${what}.shape`, 'a list of sizes', shape)
   const sizes = Array.from(shape as ArrayLike<number>)
   if (sizes.length > MOST_AXES) throw wrongType(`${what}.shape`, `a list of at most ${MOST_AXES} sizes`, shape)
   if (!sizes.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw wrongType(`${what}.shape`, 'a list of sizes', shape)
   const source = data as ArrayLike<unknown>
   const rowMajor = strideOf(sizes)
-  if (stride !== undefined && !isList(stride)) throw wrongType(`${what}.stride`, 'a list of steps', stride)
+  if (stride !== undefined && !isList(stride, `${what}.stride`))
+    throw wrongType(`${what}.stride`, 'a list of steps', stride)
   const steps = stride === undefined ? rowMajor : Array.from(stride as ArrayLike<number>)
   const count = elementsOf(sizes)
   if (steps.length !== sizes.length || !steps.every(Number.isSafeInteger))

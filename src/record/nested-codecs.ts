@@ -5,6 +5,7 @@ import { roundUp } from '../sizes.js'
 import type { Bytes } from './bytes.js'
 import { Codec } from './codec.js'
 import type { Field } from './fields.js'
+import { isArray } from './ndarray.js'
 
 export class OptionalCodec extends Codec {
   override readonly refills = true
@@ -69,7 +70,8 @@ export class RecordCodec extends Codec {
   }
 
   write(bytes: Bytes, at: number, value: unknown, what: string): boolean {
-    if (typeof value !== 'object' || value === null) throw wrongType(what, 'an object', value)
+    // A revoked proxy has no keys to look at, and says so in its own way.
+    if (typeof value !== 'object' || value === null || isArray(value, what)) throw wrongType(what, 'an object', value)
     for (const name in value) {
       if (!this.#names.has(name)) throw wrongType(what, `an object of ${[...this.#names].join(', ')}`, name)
     }
@@ -108,7 +110,7 @@ export class ListCodec extends Codec {
   }
 
   write(bytes: Bytes, at: number, value: unknown, what: string): boolean {
-    if (!Array.isArray(value)) throw wrongType(what, `a list of ${this.#count}`, value)
+    if (!isArray(value, what)) throw wrongType(what, `a list of ${this.#count}`, value)
     if (value.length !== this.#count) throw outOfRange(`the length of ${what}`, `${this.#count}`, value.length)
     let truncated = false
     for (let i = 0; i < this.#count; i++) {

@@ -1,6 +1,8 @@
 // record: the reading side. Note `published`, read that buffer, look again. Nothing is locked and nothing is written.
 
 import { MemlaneError, wrongType } from '../errors.js'
+import { refusePromise } from '../sizes.js'
+import { spareStack } from '../spare-stack.js'
 import { OwnerLock } from '../sync/index.js'
 import { FieldValue, MODIFIED, TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedReading, generateReading } from './generated.js'
@@ -82,9 +84,12 @@ export class Reader {
     const outer = this.#buffer
     const outerSequence = this.#sequence
     const outerSince = this.#since
+    if (outer !== 0) spareStack()
     this.#look(buffer, sequence, seen)
     try {
-      return use(this.#live as never, this.#info)
+      const result = use(this.#live as never, this.#info)
+      refusePromise(result, 'view() shows a record in place while its function runs')
+      return result
     } finally {
       if (outer !== 0) this.#look(outer, outerSequence, outerSince)
       else this.#buffer = 0
@@ -143,7 +148,7 @@ export class Reader {
   readInto(target: object): boolean {
     const store = this.#store
     for (let tries = 0; ; tries++) {
-      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.readInto(target))
+      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.readInto(target)) === true
       const counter = store.published()
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
@@ -172,9 +177,12 @@ export class Reader {
         const outer = this.#buffer
         const outerSequence = this.#sequence
         const outerSince = this.#since
+        // The outer view must be shown its own record again.
+        if (outer !== 0) spareStack()
         this.#look(buffer, sequence, store.since(this.seen, sequence))
         try {
           result = use(this.#live as never, this.#info)
+          refusePromise(result, 'view() shows a record in place while its function runs')
         } catch (error) {
           // What it saw may have been torn: then what it thought of it does not count.
           failed = true
@@ -199,14 +207,9 @@ export class Reader {
     return this.#store.sequence(this.#store.bufferAt(this.#store.published())) !== this.seen
   }
 
-  #locked<T>(read: () => T): T {
+  #locked<T>(read: () => T): T | undefined {
     this.#lock ??= new OwnerLock(this.#store.segment, this.#store.body + LOCK)
-    this.#lock.acquire()
-    try {
-      return read()
-    } finally {
-      this.#lock.release()
-    }
+    return this.#lock.hold(read)
   }
 
   // ---- the shared `modified` mark

@@ -367,3 +367,57 @@ test('defaults and options of fields are checked where they are written', () => 
   assert.equal(record({ n: i64({ default: 5 }) }).hash, record({ n: i64({ default: 5n }) }).hash)
   assert.equal(record({ n: bool({ default: true }) }).text, '{"n":{"bool":null,"default":true}}')
 })
+
+test('arrays that were transferred away, proxies of arrays and revoked proxies are refused with a code', () => {
+  const Odd = record({
+    row: array('f32', [2]),
+    none: array('u8', [0]),
+    items: list(f64(), 2),
+    inner: record({ n: f64() }),
+    kept: f64({ default: 1 }),
+  })
+  const out = Odd.local()
+  const detached = (array: Float32Array | Uint8Array): typeof array => {
+    structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] })
+    return array
+  }
+  const revoked = (target: object): never => {
+    const { proxy, revoke } = Proxy.revocable(target, {})
+    revoke()
+    return proxy as never
+  }
+  out.write({ row: [1, 2], items: [1, 2], inner: { n: 1 } })
+  for (const values of [
+    { row: detached(new Float32Array(2)) },
+    { none: detached(new Uint8Array(0)) },
+    { row: { data: detached(new Float32Array(2)), shape: [0] } },
+    { none: { data: detached(new Uint8Array(0)), shape: [0] } },
+    { row: new Proxy(new Float32Array(2), {}) },
+    { row: { data: new Proxy(new Float32Array(2), {}), shape: [2] } },
+    { row: revoked([1, 2]) },
+    { row: [revoked([1]), 2] },
+    { row: { data: revoked([1, 2]), shape: [2] } },
+    { row: { data: [1, 2], shape: revoked([2]) } },
+    { row: { data: [1, 2], shape: [2], stride: revoked([1]) } },
+    { row: revoked({ data: [1, 2], shape: [2] }) },
+    { items: revoked([1, 2]) },
+    { inner: revoked({ n: 1 }) },
+  ]) {
+    assert.throws(() => out.write({ kept: 2, ...(values as object) } as never), { code: 'ERR_TYPE' })
+    assert.equal(out.read()?.kept.value, 1)
+  }
+  for (const target of [
+    Object.freeze({}),
+    Object.freeze({ kept: 0 }),
+    Object.preventExtensions({}),
+    Object.defineProperty({}, 'kept', { value: 0 }),
+    revoked({}),
+  ])
+    assert.throws(() => out.readInto(target as never), { code: 'ERR_TYPE' })
+  // What cannot be filled is replaced, as any other wrong array is.
+  for (const row of [new Proxy(new Float32Array(2), {}), detached(new Float32Array(2)), new Float32Array(3)]) {
+    const target = { row } as Record<string, unknown>
+    assert.equal(out.readInto(target as never), true)
+    assert.deepEqual([...(target.row as { data: Float32Array }).data], [1, 2])
+  }
+})

@@ -1,6 +1,6 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
-import { MemlaneError, useOpen } from '../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../errors.js'
 import { later, performance } from '../host.js'
 import { Turns, waiting } from '../memory/index.js'
 import { checkNames, type Known, known } from '../options.js'
@@ -8,10 +8,11 @@ import { pause } from '../pause.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import type { Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
+import { spareStack } from '../spare-stack.js'
 import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
 import { Reader, type RecordInfo } from './reader.js'
-import { REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
+import { type PlacedField, REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
 import { Store } from './store.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
@@ -341,10 +342,22 @@ export class SharedRecord<F extends Fields = Fields> {
    * the right length are filled. Nothing else is allocated.
    *
    * @returns false when there is nothing to read.
+   * @throws MemlaneError `ERR_TYPE` when the object is frozen or otherwise takes no such field; the record stays unread.
+   *   `ERR_CLOSED`.
    */
   readInto(target: Partial<PlainOf<F>>): boolean {
     this.#checkOpen()
     checkObject(target, 'target')
+    try {
+      return this.#readInto(target)
+    } catch (error) {
+      if (error instanceof TypeError && !takesFields(target, this.#store.layout.fields))
+        throw wrongType('target', 'an object whose fields can be stored to', target)
+      throw error
+    }
+  }
+
+  #readInto(target: Partial<PlainOf<F>>): boolean {
     if (this.#cursor === undefined) return this.#reader.readInto(target)
     const taken = this.#cursor.take(false, (buffer) => {
       this.#reader.fill(target as Record<string, unknown>, buffer)
@@ -359,6 +372,7 @@ export class SharedRecord<F extends Fields = Fields> {
    * A FIFO record counts as read when the function returns; when it throws, it stays unread.
    *
    * @returns what the function returned; undefined when there is nothing to read.
+   * @throws MemlaneError `ERR_ASYNC` for an async function, `ERR_CLOSED`, `ERR_TYPE`, and what the function throws.
    */
   view<T>(use: (record: LiveView<F>, info: RecordInfo) => T): T | undefined {
     if (this.#segment.memory.closed) this.#checkOpen()
@@ -428,6 +442,8 @@ export class SharedRecord<F extends Fields = Fields> {
   /** Gives back memory and slot; the record stays. Safe to call twice. */
   close(): void {
     if (this.#segment.closed) return
+    // More than either of the two steps asks for: both are done, or neither.
+    spareStack()
     this.#cursor?.unregister()
     this.#segment.close()
   }
@@ -455,6 +471,15 @@ export class SharedRecord<F extends Fields = Fields> {
       'ERR_UNSUPPORTED',
       `${what} is for latest values; ${JSON.stringify(this.name)} is a FIFO of ${this.slots}: use ${instead}`,
     )
+  }
+}
+
+/** False for what is frozen, sealed, or a proxy that refuses: asked once storing to it has failed. */
+function takesFields(target: object, fields: readonly PlacedField[]): boolean {
+  try {
+    return fields.every(({ name }) => Reflect.set(target, name, (target as Record<string, unknown>)[name]))
+  } catch {
+    return false
   }
 }
 

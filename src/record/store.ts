@@ -208,11 +208,12 @@ export class Store {
   /** A record without fields: what has a default has it, everything else is unwritten, and its bytes are of old. */
   clear(buffer: number, sequence: number): void {
     this.setSequence(buffer, sequence)
-    for (const { index, field, codec, offset, name } of this.layout.fields) {
-      const { fallback } = field
+    for (const placed of this.layout.fields) {
+      const { index, codec, name } = placed
+      const { fallback } = placed.field
       this.bytes.f64[((buffer + CHANGED) >>> 3) + index] = fallback === undefined ? 0 : Math.max(1, sequence)
       this.bytes.u8[buffer + this.#status + index] = fallback === undefined ? UNWRITTEN : 0
-      if (fallback !== undefined) codec.write(this.bytes, buffer + offset, fallback, name)
+      if (fallback !== undefined) codec.write(this.bytes, this.place(placed, buffer), fallback, name)
     }
   }
 

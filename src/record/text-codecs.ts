@@ -94,7 +94,8 @@ export class BytesCodec extends Codec {
 
   override readInto(bytes: Bytes, at: number, target: unknown): unknown {
     const length = this.#length(bytes, at)
-    if (!(target instanceof Uint8Array) || target.length !== length) return this.read(bytes, at)
+    if (!ArrayBuffer.isView(target) || !(target instanceof Uint8Array) || target.length !== length || length === 0)
+      return this.read(bytes, at)
     target.set(bytes.u8.subarray(at + 8, at + 8 + length))
     return target
   }

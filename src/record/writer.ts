@@ -2,6 +2,8 @@
 
 import { MemlaneError, wrongType } from '../errors.js'
 import { performance } from '../host.js'
+import { refusePromise } from '../sizes.js'
+import { spareStack } from '../spare-stack.js'
 import { BUSY, OwnerLock } from '../sync/index.js'
 import type { ArrayCodec } from './array-codec.js'
 import { TRUNCATED, UNWRITTEN } from './field-value.js'
@@ -24,6 +26,9 @@ export interface UpdateTools {
    */
   keep(field: string): void
 }
+
+/** Fills a record in place. */
+type Fill = (record: never, tools: UpdateTools) => void
 
 /** Nested records and lists are written whole: changing a copy of one must not look as if it had done something. */
 function frozen<T>(value: T): T {
@@ -72,38 +77,59 @@ export class Writer {
     return this.#lock.whenFree(timeout, signal)
   }
 
+  /** One record from an object of values. */
+  write(values: object, hasRoom?: () => boolean, end?: number): number {
+    return this.#record(values, undefined, hasRoom, end)
+  }
+
+  /** One record filled in place. */
+  update(fill: Fill, hasRoom?: () => boolean, end?: number): number {
+    return this.#record(undefined, fill, hasRoom, end)
+  }
+
   /**
-   * Takes the lock and prepares the next buffer. `hasRoom` is asked under the lock.
+   * The only way in: takes the lock, prepares the next buffer, has it filled from `values` or by `fill`, publishes it, and
+   * gives the lock back whatever is thrown.
    *
+   * @param hasRoom is asked under the lock.
    * @param end when to give up while another writer is inside, as `performance.now()` counts.
-   * @returns WRITTEN when the buffer may be filled; else the lock is not held.
    */
-  begin(hasRoom?: () => boolean, end: number = Number.POSITIVE_INFINITY): number {
+  #record(
+    values: object | undefined,
+    fill: Fill | undefined,
+    hasRoom: (() => boolean) | undefined,
+    end: number = Number.POSITIVE_INFINITY,
+  ): number {
     if (this.#writing) {
       throw new MemlaneError(
         'ERR_DEADLOCK',
         `${JSON.stringify(this.#store.segment.name)} is being written by this very handle: a getter or an update wrote again`,
       )
     }
+    spareStack()
     if (this.#lock.acquire(end === Number.POSITIVE_INFINITY ? -1 : Math.max(0, end - performance.now())) === BUSY)
       return HELD
-    this.#writing = true
-    const store = this.#store
-    if (hasRoom !== undefined && !hasRoom()) {
-      this.end()
-      return FULL
+    try {
+      this.#writing = true
+      if (hasRoom !== undefined && !hasRoom()) return FULL
+      this.#prepare()
+      if (fill !== undefined) this.#fill(fill)
+      else if (this.#generated === undefined) this.#setAll(values!)
+      else this.#generated(values!, this.#to)
+      this.#publish()
+    } finally {
+      this.#end()
     }
-    const published = store.published()
-    this.#next = store.next(published)
-    this.#from = store.bufferAt(published)
-    this.#to = store.bufferAt(this.#next)
-    this.#prepare()
     return WRITTEN
   }
 
   /** The next buffer holds the next record, of which nothing is given yet. */
   #prepare(): void {
     const store = this.#store
+    const published = store.published()
+    this.#next = store.next(published)
+    this.#from = store.bufferAt(published)
+    this.#to = store.bufferAt(this.#next)
     const before = store.sequence(this.#from)
     const sequence = store.nextSequence(before)
     if (store.layout.slots === 0) {
@@ -115,8 +141,7 @@ export class Writer {
     }
   }
 
-  /** Publishes what was filled since `begin`. */
-  commit(): void {
+  #publish(): void {
     const store = this.#store
     if (store.layout.slots > 0) for (const field of store.layout.fields) store.blank(this.#to, field)
     store.publish(this.#next)
@@ -128,46 +153,18 @@ export class Writer {
    * @throws MemlaneError `ERR_CLOSED` when a function or a getter has closed the handle meanwhile: its lock has died with it, and
    *   the next writer takes it over.
    */
-  end(): void {
+  #end(): void {
     if (this.#turned.size > 0) this.#turned.clear()
     this.#writing = false
     this.#store.checkOpen()
     this.#lock.release()
   }
 
-  /** One record from an object of values. */
-  write(values: object, hasRoom?: () => boolean, end?: number): number {
-    const begun = this.begin(hasRoom, end)
-    if (begun !== WRITTEN) return begun
-    try {
-      if (this.#generated === undefined) this.#setAll(values)
-      else this.#generated(values, this.#to)
-      this.commit()
-    } finally {
-      this.end()
-    }
-    return WRITTEN
-  }
-
-  /** One record filled in place. */
-  update(fill: (record: never, tools: UpdateTools) => void, hasRoom?: () => boolean, end?: number): number {
-    const begun = this.begin(hasRoom, end)
-    if (begun !== WRITTEN) return begun
-    try {
-      const result = fill(this.#live as never, this.#tools) as unknown
-      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-        // It runs on, and finds the record closed. That is told here and now, and not a second time to the process.
-        Promise.resolve(result).catch(() => {})
-        throw new MemlaneError(
-          'ERR_ASYNC',
-          'update() holds the writer lock while its function runs, so the function cannot be async',
-        )
-      }
-      this.commit()
-    } finally {
-      this.end()
-    }
-    return WRITTEN
+  #fill(fill: Fill): void {
+    refusePromise(
+      fill(this.#live as never, this.#tools) as unknown,
+      'update() holds the writer lock while its function runs',
+    )
   }
 
   #setAll(values: object): void {

@@ -145,23 +145,34 @@ export function stateOf(memory: Memory): number {
 
 /** True for the first bytes of a segment whose creator has not finished: zeros, or our magic without READY. */
 export function isUnfinished(memory: Memory): boolean {
-  if (stateOf(memory) !== EMPTY && stateOf(memory) !== MAKING) return false
+  const state = stateOf(memory)
+  if (state !== EMPTY && state !== MAKING) return false
   const magic = memory.u32[W_MAGIC]!
-  if (magic === MAGIC_LOW) return memory.u32[W_MAGIC + 1] === MAGIC_HIGH || memory.u32[W_MAGIC + 1] === 0
+  const magicHigh = memory.u32[W_MAGIC + 1]!
+  if (magic === MAGIC_LOW) return magicHigh === MAGIC_HIGH || magicHigh === 0
   if (magic !== 0) return false
   for (let word = 0; word < PAGE / 4; word++) {
-    if (word !== W_STATE && memory.u32[word] !== 0) return false
+    // Written just now: a creator that began after our look at the state and the magic, which it writes before all else.
+    if (word !== W_STATE && memory.u32[word] !== 0)
+      return stateOf(memory) !== EMPTY && memory.u32[W_MAGIC] === MAGIC_LOW
   }
-  return memory.u32[W_STATE]! <= MAKING
+  return true
+}
+
+/** All zeros: unknown, where /proc could not be read, by its creator or by us. What is unknown refuses nobody. */
+function isOtherBoot(theirs: Uint8Array, ours: Uint8Array): boolean {
+  const isKnown = (id: Uint8Array): boolean => id.some((byte) => byte !== 0)
+  return isKnown(theirs) && isKnown(ours) && ours.some((byte, i) => byte !== theirs[i])
 }
 
 /**
  * Checks a header and reads it.
  *
  * @param fileSize bytes the object really has.
+ * @param state READY, but for the creator itself, which looks at what it wrote before anybody else may.
  * @throws MemlaneError `ERR_FOREIGN`, `ERR_VERSION`, `ERR_BYTE_ORDER`, `ERR_CORRUPT`, `ERR_BOOT`, `ERR_TRUNCATED`.
  */
-export function readHeader(memory: Memory, fileSize: number, name: string): Header {
+export function readHeader(memory: Memory, fileSize: number, name: string, state: number = READY): Header {
   const who = JSON.stringify(name)
   const hex = (n: number): string => `0x${n.toString(16).padStart(8, '0')}`
   const magic = memory.u32[W_MAGIC]!
@@ -198,15 +209,14 @@ export function readHeader(memory: Memory, fileSize: number, name: string): Head
     )
   }
   const boot = memory.u8.subarray(W_BOOT * 4, W_BOOT * 4 + 16)
-  if (identity().bootId.some((byte, i) => byte !== 0 && byte !== boot[i])) {
+  if (isOtherBoot(boot, identity().bootId)) {
     throw new MemlaneError(
       'ERR_BOOT',
       `${who} was made before the machine was started anew (boot ${Buffer.from(boot).toString('hex')}); nobody from then is alive. Unlink it and start anew`,
     )
   }
-  if (stateOf(memory) !== READY && stateOf(memory) !== MAKING) {
-    throw new MemlaneError('ERR_CORRUPT', `${who}: state is ${stateOf(memory)}, expected ${READY}`)
-  }
+  if (stateOf(memory) !== state)
+    throw new MemlaneError('ERR_CORRUPT', `${who}: state is ${stateOf(memory)}, expected ${state}`)
   const slots = memory.u32[W_SLOTS]!
   const participantBytes = getNumber(memory, W_PARTICIPANT_BYTES)
   const bodySize = getNumber(memory, W_BODY_SIZE)

@@ -9,8 +9,9 @@ import { checkOwner, checkViewable, LocalMemory, type Memory, ShmObject, unlinkO
 import { checkNames } from '../options.js'
 import { pause } from '../pause.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
+import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
-import { CREATION, LAST_CLOSE, READY, SLOTS_MAX, W_COMMITTED, W_LIFETIME, W_STATE } from './header.layout.js'
+import { CREATION, LAST_CLOSE, MAKING, READY, SLOTS_MAX, W_COMMITTED, W_LIFETIME, W_STATE } from './header.layout.js'
 import { checkName, namespaceOf, objectName } from './name.js'
 import {
   type Checked,
@@ -89,6 +90,7 @@ export class Segment {
    *   `ERR_KIND`, `ERR_SCHEMA`, `ERR_TOO_SMALL`, `ERR_TRUNCATED`, `ERR_CORRUPT`, `ERR_BOOT`; `ERR_PARTICIPANTS`.
    */
   static open(name: string, options: SegmentOpenOptions = {}): Segment {
+    spareStack()
     checkObject(options)
     const checked = checkName(name)
     const namespace = namespaceOf(options.namespace)
@@ -132,6 +134,7 @@ export class Segment {
 
   /** A segment over plain memory of this process, for workers and tests. `memory.buffer` may be posted to workers. */
   static local(options: SegmentOptions): Segment {
+    spareStack()
     const checked = checkOptions(options)
     const { total } = plan(checked.slots, checked.participantBytes, checked.bodySize)
     const memory = LocalMemory.create(total)
@@ -142,6 +145,7 @@ export class Segment {
 
   /** Another participant of a local segment, in this thread or in a worker that was given the buffer. */
   static attachLocal(buffer: SharedArrayBuffer): Segment {
+    spareStack()
     const memory = LocalMemory.attach(buffer)
     const header = readHeader(memory, memory.size, 'local')
     return new Segment('local', '', memory, header, undefined, false, claimSlot(memory, header, 'local'))
@@ -219,6 +223,7 @@ export class Segment {
    *   nothing has changed then.
    */
   grow(bytes: number): void {
+    spareStack()
     if (this.#participant === undefined) void this.participant
     const pages = roundUp(parseInteger(bytes, 'bytes', 0, Number.MAX_SAFE_INTEGER - PAGE), PAGE) / PAGE
     if (pages * PAGE > this.bodySize) {
@@ -241,6 +246,7 @@ export class Segment {
   /** Gives back slot, memory and descriptor; unlinks when it is the last one out of a `lastClose` segment. Safe to call twice. */
   close(): void {
     if (this.memory.closed) return
+    spareStackToLeave()
     const participant = this.#participant
     this.#participant = undefined
     stillOpen.delete(this)
@@ -281,9 +287,26 @@ function closeAll(): void {
   for (const segment of stillOpen) segment.close()
 }
 
-/** Tokens of this thread's handles, per segment. An inode cannot be used again while a handle holds it open. */
-const siblings = new Map<string, Set<number>>()
-const localSiblings = new WeakMap<ArrayBufferLike, Set<number>>()
+/**
+ * Tokens of this thread's handles, per segment. An inode cannot be used again while a handle holds it open. One table for all
+ * copies of the package in this thread, as a monorepo may have: waiting for a handle of another copy would never end either.
+ */
+const { named: siblings, local: localSiblings } = siblingsOfThread()
+
+function siblingsOfThread(): Siblings {
+  const place = globalThis as { [key: symbol]: Siblings | undefined }
+  const key = Symbol.for('memlane.siblings.1')
+  const found = place[key]
+  if (found !== undefined) return found
+  const made = { named: new Map(), local: new WeakMap() }
+  Object.defineProperty(place, key, { value: made })
+  return made
+}
+
+interface Siblings {
+  readonly named: Map<string, Set<number>>
+  readonly local: WeakMap<ArrayBufferLike, Set<number>>
+}
 
 function siblingsOf(object: ShmObject | undefined, memory: Memory): Set<number> {
   if (object === undefined) {
@@ -306,6 +329,7 @@ function siblingsOf(object: ShmObject | undefined, memory: Memory): Set<number> 
 }
 
 function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrOpen'): Segment {
+  spareStack()
   const checked = checkOptions(options)
   const checkedName = checkName(name)
   const namespace = namespaceOf(options.namespace)
@@ -467,7 +491,7 @@ function build(
   try {
     writeHeader(memory, checked)
     memory.store(W_COMMITTED, checked.commit / PAGE)
-    const header = readHeader(memory, memory.size, name)
+    const header = readHeader(memory, memory.size, name, MAKING)
     segment = new Segment(name, namespace, memory, header, object, true, claimSlot(memory, header, name))
     init?.(segment)
     return segment
@@ -490,7 +514,8 @@ function attach(
 ): Segment | undefined {
   if (!isReady(object)) return undefined
   const memory = object.memory as Memory
-  const header = readHeader(memory, object.stat().size, name)
+  // Held against what is mapped: a peer may have cut the object before that, and given it its size again since.
+  const header = readHeader(memory, Math.min(memory.size, object.stat().size), name)
   if (header.lifetime === 'lastClose' && options.readOnly !== true)
     return attachLastClose(name, namespace, object, header, options, making)
   checkOpened(header, options, name)
@@ -547,7 +572,8 @@ function cleanAbandoned(object: ShmObject, name: string): boolean {
   if (memory.u32[W_LIFETIME] !== LAST_CLOSE || !object.lock(CREATION)) return false
   try {
     if (!object.isLinked()) return true
-    return !somebodyIn(memory, readHeader(memory, object.stat().size, name)) && unlinkObject(object.name)
+    const size = Math.min(memory.size, object.stat().size)
+    return !somebodyIn(memory, readHeader(memory, size, name)) && unlinkObject(object.name)
   } finally {
     object.unlock(CREATION)
   }

@@ -120,7 +120,7 @@ export class Barrier extends Handle {
 
   /** Waits for the others, blocking the thread. @returns false when the time is over; then this one is not counted. */
   wait(limits?: WaitLimits): boolean {
-    this.checkOpen()
+    this.checkEntry()
     const timeout = timeoutOf(limits)
     const end = endOf(timeout)
     if (!this.#take(timeout < 0 ? timeout : Math.max(timeout, PATIENCE))) return false
@@ -140,7 +140,7 @@ export class Barrier extends Handle {
   /** Waits for the others without blocking the thread. */
   waitAsync(limits?: AsyncLimits): Promise<boolean> {
     return asyncWait(async () => {
-      this.checkOpen()
+      this.checkEntry()
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
@@ -185,22 +185,31 @@ export class Barrier extends Handle {
     return count
   }
 
-  /** Counts this one in, and frees the lock. @returns undefined when it was the last. */
+  /** Counts this one in, and frees the lock, whatever is thrown. @returns undefined when it was the last. */
   #arrive(): Arrival | undefined {
+    let arrival: Arrival | undefined
+    try {
+      arrival = this.#countIn()
+    } finally {
+      this.#lock.release()
+    }
+    if (arrival === undefined) this.segment.memory.wake(this.#generation, 0x7fffffff)
+    return arrival
+  }
+
+  /** Under the lock. @returns undefined when it was the last, and has opened the barrier. */
+  #countIn(): Arrival | undefined {
     const { memory } = this.segment
     let place = -1
     for (let i = 0; i < this.#parties && place < 0; i++) {
       const token = memory.load(this.#word(i))
       if (token === 0 || !this.segment.isAlive(token)) place = i
     }
-    if (place < 0) {
-      this.#lock.release()
+    if (place < 0)
       throw new MemlaneError('ERR_LIMIT', `${JSON.stringify(this.name)}: ${this.#parties} parties wait already`)
-    }
     memory.store(this.#word(place), this.#me)
     const generation = memory.load(this.#generation)
     if (this.#living() < this.#parties) {
-      this.#lock.release()
       const arrival = { place, generation }
       this.#arrivals.add(arrival)
       return arrival
@@ -208,8 +217,6 @@ export class Barrier extends Handle {
     memory.store(this.#opening, 1 + (generation & 1))
     memory.store(this.#generation, (generation + 1) | 0) // SYNC: "what was done before the barrier is visible after it"
     this.#clear()
-    this.#lock.release()
-    memory.wake(this.#generation, 0x7fffffff)
     return undefined
   }
 

@@ -18,7 +18,7 @@ import {
   unlinkPrimitive,
   type WaitLimits,
 } from './handle.js'
-import { mutexOf } from './mutex.js'
+import { type Mutex, mutexOf } from './mutex.js'
 import { type Entry, WaiterTable } from './waiter-table.js'
 
 const KIND = 'condition'
@@ -77,12 +77,11 @@ export class Condition extends Handle {
    * @throws MemlaneError `ERR_NOT_HELD` when the guard holds no mutex; `ERR_LIMIT` when 1024 wait; `ERR_CLOSED`.
    */
   wait(guard: Guard, limits?: WaitLimits): boolean {
-    this.checkOpen()
+    this.checkEntry()
     const mutex = checkGuard(guard)
     const timeout = timeoutOf(limits)
     const end = endOf(timeout)
-    const entry = this.#enter()
-    mutex.suspend(guard)
+    const entry = this.#enter(mutex, guard)
     try {
       for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
         const left = end - performance.now()
@@ -98,14 +97,13 @@ export class Condition extends Handle {
   /** The same without blocking the thread. An abort rejects once the mutex is held again. */
   waitAsync(guard: Guard, limits?: AsyncLimits): Promise<boolean> {
     return asyncWait(async () => {
-      this.checkOpen()
+      this.checkEntry()
       const mutex = checkGuard(guard)
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = endOf(timeout)
-      const entry = this.#enter()
-      mutex.suspend(guard)
+      const entry = this.#enter(mutex, guard)
       let left = true
       try {
         for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
@@ -128,7 +126,7 @@ export class Condition extends Handle {
 
   /** Lets up to `count` waiters go, oldest first. @returns how many went. @throws MemlaneError `ERR_RANGE`, `ERR_CLOSED`. */
   notify(count: number = 1): number {
-    this.checkOpen()
+    this.checkEntry()
     return this.#table.call(parseInteger(count, 'count', 1, 0x7fffffff))
   }
 
@@ -137,9 +135,17 @@ export class Condition extends Handle {
     return this.notify(0x7fffffff)
   }
 
-  #enter(): Entry {
+  /** Queues up, and gives the mutex up then, so that no notification is missed. Both or neither. */
+  #enter(mutex: Mutex, guard: Guard): Entry {
     const entry = this.#table.enter()
     this.#entries.add(entry)
+    try {
+      mutex.suspend(guard)
+    } catch (error) {
+      // Else the entry of one that does not wait would be given somebody's notification.
+      if (this.#leave(entry)) this.#table.call(1)
+      throw error
+    }
     return entry
   }
 
@@ -154,7 +160,7 @@ export class Condition extends Handle {
   }
 }
 
-function checkGuard(guard: unknown): ReturnType<typeof mutexOf> & object {
+function checkGuard(guard: unknown): Mutex {
   if (!(guard instanceof Guard)) throw wrongType('guard', 'the guard of a Mutex', guard)
   const mutex = mutexOf(guard)
   if (mutex === undefined || !guard.held) throw new MemlaneError('ERR_NOT_HELD', 'the guard does not hold a mutex')

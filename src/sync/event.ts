@@ -94,19 +94,19 @@ export class Event extends Handle {
 
   /** Lets every waiter through (`manual`), or one, now or later (`auto`). */
   set(): void {
-    this.checkOpen()
+    this.checkEntry()
     this.segment.memory.store(this.#set, 1) // SYNC: "what happened before set() is visible after wait()"
     this.#gate.open()
   }
 
   clear(): void {
-    this.checkOpen()
+    this.checkEntry()
     this.segment.memory.store(this.#set, 0)
   }
 
   /** Waits, blocking the thread. @returns false when the time is over. @throws MemlaneError `ERR_CLOSED`, `ERR_RANGE`. */
   wait(limits?: WaitLimits): boolean {
-    this.checkOpen()
+    this.checkEntry()
     const timeout = timeoutOf(limits)
     return this.#passed() ?? waitAt(this.#gate, () => this.#look(), timeout, SLICE) ?? false
   }
@@ -114,7 +114,7 @@ export class Event extends Handle {
   /** Waits without blocking the thread. @returns false when the time is over. */
   waitAsync(limits?: AsyncLimits): Promise<boolean> {
     return asyncWait(async () => {
-      this.checkOpen()
+      this.checkEntry()
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()

@@ -1,6 +1,7 @@
 // sync: proof that something is held, and the way to give it back.
 
 import { useOpen } from '../errors.js'
+import { spareStackToLeave } from '../spare-stack.js'
 
 /**
  * Proof that a lock, a permit or a side of a lock is held. Give it back with `release()` or `using`.
@@ -50,6 +51,7 @@ export class Guard {
   release(): void {
     const holder = this.#holder
     if (holder === undefined) return
+    spareStackToLeave()
     this.#holder = undefined
     holder.endHold(this.#part)
   }

@@ -6,6 +6,7 @@ import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { CREATE_OPTIONS, type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
 import { checkSignal, given, parseTimeout } from '../sizes.js'
+import { spareStack, spareStackToLeave } from '../spare-stack.js'
 
 /** How long to wait. */
 export interface WaitLimits {
@@ -66,6 +67,7 @@ export class Handle {
   /** Gives back the descriptor. What this handle still holds is released first. Safe to call twice. */
   close(): void {
     if (this.#closed) return
+    spareStackToLeave()
     if (!this.closed) this.releaseHeld()
     this.#closed = true
     if (this.#owned) this.segment.close()
@@ -77,6 +79,14 @@ export class Handle {
 
   /** @internal */
   protected releaseHeld(): void {}
+
+  /**
+   * @internal Before anything that others see is changed: the handle is open, and there is stack enough to come to the end.
+   */
+  protected checkEntry(): void {
+    spareStack()
+    this.checkOpen()
+  }
 
   /** @internal */
   protected checkOpen(): void {

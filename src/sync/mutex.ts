@@ -47,6 +47,8 @@ export class Mutex extends Handle {
   readonly #lock: OwnerLock
   readonly #turns: Turns = new Turns()
   #held = false
+  /** An `acquireAsync` is under way. It may have the lock already, and be heard of in the next turn only. */
+  #acquiring = false
   /** A Condition has given the lock up for the time of a wait. */
   #suspended: Guard | undefined
 
@@ -89,6 +91,7 @@ export class Mutex extends Handle {
    */
   tryAcquire(): Guard | undefined {
     this.#checkFree()
+    if (this.#acquiring && this.#lock.isMine) throw this.#lock.deadlock()
     const got = this.#lock.tryAcquire()
     return got === BUSY ? undefined : this.#guard(got)
   }
@@ -111,7 +114,10 @@ export class Mutex extends Handle {
     return this.#guard(got)
   }
 
-  /** Takes the mutex without blocking the thread. Rejects as `acquire` throws, or with the signal's reason. */
+  /**
+   * Takes the mutex without blocking the thread. Rejects as `acquire` throws, or with the signal's reason; `ERR_DEADLOCK` also
+   * while an earlier call of this handle waits: it would come to hold the mutex first.
+   */
   acquireAsync(limits?: AsyncLimits): Promise<Guard> {
     return asyncWait(() => this.#acquireAsync(limits))
   }
@@ -137,8 +143,16 @@ export class Mutex extends Handle {
 
   async #acquireAsync(limits: AsyncLimits | undefined): Promise<Guard> {
     this.#checkFree()
+    if (this.#acquiring) throw this.#lock.deadlock()
     const timeout = timeoutOf(limits, ASYNC_LIMITS)
-    const got = await this.#lock.acquireAsync(timeout, signalOf(limits))
+    const signal = signalOf(limits)
+    this.#acquiring = true
+    let got = BUSY
+    try {
+      got = await this.#lock.acquireAsync(timeout, signal)
+    } finally {
+      this.#acquiring = false
+    }
     if (this.closed) {
       // Closed between the lock's answer and this line.
       if (got !== BUSY && !this.segment.memory.closed) this.#lock.release()
@@ -149,7 +163,7 @@ export class Mutex extends Handle {
   }
 
   #checkFree(): void {
-    this.checkOpen()
+    this.checkEntry()
     if (this.#held) throw this.#lock.deadlock()
   }
 

@@ -19,6 +19,7 @@ import { performance } from '../host.js'
 import { FOREVER, type Memory, NOBODY, Wait } from '../memory/index.js'
 import { type Segment, slotOf } from '../segment/index.js'
 import { endOf } from '../sizes.js'
+import { spareStack } from '../spare-stack.js'
 
 export const WAITERS: number = 1 << 30
 export const TOKEN: number = WAITERS - 1
@@ -156,6 +157,24 @@ export class OwnerLock {
     this.#shut = true
     // Who sleeps looks again.
     if ((this.#memory.load(this.#word) & WAITERS) !== 0) this.#memory.wake(this.#word, 0x7fffffff)
+  }
+
+  /**
+   * Runs `work` while holding it, and gives it back whatever is thrown.
+   *
+   * @param work is told TAKEN or RECOVERED.
+   * @returns undefined when the time is over.
+   * @throws MemlaneError as `acquire`; RangeError of the engine, before anything is taken, when the stack is almost full.
+   */
+  hold<T>(work: (got: number) => T, timeout: number = FOREVER): T | undefined {
+    spareStack()
+    const got = this.acquire(timeout)
+    if (got === BUSY) return undefined
+    try {
+      return work(got)
+    } finally {
+      this.release()
+    }
   }
 
   /** Frees it and wakes one waiter. The caller holds it. */

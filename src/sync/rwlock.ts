@@ -85,6 +85,8 @@ export class RwLock extends Handle {
   /** Reads of this handle that wait for a writer to go. */
   #queued = 0
   #writing = false
+  /** A `writeAsync` is under way. It may have the writer's word already, and be heard of in the next turn only. */
+  #acquiring = false
 
   private constructor(segment: Segment, offset: number, owned: boolean) {
     super(segment, offset, owned)
@@ -234,10 +236,17 @@ export class RwLock extends Handle {
   writeAsync(limits?: AsyncLimits): Promise<Guard> {
     return asyncWait(async () => {
       this.#checkWrite()
+      if (this.#acquiring) throw this.#writer.deadlock()
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       const end = endOf(timeout)
-      const got = await this.#writer.acquireAsync(timeout, signal)
+      this.#acquiring = true
+      let got = BUSY
+      try {
+        got = await this.#writer.acquireAsync(timeout, signal)
+      } finally {
+        this.#acquiring = false
+      }
       if (got === BUSY) throw timedOut(this.name, 'writing', timeout)
       // From here on this handle is the writer, as its other users must see.
       this.#writing = true
@@ -260,12 +269,12 @@ export class RwLock extends Handle {
   }
 
   #checkRead(): void {
-    this.checkOpen()
+    this.checkEntry()
     if (this.#writing) throw this.#writer.deadlock()
   }
 
   #checkWrite(): void {
-    this.checkOpen()
+    this.checkEntry()
     if (this.#writing || this.#reads > 0) throw this.#writer.deadlock()
   }
 

@@ -109,13 +109,13 @@ export class Semaphore extends Handle {
 
   /** Takes a permit if there is one. @throws MemlaneError `ERR_CLOSED`. */
   tryAcquire(): Guard | undefined {
-    this.checkOpen()
+    this.checkEntry()
     return this.#take()
   }
 
   /** Takes a permit, blocking the thread while there is none. @throws MemlaneError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_RANGE`. */
   acquire(limits?: WaitLimits): Guard {
-    this.checkOpen()
+    this.checkEntry()
     const timeout = timeoutOf(limits)
     const guard = this.#take() ?? waitAt(this.#gate, () => this.#look(), timeout, SLICE)
     if (guard === undefined) throw timedOut(this.name, 'a permit', timeout)
@@ -125,7 +125,7 @@ export class Semaphore extends Handle {
   /** Takes a permit without blocking the thread. */
   acquireAsync(limits?: AsyncLimits): Promise<Guard> {
     return asyncWait(async () => {
-      this.checkOpen()
+      this.checkEntry()
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()

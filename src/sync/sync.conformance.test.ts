@@ -86,6 +86,40 @@ for (const [place, make] of Object.entries(places)) {
     a.tryAcquire()?.release()
   })
 
+  promise('two that ask through one handle in one turn of the event loop get a lock and a deadlock', async (open) => {
+    for (const ask of [
+      (mutex = open.mutex()) => mutex.acquireAsync.bind(mutex),
+      (lock = open.rwlock()) => lock.writeAsync.bind(lock),
+    ]) {
+      const take = ask()
+      const [first, second] = await Promise.allSettled([take(), take()])
+      assert.equal(second.status === 'rejected' && second.reason.code, 'ERR_DEADLOCK')
+      assert.equal(first.status, 'fulfilled')
+      if (first.status === 'fulfilled') first.value.release()
+      ;(await take()).release()
+    }
+  })
+
+  promise(
+    'a mutex that is being taken without blocking is taken: trying in that turn is a deadlock',
+    async ({ mutex }) => {
+      const a = mutex()
+      const taking = a.acquireAsync()
+      await refuses('ERR_DEADLOCK', () => a.tryAcquire())
+      ;(await taking).release()
+    },
+  )
+
+  promise('a condition that refuses a guard has nobody in its queue', async ({ mutex, condition }) => {
+    const [lock, condition1, other] = [mutex(), condition(), condition()]
+    const guard = lock.acquire()
+    const first = condition1.waitAsync(guard, { timeout: 60_000 })
+    await refuses('ERR_NOT_HELD', () => condition1.waitAsync(guard))
+    assert.equal(other.notifyAll(), 1)
+    assert.equal(await first, true)
+    guard.release()
+  })
+
   promise(
     'taking a mutex again, through this handle or blocking through another of this thread, is a deadlock',
     async ({ mutex }) => {

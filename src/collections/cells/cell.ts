@@ -5,7 +5,7 @@ import { performance } from '../../host.js'
 import { waiting } from '../../memory/index.js'
 import { checkNames, type Known } from '../../options.js'
 import { makePrintable, refuseCloning } from '../../printable.js'
-import { endOf, parseTimeout } from '../../sizes.js'
+import { endOf, parseTimeout, refusePromise } from '../../sizes.js'
 import { ASYNC_LIMITS, type AsyncLimits, WAIT_LIMITS, type WaitLimits } from '../../sync/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import type { Store } from './store.js'
@@ -163,7 +163,13 @@ export abstract class Cell<T> implements Disposable {
   }
 
   #test(expected: Expected<T>): (value: T) => boolean {
-    if (typeof expected === 'function') return expected as (value: T) => boolean
+    if (typeof expected === 'function') {
+      return (value) => {
+        const passed = (expected as (value: T) => boolean)(value)
+        refusePromise(passed, 'a wait asks its function again and again whether the value will do')
+        return passed
+      }
+    }
     const wanted = this.#checkValue(expected, 'expected')
     if (typeof wanted === 'object' && wanted !== null)
       throw wrongType('expected', 'a primitive value or a function that tests the value', wanted)

@@ -1,9 +1,9 @@
 // collections/cells: a text that every process sees, of any length and any characters.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { wrongType } from '../../errors.js'
 import { unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
-import { checkObject, given } from '../../sizes.js'
+import { checkObject, given, refusePromise } from '../../sizes.js'
 import { ALONE, type CollectionOptions, openCell, openHeap } from '../structure.js'
 import { Cell } from './cell.js'
 import { HeapStore } from './heap-store.js'
@@ -77,7 +77,6 @@ export class SharedString extends Cell<string> {
 
 export function checkString(value: string, what: string): string {
   if (typeof value === 'string') return value
-  if (typeof (value as { then?: unknown } | null)?.then === 'function')
-    throw new MemlaneError('ERR_ASYNC', `${what} is a promise; a change runs with the heap locked, so it cannot wait`)
+  refusePromise(value, `${what} is stored with the heap locked`)
   throw wrongType(what, 'a string', value)
 }

@@ -10,6 +10,7 @@ import { FieldValue } from '../../record/field-value.js'
 import type { Fields } from '../../record/fields.js'
 import type { Infer, Input, RecordField } from '../../record/types.js'
 import { checkSignal, endOf, given, parseInteger, parseTimeout } from '../../sizes.js'
+import { spareStack } from '../../spare-stack.js'
 import { decode, type Prepared, prepare } from './codec.js'
 import { Counters } from './counters.js'
 import { type FlexibleLayout, type FlexibleSchema, layoutOf, STATUS } from './flexible.layout.js'
@@ -104,6 +105,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    * @throws MemlaneError `ERR_EXISTS`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
    */
   static create<S extends FlexibleSchema>(schema: S, name?: string, options: FlexibleOptions = {}): FlexibleMemory<S> {
+    spareStack()
     const layout = layoutOf(schema, checkSlots(checkNames(options, CREATE).slots))
     const file = checkName(given(name, `shm_${randomBytes(4).toString('hex')}`))
     const mode = parseInteger(given(options.mode, 0o600), 'mode', 0, 0o777)
@@ -129,6 +131,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    *   `ERR_OWNER`, `ERR_PERMISSION`, `ERR_NAME`, `ERR_TYPE`, `ERR_RANGE`.
    */
   static open<S extends FlexibleSchema>(schema: S, name: string, options: FlexibleOptions = {}): FlexibleMemory<S> {
+    spareStack()
     const layout = layoutOf(schema, checkSlots(checkNames(options, CREATE).slots))
     const file = checkName(name)
     const object = ShmObject.open(file, { owner: checkOwner(options.owner) })
@@ -162,6 +165,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    * @throws MemlaneError `ERR_TYPE`, `ERR_RANGE` (a whole number out of range, half a character), `ERR_CLOSED`.
    */
   write(values: FlexibleInput<S>): void {
+    spareStack()
     this.#checkOpen()
     if (typeof values !== 'object' || values === null) throw wrongType('values', 'an object', values)
     const given = Object.entries(values)
@@ -181,6 +185,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
    *   published then, and what was staged stays staged.
    */
   finalize(): void {
+    spareStack()
     this.#checkOpen()
     if (!this.isFifo)
       throw new MemlaneError(
@@ -246,6 +251,8 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
   }
 
   #tryRead(options: FlexibleReadOptions): FlexibleRecord<S> | undefined {
+    // Taken and given, or neither.
+    spareStack()
     if (this.isFifo) return this.#tryTake(options.latest === true)
     const slot = this.#slots.read(0)
     if (slot === undefined) return undefined

@@ -4,6 +4,7 @@ import { MemlaneError, outOfRange, useOpen, wrongType } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
 import { checkNames, known } from '../../options.js'
 import { parseTimeout } from '../../sizes.js'
+import { spareStackToLeave } from '../../spare-stack.js'
 import { Attachment } from './attachment.js'
 import {
   checkBigInt,
@@ -442,6 +443,7 @@ export class MappedView implements Disposable {
   /** Gives back this view; the memory and other views stay. Safe to call twice. */
   close(): void {
     if (this.#end < 0) return
+    spareStackToLeave()
     this.#end = -1
     this.#attachment.release()
   }

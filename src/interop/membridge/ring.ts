@@ -4,6 +4,7 @@ import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { Turns, waiting } from '../../memory/index.js'
 import { checkNames, known } from '../../options.js'
 import { checkSignal, parseTimeout } from '../../sizes.js'
+import { spareStack, spareStackToLeave } from '../../spare-stack.js'
 import { Attachment } from './attachment.js'
 import {
   checkBigInt,
@@ -86,6 +87,8 @@ export class SpscRingBuffer implements Disposable {
    *   process is its producer), `ERR_CORRUPT`, `ERR_TRUNCATED`, `ERR_CLOSED`; nothing is sent then.
    */
   push(message: Message): boolean {
+    // Sent and told, or neither.
+    spareStack()
     if (!this.#pushing || this.#closed) this.#becomeProducer()
     switch (typeof message) {
       case 'string':
@@ -201,6 +204,8 @@ export class SpscRingBuffer implements Disposable {
   pop<T extends Tag>(tag: T): TagTypes[T] | undefined
   pop(tag?: Tag): unknown
   pop(tag?: Tag): unknown {
+    // Taken and given, or neither.
+    spareStack()
     if (!this.#popping || this.#closed) this.#becomeConsumer()
     if (tag !== undefined && tag !== null) sizeOf(tag)
     const length = this.#ring.peek()
@@ -222,6 +227,7 @@ export class SpscRingBuffer implements Disposable {
    * @throws {MemlaneError} `ERR_RANGE` when the message is longer than `target`, and as {@link pop}; it stays then.
    */
   popInto(target: Uint8Array): number {
+    spareStack()
     if (!this.#popping || this.#closed) this.#becomeConsumer()
     if (!isBytes(target)) throw wrongType('target', 'a Uint8Array', target)
     const length = this.#ring.peek()
@@ -254,6 +260,7 @@ export class SpscRingBuffer implements Disposable {
    * console.log(name, ratio, ok)
    */
   popMixed<const S extends readonly SchemaEntry[]>(schema: S): Values<S> | undefined {
+    spareStack()
     this.#check()
     checkSchema(schema)
     if (!this.#popping || this.#closed) this.#becomeConsumer()
@@ -412,6 +419,7 @@ export class SpscRingBuffer implements Disposable {
    * @throws {MemlaneError} `ERR_BUSY`, `ERR_CORRUPT` (the positions themselves are broken), `ERR_CLOSED`.
    */
   clear(): number {
+    spareStack()
     if (!this.#popping || this.#closed) this.#becomeConsumer()
     return this.#ring.clear()
   }
@@ -462,6 +470,7 @@ export class SpscRingBuffer implements Disposable {
   /** Gives back this ring; waits end with `ERR_CLOSED`, messages stay in the memory. Safe to call twice. */
   close(): void {
     if (this.#closed) return
+    spareStackToLeave()
     this.#closed = true
     const error = this.#closedError()
     this.#poppers.close(error)

@@ -6,6 +6,7 @@ import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '
 import { checkNames, known } from '../../options.js'
 import { effectiveUser } from '../../sandbox.js'
 import { given, parseInteger, parseSize, type Size } from '../../sizes.js'
+import { spareStack, spareStackToLeave } from '../../spare-stack.js'
 import { Attachment } from './attachment.js'
 import { MappedView, type ViewOptions } from './mapped-view.js'
 import { objectName } from './names.js'
@@ -73,6 +74,7 @@ export class SharedMemory implements Disposable {
    *   `ERR_PERMISSION`, `ERR_LIMIT`; nothing is left behind then.
    */
   static create(name: string, size: Size, options: CreateOptions = {}): SharedMemory {
+    spareStack()
     const plain = objectName(name)
     const bytes = parseSize(size)
     const { replace = false } = checkNames(options, CREATE_OPTIONS)
@@ -120,6 +122,7 @@ export class SharedMemory implements Disposable {
    *   when its creator was killed before it gave it one), `ERR_OWNER`, `ERR_PERMISSION`, `ERR_FOREIGN` (no plain object).
    */
   static open(name: string, size?: Size, options: OpenOptions = {}): SharedMemory {
+    spareStack()
     const plain = objectName(name)
     const wanted = size === undefined ? undefined : parseSize(size)
     const object = ShmObject.open(plain, { owner: checkOwner(checkNames(options, OPEN_OPTIONS).owner) })
@@ -151,6 +154,7 @@ export class SharedMemory implements Disposable {
    * @throws {MemlaneError} `ERR_MISMATCH` when it is there with another size, and as {@link create} and {@link open}.
    */
   static createOrOpen(name: string, size: Size, options: Omit<CreateOptions, 'replace'> = {}): SharedMemory {
+    spareStack()
     const plain = objectName(name)
     const bytes = parseSize(size)
     const making = checkMaking(checkNames(options, MAKE_OPTIONS))
@@ -195,6 +199,7 @@ export class SharedMemory implements Disposable {
    *   them), `ERR_TOO_LARGE`, `ERR_TRUNCATED`, `ERR_LIMIT`, `ERR_CLOSED`.
    */
   map(options: ViewOptions = {}): MappedView {
+    spareStack()
     this.#check()
     if (this.size <= DATA)
       throw new MemlaneError(
@@ -212,6 +217,7 @@ export class SharedMemory implements Disposable {
    *   object is no ring: its size, capacity or positions cannot be), `ERR_NO_SPACE`, `ERR_TOO_LARGE`, `ERR_TRUNCATED`, `ERR_CLOSED`.
    */
   spsc(): SpscRingBuffer {
+    spareStack()
     this.#check()
     const capacity = this.size - RING
     const what = JSON.stringify(this.name)
@@ -237,6 +243,7 @@ export class SharedMemory implements Disposable {
   /** Gives back this handle. Its views and rings go on until they are closed themselves. Safe to call twice. */
   close(): void {
     if (this.#closed) return
+    spareStackToLeave()
     this.#closed = true
     this.#attachment.release()
   }

@@ -6,6 +6,7 @@
 import { MemlaneError } from '../../errors.js'
 import { performance } from '../../host.js'
 import { type Memory, NOBODY, publish } from '../../memory/index.js'
+import { spareStack } from '../../spare-stack.js'
 import type { Attachment } from './attachment.js'
 import * as layout from './view.layout.js'
 import {
@@ -84,9 +85,11 @@ export class ViewLock {
   /**
    * @param mine {@link reading} or {@link writing}.
    * @param timeout milliseconds; below 0 waits for ever.
-   * @throws MemlaneError `ERR_TIMEOUT`.
+   * @throws MemlaneError `ERR_TIMEOUT`; RangeError of the engine when there is too little stack for what comes until the release:
+   *   a caller that copies bytes of a fixed size cannot fail in between.
    */
   acquire(mine: number, timeout: number): void {
+    spareStack()
     // SYNC: "what the last holder wrote is visible to the next"
     if (Atomics.compareExchange(this.#words, LOCK, FREE, mine) !== FREE) this.#waitFor(mine, timeout)
   }
