@@ -6,8 +6,8 @@
 
 import { onAbort } from '../aborts.js'
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
-import { random } from '../host.js'
-import type { Addon } from '../native/addon.js'
+import { performance, random } from '../host.js'
+import type { Addon, Waits } from '../native/addon.js'
 import {
   OPEN_CREATE,
   OPEN_EXCLUSIVE,
@@ -67,16 +67,17 @@ export interface ObjectStat {
 /** Liveness locks are locks on bytes this far into the file, beyond any size, so that they never meet data. */
 const LOCK_BASE = 2 ** 40
 
+/** A thread that sleeps in the kernel cannot be terminated: a blocking wait comes back to JavaScript this often, in milliseconds. */
+const WAIT_SLICE_MS = 100
+
 /** Whether waits may be reported by the event loop itself, which only Node.js allows; MEMLANE_WAITS=thread says no. */
 const ON_LOOP: boolean =
   process.versions.bun === undefined && process.versions.deno === undefined && environment('MEMLANE_WAITS') !== 'thread'
 
-/** The largest buffer each runtime makes; probed at the first refusal, as no runtime says it for external buffers. */
 interface Thread {
   readonly addon: Addon
   readonly faults: Uint32Array
-  readonly pending: Map<number, (result: number) => void>
-  nextWait: number
+  readonly waits: Waits
 }
 
 let thread: Thread | undefined
@@ -85,12 +86,7 @@ let thread: Thread | undefined
 function here(): Thread {
   if (thread !== undefined) return thread
   const addon = loadAddon()
-  const pending = new Map<number, (result: number) => void>()
-  addon.onWaitEnd((id, result) => {
-    const resolve = pending.get(id)
-    pending.delete(id)
-    resolve?.(result)
-  }, ON_LOOP)
+  const waits = (addon.waits ??= takeReports(addon))
   const words = addon.faultWords()
   if (typeof words === 'number') {
     throw new MemlaneError(
@@ -98,8 +94,20 @@ function here(): Thread {
       'this runtime forbids buffers over memory outside its heap (as Electron does)',
     )
   }
-  thread = { addon, faults: new Uint32Array(words), pending, nextWait: 1 }
+  thread = { addon, faults: new Uint32Array(words), waits }
   return thread
+}
+
+/** The addon reports to one function in each thread, and so to the first copy of this module that comes. */
+function takeReports(addon: Addon): Waits {
+  const pending: Waits['pending'] = new Map()
+  const result = addon.onWaitEnd((id, result) => {
+    const resolve = pending.get(id)
+    pending.delete(id)
+    resolve?.(result)
+  }, ON_LOOP)
+  if (result < 0) throw osError('preparing to wait', result)
+  return { pending, next: 1 }
 }
 
 function readStat(s: Float64Array): ObjectStat {
@@ -260,7 +268,7 @@ export class ShmObject {
     const handle = this.#handle
     this.#handle = -1
     if (this.#memory !== undefined) this.#memory.closed = true
-    here().addon.close(handle, this.#memory?.buffer as ArrayBuffer | undefined)
+    here().addon.close(handle)
   }
 
   [Symbol.dispose](): void {
@@ -404,18 +412,25 @@ export class ShmMemory extends Memory {
   }
 
   override wait(word: number, expected: number, timeout: number, watch: number): number {
-    if (this.closed) return Wait.closed
-    const result = this.#addon.wait(this.#handle, word * 4, expected | 0, timeout, watch < 0 ? -1 : lockByte(watch))
-    if (result < 0) throw osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result)
-    return result
+    const watched = watch < 0 ? -1 : lockByte(watch)
+    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    for (let left = timeout; ; left = end - performance.now()) {
+      if (this.closed) return Wait.closed
+      const isLast = timeout >= 0 ? !(left > WAIT_SLICE_MS) : false
+      const slice = isLast ? Math.max(left, 0) : WAIT_SLICE_MS
+      const result = this.#addon.wait(this.#handle, word * 4, expected | 0, slice, watched)
+      if (result < 0) throw osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result)
+      if (result !== Wait.timedOut || isLast) return result
+    }
   }
 
   override waitAsync(word: number, expected: number, options: WaitOptions = {}): Promise<number> {
     const { timeout = -1, signal, watch = -1 } = options
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.closed) return Promise.resolve(Wait.closed)
-    const { addon, pending } = here()
-    const id = (thread as Thread).nextWait++
+    const { addon, waits } = here()
+    const { pending } = waits
+    const id = waits.next++
     return new Promise((resolve, reject) => {
       let release = (): void => {}
       pending.set(id, (result) => {
