@@ -26,7 +26,6 @@ static const handle NO_HANDLE = {.fd = -1};
 
 typedef struct environment {
   napi_env env;
-  bool is_node;
   handle *handles;
   int room;
   int free_hint;
@@ -44,8 +43,6 @@ typedef struct attachment {
   mapping *m;
   _Atomic bool released;
   _Atomic int users; /* the finalizer, and f_map until it is done: an engine that refuses may call the finalizer at once */
-  napi_env env;      /* where an environment that ends finalizes the buffer (Node.js), else NULL */
-  napi_ref buffer;   /* weak */
 } attachment;
 
 typedef struct report {
@@ -196,9 +193,9 @@ static napi_value f_stat_name(napi_env env, napi_callback_info info) {
 static napi_value f_space(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   (void)e;
-  double *out = get_doubles(env, argv[0], 2);
+  double *out = get_doubles(env, argv[0], SPACE_FIELDS);
   if (out == NULL) return integer(env, -EINVAL);
-  return integer(env, object_space(&out[0], &out[1]));
+  return integer(env, object_space(out));
 }
 
 typedef struct listing {
@@ -250,36 +247,11 @@ static void let_go(attachment *a) {
   if (atomic_fetch_sub(&a->users, 1) == 1) free(a);
 }
 
-/* An environment that ends finalizes its buffers, though the bytes of one that was transferred may be in use elsewhere. Such
- * addresses are never unmapped. Called before the finalizer, as it is registered after it. */
-static void on_leave(void *data) {
-  attachment *a = data;
-  napi_handle_scope scope;
-  napi_value buffer = NULL;
-  bool gone = true;
-  if (napi_open_handle_scope(a->env, &scope) == napi_ok) {
-    if (napi_get_reference_value(a->env, a->buffer, &buffer) == napi_ok && buffer != NULL) napi_is_detached_arraybuffer(a->env, buffer, &gone);
-    napi_close_handle_scope(a->env, scope);
-  }
-  if (gone) mapping_lend(a->m);
-}
-
 static void on_buffer_gone(napi_env env, void *data, void *hint) {
+  (void)env;
   (void)data;
-  attachment *a = hint;
-  if (a->env != NULL) {
-    napi_remove_env_cleanup_hook(env, on_leave, a);
-    napi_delete_reference(env, a->buffer);
-  }
-  release_once(a);
-  let_go(a);
-}
-
-/* Only Node.js finalizes at the end of an environment, and only it runs the finalizer on the environment's own thread. */
-static void watch_end(napi_env env, attachment *a, napi_value buffer) {
-  if (napi_create_reference(env, buffer, 0, &a->buffer) != napi_ok) return;
-  if (napi_add_env_cleanup_hook(env, on_leave, a) == napi_ok) a->env = env;
-  else napi_delete_reference(env, a->buffer);
+  release_once(hint);
+  let_go(hint);
 }
 
 /* Maps over the bytes of a typed array. 0, or a negated errno. */
@@ -335,7 +307,6 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
   /* The engine may collect the buffer, and with it the tie, while the handle is still open. */
   mapping_retain(m);
   h->m = m;
-  if (e->is_node) watch_end(env, a, buffer);
   let_go(a);
   return buffer;
 }
@@ -600,16 +571,6 @@ static bool constant(napi_env env, napi_value object, const char *name, double v
   return v != NULL && napi_set_named_property(env, object, name, v) == napi_ok;
 }
 
-/* Bun and Deno have most of Node's functions too, and say who they are. */
-static bool runs_on_node(napi_env env) {
-  napi_value global, process, versions;
-  bool bun = true, deno = true;
-  return napi_get_global(env, &global) == napi_ok && napi_get_named_property(env, global, "process", &process) == napi_ok &&
-         napi_get_named_property(env, process, "versions", &versions) == napi_ok &&
-         napi_has_named_property(env, versions, "bun", &bun) == napi_ok && napi_has_named_property(env, versions, "deno", &deno) == napi_ok &&
-         !bun && !deno;
-}
-
 /* A worker that was the only one to load the addon unloads it when it ends; the waiter threads and the fault handler
  * still run its code, so it stays for the life of the process. */
 static pthread_once_t stay_once = PTHREAD_ONCE_INIT;
@@ -673,6 +634,12 @@ static const struct {
   CONSTANT(STAT_DEVICE),
   CONSTANT(STAT_CHANGED_MS),
   CONSTANT(STAT_FIELDS),
+  CONSTANT(SPACE_TOTAL),
+  CONSTANT(SPACE_AVAILABLE),
+  CONSTANT(SPACE_INODES),
+  CONSTANT(SPACE_INODES_FREE),
+  CONSTANT(SPACE_TYPE),
+  CONSTANT(SPACE_FIELDS),
 };
 
 static bool fill(napi_env env, napi_value exports, environment *e) {
@@ -688,7 +655,7 @@ static bool fill(napi_env env, napi_value exports, environment *e) {
 NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   pthread_once(&stay_once, stay_loaded);
   environment *e = calloc(1, sizeof *e);
-  if (e != NULL) *e = (environment){.env = env, .is_node = runs_on_node(env)};
+  if (e != NULL) *e = (environment){.env = env};
   /* First, so that it runs last: whatever way the environment takes to its end, its descriptors and locks are given back. */
   if (e == NULL || napi_add_env_cleanup_hook(env, on_environment_end, e) != napi_ok || !fill(env, exports, e)) {
     /* What was defined refers to e, which therefore stays. */

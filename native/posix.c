@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -190,11 +190,14 @@ int object_stat_name(const char *name, double out[]) {
   return 0;
 }
 
-int object_space(double *total, double *available) {
-  struct statvfs v;
-  if (statvfs(DIRECTORY, &v) < 0) return -errno;
-  *total = (double)v.f_blocks * (double)v.f_frsize;
-  *available = (double)v.f_bavail * (double)v.f_frsize;
+int object_space(double out[]) {
+  struct statfs v;
+  if (statfs(DIRECTORY, &v) < 0) return -errno;
+  out[SPACE_TOTAL] = (double)v.f_blocks * (double)v.f_bsize;
+  out[SPACE_AVAILABLE] = (double)v.f_bavail * (double)v.f_bsize;
+  out[SPACE_INODES] = (double)v.f_files;
+  out[SPACE_INODES_FREE] = (double)v.f_ffree;
+  out[SPACE_TYPE] = (double)(uint32_t)v.f_type;
   return 0;
 }
 
@@ -450,12 +453,6 @@ void mapping_close(mapping *m, int fd) {
   pthread_mutex_unlock(&mappings_lock);
 }
 
-void mapping_lend(mapping *m) {
-  pthread_mutex_lock(&mappings_lock);
-  m->lent = true;
-  pthread_mutex_unlock(&mappings_lock);
-}
-
 void mapping_begin_wait(mapping *m) {
   pthread_mutex_lock(&mappings_lock);
   m->users++;
@@ -492,17 +489,20 @@ static struct flock byte_range(short type, uint64_t byte) {
   return range;
 }
 
+/* A system that does not know these locks (gVisor, WSL1, Linux before 3.15) says EINVAL, as it does to any unknown command. */
+static int lock_error(void) { return errno == EINVAL ? -ENOTSUP : -errno; }
+
 int byte_lock(int fd, uint64_t byte) {
   struct flock range = byte_range(F_WRLCK, byte);
   int r;
   do r = fcntl(fd, F_OFD_SETLK, &range);
   while (r < 0 && errno == EINTR);
-  return r < 0 ? -errno : 0;
+  return r < 0 ? lock_error() : 0;
 }
 
 int byte_unlock(int fd, uint64_t byte) {
   struct flock range = byte_range(F_UNLCK, byte);
-  return fcntl(fd, F_OFD_SETLK, &range) < 0 ? -errno : 0;
+  return fcntl(fd, F_OFD_SETLK, &range) < 0 ? lock_error() : 0;
 }
 
 int byte_held(int fd, uint64_t byte) {
@@ -512,7 +512,7 @@ int byte_held(int fd, uint64_t byte) {
   int r;
   do r = fcntl(fd, F_OFD_GETLK, &range);
   while (r < 0 && errno == EINTR);
-  if (r < 0) return -errno;
+  if (r < 0) return lock_error();
   return range.l_type == F_UNLCK ? 0 : 1;
 }
 

@@ -28,7 +28,8 @@ int object_truncate(int fd, uint64_t size);
 int object_commit(int fd, uint64_t offset, uint64_t length);
 int object_stat(int fd, double out[]);
 int object_stat_name(const char *name, double out[]);
-int object_space(double *total, double *available);
+/* Of the file system of the objects. */
+int object_space(double out[]);
 /* Calls `each` with every name in the directory of objects. */
 int object_list(void (*each)(void *context, const char *name), void *context);
 
@@ -39,8 +40,6 @@ void mapping_retain(mapping *m);
 void mapping_release(mapping *m);
 /* Zero pages take the place of the object's, which is given back; fd is the object's. Once, before the handle's release. */
 void mapping_close(mapping *m, int fd);
-/* Never unmap the addresses: somebody of whom we shall not hear refers to them. */
-void mapping_lend(mapping *m);
 /* A user that may take a wake from the kernel, and passes it on when it came too late: also after close. */
 void mapping_begin_wait(mapping *m);
 void mapping_end_wait(mapping *m);

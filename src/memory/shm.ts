@@ -24,7 +24,16 @@ import {
   STAT_UID,
 } from '../native/layout.js'
 import { addon as loadAddon } from '../native/load.js'
-import { isBusy, isForbidden, isMissing, isTaken, osError } from '../native/os-error.js'
+import {
+  isBusy,
+  isForbidden,
+  isMissing,
+  isTaken,
+  isUnsupported,
+  noFolder,
+  noLocks,
+  osError,
+} from '../native/os-error.js'
 import { effectiveUser, environment } from '../sandbox.js'
 import { parseInteger } from '../sizes.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
@@ -86,7 +95,7 @@ let thread: Thread | undefined
 function here(): Thread {
   if (thread !== undefined) return thread
   const addon = loadAddon()
-  const waits = (addon.waits ??= takeReports(addon))
+  addon.waits ??= takeReports(addon)
   const words = addon.faultWords()
   if (typeof words === 'number') {
     throw new MemlaneError(
@@ -94,7 +103,7 @@ function here(): Thread {
       'this runtime forbids buffers over memory outside its heap (as Electron does)',
     )
   }
-  thread = { addon, faults: new Uint32Array(words), waits }
+  thread = { addon, faults: new Uint32Array(words), waits: addon.waits }
   return thread
 }
 
@@ -247,18 +256,18 @@ export class ShmObject {
   lock(lock: number): boolean {
     const result = here().addon.lockByte(this.handle, lockByte(lock))
     if (isBusy(result)) return false
-    if (result < 0) throw osError(`locking byte ${lock} of ${JSON.stringify(this.name)}`, result)
+    if (result < 0) throw lockError(`locking byte ${lock} of ${JSON.stringify(this.name)}`, result)
     return true
   }
 
   unlock(lock: number): void {
     const result = here().addon.unlockByte(this.handle, lockByte(lock))
-    if (result < 0) throw osError(`unlocking byte ${lock} of ${JSON.stringify(this.name)}`, result)
+    if (result < 0) throw lockError(`unlocking byte ${lock} of ${JSON.stringify(this.name)}`, result)
   }
 
   isLocked(lock: number): boolean {
     const result = here().addon.byteHeld(this.handle, lockByte(lock))
-    if (result < 0) throw osError(`looking at lock ${lock} of ${JSON.stringify(this.name)}`, result)
+    if (result < 0) throw lockError(`looking at lock ${lock} of ${JSON.stringify(this.name)}`, result)
     return result === 1
   }
 
@@ -290,8 +299,17 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
   if (create && typeof owner === 'number') refuseToMakeFor(owner, name)
   const handle = here().addon.open(name, flags, mode)
   if (handle < 0) {
-    // Another user's object: say whose it is rather than that the kernel said no.
-    if (isForbidden(handle)) refuseStranger(name, statObject(name), owner)
+    if (isForbidden(handle)) {
+      // Another user's object: say whose it is rather than that the kernel said no.
+      const there = statObject(name)
+      refuseStranger(name, there, owner)
+      if (create && there === undefined) throw mayNotMake(name)
+    }
+    // Whoever makes what is missing would try for ever.
+    const nowhere = isMissing(handle)
+      ? noFolder(`${create ? 'creating' : 'opening'} ${JSON.stringify(name)}`)
+      : undefined
+    if (nowhere !== undefined) throw nowhere
     return handle
   }
   const object = new ShmObject(name, handle, readOnly, options.sparse === true)
@@ -304,6 +322,19 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
     throw error
   }
   return object
+}
+
+function lockError(doing: string, result: number): MemlaneError {
+  return isUnsupported(result) ? noLocks(doing) : osError(doing, result)
+}
+
+function mayNotMake(name: string): MemlaneError {
+  const user = effectiveUser()
+  return new MemlaneError(
+    'ERR_PERMISSION',
+    `creating ${JSON.stringify(name)}: ${user === undefined ? 'this user' : `user ${user}`} may not make files in /dev/shm; ` +
+      'its mode should be 1777 (`chmod 1777 /dev/shm`)',
+  )
 }
 
 function lockByte(lock: number): number {
@@ -413,10 +444,11 @@ export class ShmMemory extends Memory {
 
   override wait(word: number, expected: number, timeout: number, watch: number): number {
     const watched = watch < 0 ? -1 : lockByte(watch)
-    const end = timeout < 0 ? Number.POSITIVE_INFINITY : performance.now() + timeout
-    for (let left = timeout; ; left = end - performance.now()) {
+    const whole = timeout < 0 ? Number.POSITIVE_INFINITY : timeout
+    const end = performance.now() + whole
+    for (let left = whole; ; left = end - performance.now()) {
       if (this.closed) return Wait.closed
-      const isLast = timeout >= 0 ? !(left > WAIT_SLICE_MS) : false
+      const isLast = !(left > WAIT_SLICE_MS) // also for what is no number, which the addon refuses
       const slice = isLast ? Math.max(left, 0) : WAIT_SLICE_MS
       const result = this.#addon.wait(this.#handle, word * 4, expected | 0, slice, watched)
       if (result < 0) throw osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result)
