@@ -19,29 +19,26 @@
 typedef struct handle {
   int fd; /* -1: free */
   mapping *m;
-  struct attachment *attached;
-  /* What JavaScript sees of the mapping when it lies in memory of the engine's, which `place` keeps alive. */
-  overlay over;
-  napi_ref place;
+  napi_ref place; /* keeps the memory of the engine's alive that the mapping lies over, if it does */
 } handle;
 
 static const handle NO_HANDLE = {.fd = -1};
 
 typedef struct environment {
+  napi_env env;
   handle *handles;
   int room;
   int free_hint;
   /* Who tells of waits that have ended: the event loop itself, or the waiter threads. */
   loop_waiter *loop;
-  napi_env env;
   napi_ref on_wait_end;
   napi_async_cleanup_hook_handle leaving;
   napi_threadsafe_function reports;
   bool ended;
 } environment;
 
-/* The tie between one external ArrayBuffer and its mapping. Whoever comes first, close() or the engine's finalizer
- * (which may run on any thread), gives the mapping back; the finalizer frees the tie. */
+/* The tie between one external ArrayBuffer and its mapping, which it keeps: a request of the runtime's may go on with the bytes
+ * after close(), and holds the buffer for as long as it does. The engine's finalizer, which may run on any thread, ends it. */
 typedef struct attachment {
   mapping *m;
   _Atomic bool released;
@@ -53,24 +50,52 @@ typedef struct report {
   int result;
 } report;
 
+/* Only Node.js has these; found at run time, so that the addon loads everywhere. */
+static struct {
+  napi_status (*get_loop)(napi_env env, struct uv_loop_s **loop);
+  napi_status (*add_cleanup)(napi_env env, napi_async_cleanup_hook hook, void *data, napi_async_cleanup_hook_handle *handle);
+  napi_status (*remove_cleanup)(napi_async_cleanup_hook_handle handle);
+} node;
+
+static bool find_on_loop(void) {
+  void *found[] = {dlsym(RTLD_DEFAULT, "napi_get_uv_event_loop"), dlsym(RTLD_DEFAULT, "napi_add_async_cleanup_hook"),
+                   dlsym(RTLD_DEFAULT, "napi_remove_async_cleanup_hook")};
+  _Static_assert(sizeof node == sizeof found, "one name for each function");
+  memcpy(&node, found, sizeof node);
+  return found[0] != NULL && found[1] != NULL && found[2] != NULL;
+}
+
+/* NULL, which JavaScript sees as undefined, where the engine has no room for a number. */
 static napi_value number(napi_env env, double value) {
   napi_value v;
-  napi_create_double(env, value, &v);
-  return v;
+  return napi_create_double(env, value, &v) == napi_ok ? v : NULL;
 }
 
 static napi_value integer(napi_env env, int32_t value) {
   napi_value v;
-  napi_create_int32(env, value, &v);
-  return v;
+  return napi_create_int32(env, value, &v) == napi_ok ? v : NULL;
+}
+
+/* Takes the exception that a call has left, which would come out of whatever is called next. */
+static napi_value take_exception(napi_env env) {
+  bool pending = false;
+  napi_value thrown = NULL;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && pending && napi_get_and_clear_last_exception(env, &thrown) == napi_ok) return thrown;
+  return NULL;
+}
+
+/* For calls that no JavaScript stands above. What was thrown is the process's to hear, as from any other callback. */
+static void after_callback(napi_env env, napi_status status) {
+  if (status == napi_ok) return;
+  napi_value thrown = take_exception(env);
+  if (thrown != NULL) napi_fatal_exception(env, thrown);
 }
 
 #define ARGUMENTS(n)                                                      \
   size_t argc = (n);                                                      \
   napi_value argv[(n) > 0 ? (n) : 1];                                     \
   environment *e;                                                         \
-  napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&e);            \
-  if (argc < (n)) return integer(env, -EINVAL)
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&e) != napi_ok || argc < (n)) return integer(env, -EINVAL)
 
 #define NO_ARGUMENTS(info) (void)(info)
 
@@ -168,28 +193,31 @@ static napi_value f_stat_name(napi_env env, napi_callback_info info) {
 static napi_value f_space(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   (void)e;
-  double *out = get_doubles(env, argv[0], 2);
+  double *out = get_doubles(env, argv[0], SPACE_FIELDS);
   if (out == NULL) return integer(env, -EINVAL);
-  return integer(env, object_space(&out[0], &out[1]));
+  return integer(env, object_space(out));
 }
 
 typedef struct listing {
   napi_env env;
   napi_value array;
   uint32_t count;
+  napi_status status;
 } listing;
 
 static void list_one(void *context, const char *name) {
   listing *l = context;
   napi_value text;
-  if (napi_create_string_utf8(l->env, name, NAPI_AUTO_LENGTH, &text) == napi_ok) napi_set_element(l->env, l->array, l->count++, text);
+  if (l->status == napi_ok) l->status = napi_create_string_utf8(l->env, name, NAPI_AUTO_LENGTH, &text);
+  if (l->status == napi_ok) l->status = napi_set_element(l->env, l->array, l->count++, text);
 }
 
 static napi_value f_list(napi_env env, napi_callback_info info) {
   NO_ARGUMENTS(info);
-  listing l = {env, NULL, 0};
-  napi_create_array(env, &l.array);
+  listing l = {env, NULL, 0, napi_ok};
+  if (napi_create_array(env, &l.array) != napi_ok) return integer(env, -ENOMEM);
   int r = object_list(list_one, &l);
+  if (r >= 0 && l.status != napi_ok) r = -ENOMEM;
   return r < 0 ? integer(env, r) : l.array;
 }
 
@@ -226,15 +254,18 @@ static void on_buffer_gone(napi_env env, void *data, void *hint) {
   let_go(hint);
 }
 
-/* Lays the mapping over the bytes of a typed array. 0, or a negated errno. */
-static int lay_over(napi_env env, handle *h, mapping *m, napi_value array) {
+/* Maps over the bytes of a typed array. 0, or a negated errno. */
+static int map_over(napi_env env, handle *h, napi_value array, uint64_t offset, uint64_t wanted, bool read_only) {
   napi_typedarray_type type;
   size_t length;
   void *data;
-  if (napi_get_typedarray_info(env, array, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array || length < m->length) return -EINVAL;
+  if (napi_get_typedarray_info(env, array, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array || length < wanted) return -EINVAL;
   if (napi_create_reference(env, array, 1, &h->place) != napi_ok) return -ENOMEM;
-  int r = overlay_lay(&h->over, m, h->fd, data);
-  if (r < 0) napi_delete_reference(env, h->place);
+  int r = mapping_open(h->fd, offset, (size_t)wanted, read_only, data, &h->m);
+  if (r < 0) {
+    napi_delete_reference(env, h->place);
+    h->place = NULL;
+  }
   return r;
 }
 
@@ -248,20 +279,15 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
   if (h == NULL || h->m != NULL || !get_u64(env, argv[1], &offset) || !get_u64(env, argv[2], &length) ||
       napi_get_value_bool(env, argv[3], &read_only) != napi_ok)
     return integer(env, -EINVAL);
-  mapping *m;
-  int r = mapping_acquire(h->fd, offset, (size_t)length, read_only, &m);
-  if (r < 0) return integer(env, r);
   napi_valuetype type;
   if (napi_typeof(env, argv[4], &type) == napi_ok && type == napi_object) {
-    r = lay_over(env, h, m, argv[4]);
-    if (r < 0) {
-      mapping_release(m);
-      return integer(env, r);
-    }
-    h->m = m;
-    return NULL;
+    int r = map_over(env, h, argv[4], offset, length, read_only);
+    return r < 0 ? integer(env, r) : NULL;
   }
-  attachment *a = malloc(sizeof *a);
+  mapping *m;
+  int r = mapping_open(h->fd, offset, (size_t)length, read_only, NULL, &m);
+  if (r < 0) return integer(env, r);
+  attachment *a = calloc(1, sizeof *a);
   if (a == NULL) {
     mapping_release(m);
     return integer(env, -ENOMEM);
@@ -273,20 +299,14 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
   napi_status status = napi_create_external_arraybuffer(env, m->address, m->length, on_buffer_gone, a, &buffer);
   if (status != napi_ok) {
     /* An engine that refuses may or may not run the finalizer: where it does not, the small tie stays. */
-    bool pending = false;
-    napi_is_exception_pending(env, &pending);
-    if (pending) {
-      napi_value thrown;
-      napi_get_and_clear_last_exception(env, &thrown);
-    }
+    (void)take_exception(env);
     release_once(a);
     let_go(a);
     return integer(env, status == napi_no_external_buffers_allowed ? -ENOTSUP : -EFBIG);
   }
-  h->m = m;
-  h->attached = a;
   /* The engine may collect the buffer, and with it the tie, while the handle is still open. */
   mapping_retain(m);
+  h->m = m;
   let_go(a);
   return buffer;
 }
@@ -295,7 +315,7 @@ static napi_value f_fault_slot(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   handle *h = get_handle(env, e, argv[0]);
   if (h == NULL || h->m == NULL) return integer(env, -EINVAL);
-  return integer(env, (int32_t)(h->over.address != NULL ? h->over.fault_slot : h->m->fault_slot));
+  return integer(env, (int32_t)h->m->fault_slot);
 }
 
 static void nothing(napi_env env, void *data, void *hint) {
@@ -312,37 +332,28 @@ static napi_value f_fault_words(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-/* close(handle, buffer or undefined): ends waits, detaches the buffer, gives back mapping and descriptor. */
+/* Gives back what a handle holds. Its waits have ended. */
+static int release_handle(napi_env env, handle *h) {
+  if (h->m != NULL) {
+    mapping_close(h->m, h->fd);
+    mapping_release(h->m);
+  }
+  if (h->place != NULL) napi_delete_reference(env, h->place);
+  int r = object_close(h->fd);
+  *h = NO_HANDLE;
+  return r;
+}
+
+/* close(handle): ends waits, gives back the object and its descriptor. What the buffer showed is zeros from now on. */
 static napi_value f_close(napi_env env, napi_callback_info info) {
-  ARGUMENTS(2);
+  ARGUMENTS(1);
   handle *h = get_handle(env, e, argv[0]);
   if (h == NULL) return integer(env, -EINVAL);
   int index = (int)(h - e->handles);
   if (e->loop != NULL) loop_waiter_close_handle(e->loop, index);
   else waiter_close_handle(e, index);
-  if (h->over.address != NULL) {
-    overlay_lift(&h->over);
-    napi_delete_reference(env, h->place);
-  }
-  if (h->m != NULL) {
-    bool is_buffer = false;
-    napi_is_arraybuffer(env, argv[1], &is_buffer);
-    void *data = NULL;
-    size_t length = 0;
-    if (is_buffer && napi_get_arraybuffer_info(env, argv[1], &data, &length) == napi_ok && data == h->m->address) {
-      attachment *a = h->attached;
-      /* Detaching may run the finalizer at once, which frees the tie: take what it holds first. */
-      bool mine = !atomic_exchange(&a->released, true);
-      bool detached = napi_detach_arraybuffer(env, argv[1]) == napi_ok;
-      if (!detached) mapping_blank(h->m);
-      else if (mine) mapping_release(h->m);
-    }
-    mapping_release(h->m);
-  }
-  int r = object_close(h->fd);
-  *h = NO_HANDLE;
   if (index < e->free_hint) e->free_hint = index;
-  return integer(env, r);
+  return integer(env, release_handle(env, h));
 }
 
 /* ---- liveness */
@@ -419,8 +430,9 @@ static void deliver(napi_env env, napi_value callback, void *context, void *data
   report *r = data;
   if (env != NULL && callback != NULL) {
     napi_value undefined, argv[2] = {number(env, r->id), integer(env, r->result)};
-    napi_get_undefined(env, &undefined);
-    napi_call_function(env, undefined, callback, 2, argv, NULL);
+    napi_status status = napi_get_undefined(env, &undefined);
+    if (status == napi_ok) status = napi_call_function(env, undefined, callback, 2, argv, NULL);
+    after_callback(env, status);
   }
   free(r);
 }
@@ -433,7 +445,8 @@ static void call_back(void *owner, double id, int result) {
   if (e->ended || napi_open_handle_scope(e->env, &scope) != napi_ok) return;
   if (napi_get_global(e->env, &global) == napi_ok && napi_get_reference_value(e->env, e->on_wait_end, &callback) == napi_ok) {
     napi_value argv[2] = {number(e->env, id), integer(e->env, result)};
-    napi_make_callback(e->env, NULL, global, callback, 2, argv, NULL);
+    /* It also runs what was queued for the next tick, and all that awaited the wait: any of it may throw. */
+    after_callback(e->env, napi_make_callback(e->env, NULL, global, callback, 2, argv, NULL));
   }
   napi_close_handle_scope(e->env, scope);
 }
@@ -441,10 +454,7 @@ static void call_back(void *owner, double id, int result) {
 static void close_everything(environment *e) {
   e->ended = true;
   for (int i = 0; i < e->room; i++) {
-    if (e->handles[i].fd < 0) continue;
-    overlay_lift(&e->handles[i].over);
-    if (e->handles[i].m != NULL) mapping_release(e->handles[i].m);
-    object_close(e->handles[i].fd);
+    if (e->handles[i].fd >= 0) release_handle(e->env, &e->handles[i]);
   }
   free(e->handles);
   e->handles = NULL;
@@ -452,48 +462,54 @@ static void close_everything(environment *e) {
   /* e itself stays: a late call of an engine that is shutting down finds an empty table instead of freed memory. */
 }
 
-static void on_environment_end(void *data) {
+/* Before the function that reports is gone. */
+static void on_reports_end(void *data) {
   environment *e = data;
+  e->ended = true;
   waiter_drop_owner(e);
-  close_everything(e);
 }
 
-/* Only Node.js has these; found at run time, so that the addon loads everywhere. */
-static struct {
-  napi_status (*get_loop)(napi_env env, struct uv_loop_s **loop);
-  napi_status (*add_cleanup)(napi_env env, napi_async_cleanup_hook hook, void *data, napi_async_cleanup_hook_handle *handle);
-  napi_status (*remove_cleanup)(napi_async_cleanup_hook_handle handle);
-} node;
-
-static bool find_node(void) {
-  void *found[] = {dlsym(RTLD_DEFAULT, "napi_get_uv_event_loop"), dlsym(RTLD_DEFAULT, "napi_add_async_cleanup_hook"),
-                   dlsym(RTLD_DEFAULT, "napi_remove_async_cleanup_hook")};
-  _Static_assert(sizeof node == sizeof found, "one name for each function");
-  memcpy(&node, found, sizeof node);
-  return found[0] != NULL && found[1] != NULL && found[2] != NULL;
-}
+static void on_environment_end(void *data) { close_everything(data); }
 
 static void on_loop_waiter_ended(void *data) {
   environment *e = data;
   node.remove_cleanup(e->leaving);
 }
 
+static void on_loop_waiter_unwanted(void *data) { (void)data; }
+
 static void on_loop_end(napi_async_cleanup_hook_handle handle, void *data) {
   (void)handle;
   environment *e = data;
   loop_waiter *l = e->loop;
   e->loop = NULL;
-  close_everything(e);
+  e->ended = true;
   loop_waiter_end(l, on_loop_waiter_ended, e);
 }
 
 static bool wait_on_loop(napi_env env, environment *e, napi_value callback) {
   struct uv_loop_s *loop;
-  if (!find_node() || node.get_loop(env, &loop) != napi_ok || (e->loop = loop_waiter_new(loop, e, call_back)) == NULL) return false;
-  e->env = env;
-  napi_create_reference(env, callback, 1, &e->on_wait_end);
-  node.add_cleanup(env, on_loop_end, e, &e->leaving);
+  if (!find_on_loop() || node.get_loop(env, &loop) != napi_ok) return false;
+  if (napi_create_reference(env, callback, 1, &e->on_wait_end) != napi_ok) return false;
+  e->loop = loop_waiter_new(loop, e, call_back);
+  if (e->loop == NULL || node.add_cleanup(env, on_loop_end, e, &e->leaving) != napi_ok) {
+    if (e->loop != NULL) loop_waiter_end(e->loop, on_loop_waiter_unwanted, e);
+    e->loop = NULL;
+    napi_delete_reference(env, e->on_wait_end);
+    return false;
+  }
   return true;
+}
+
+static bool wait_on_threads(napi_env env, environment *e, napi_value callback) {
+  napi_value name;
+  if (napi_create_string_utf8(env, "memlane waits", NAPI_AUTO_LENGTH, &name) != napi_ok) return false;
+  if (napi_create_threadsafe_function(env, callback, NULL, name, 0, 1, NULL, NULL, NULL, deliver, &e->reports) != napi_ok) return false;
+  /* Registered after the function's own hook, so it runs before it: no report can come once the function is gone. */
+  if (napi_unref_threadsafe_function(env, e->reports) == napi_ok && napi_add_env_cleanup_hook(env, on_reports_end, e) == napi_ok) return true;
+  napi_release_threadsafe_function(e->reports, napi_tsfn_abort);
+  e->reports = NULL;
+  return false;
 }
 
 /* onWaitEnd(callback(id, result), on the event loop if it can be): once per environment, before the first waitStart.
@@ -504,12 +520,7 @@ static napi_value f_on_wait_end(napi_env env, napi_callback_info info) {
   if (e->reports != NULL || e->loop != NULL) return integer(env, -EEXIST);
   if (napi_get_value_bool(env, argv[1], &on_loop) != napi_ok) return integer(env, -EINVAL);
   if (on_loop && wait_on_loop(env, e, argv[0])) return integer(env, 1);
-  napi_value name;
-  napi_create_string_utf8(env, "memlane waits", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_threadsafe_function(env, argv[0], NULL, name, 0, 1, NULL, NULL, NULL, deliver, &e->reports) != napi_ok) return integer(env, -EINVAL);
-  napi_unref_threadsafe_function(env, e->reports);
-  /* Registered after the function's own hook, so it runs before it: no report can come once the function is gone. */
-  napi_add_env_cleanup_hook(env, on_environment_end, e);
+  if (take_exception(env) != NULL || !wait_on_threads(env, e, argv[0])) return integer(env, -ENOMEM);
   return integer(env, 0);
 }
 
@@ -549,13 +560,16 @@ static napi_value f_give_way(napi_env env, napi_callback_info info) {
 
 /* ---- the module */
 
-static void define(napi_env env, napi_value exports, const char *name, napi_callback callback, environment *e) {
+static bool define(napi_env env, napi_value exports, const char *name, napi_callback callback, environment *e) {
   napi_value function;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, e, &function);
-  napi_set_named_property(env, exports, name, function);
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, e, &function) == napi_ok &&
+         napi_set_named_property(env, exports, name, function) == napi_ok;
 }
 
-static void constant(napi_env env, napi_value object, const char *name, double value) { napi_set_named_property(env, object, name, number(env, value)); }
+static bool constant(napi_env env, napi_value object, const char *name, double value) {
+  napi_value v = number(env, value);
+  return v != NULL && napi_set_named_property(env, object, name, v) == napi_ok;
+}
 
 /* A worker that was the only one to load the addon unloads it when it ends; the waiter threads and the fault handler
  * still run its code, so it stays for the life of the process. */
@@ -565,58 +579,89 @@ static void stay_loaded(void) {
   if (dladdr((void *)(uintptr_t)&stay_loaded, &self) != 0) (void)dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
+/* What the module exports. */
+static const struct {
+  const char *name;
+  napi_callback callback;
+} functions[] = {
+  {"open", f_open},
+  {"unlink", f_unlink},
+  {"stat", f_stat},
+  {"statName", f_stat_name},
+  {"space", f_space},
+  {"list", f_list},
+  {"truncate", f_truncate},
+  {"commit", f_commit},
+  {"map", f_map},
+  {"faultSlot", f_fault_slot},
+  {"faultWords", f_fault_words},
+  {"close", f_close},
+  {"lockByte", f_lock_byte},
+  {"unlockByte", f_unlock_byte},
+  {"byteHeld", f_byte_held},
+  {"wake", f_wake},
+  {"wait", f_wait},
+  {"onWaitEnd", f_on_wait_end},
+  {"waitStart", f_wait_start},
+  {"waitCancel", f_wait_cancel},
+  {"fence", f_fence},
+  {"giveWay", f_give_way},
+};
+
+#define CONSTANT(name) {#name, name}
+static const struct {
+  const char *name;
+  double value;
+} constants[] = {
+  CONSTANT(OPEN_READ_ONLY),
+  CONSTANT(OPEN_CREATE),
+  CONSTANT(OPEN_EXCLUSIVE),
+  CONSTANT(WAIT_WOKEN),
+  CONSTANT(WAIT_CHANGED),
+  CONSTANT(WAIT_TIMED_OUT),
+  CONSTANT(WAIT_DEAD),
+  CONSTANT(WAIT_CLOSED),
+  CONSTANT(WATCH_SLICE_MS),
+  CONSTANT(RELOOK_MS),
+  CONSTANT(MAX_MAPPINGS),
+  CONSTANT(STAT_SIZE),
+  CONSTANT(STAT_COMMITTED),
+  CONSTANT(STAT_UID),
+  CONSTANT(STAT_GID),
+  CONSTANT(STAT_MODE),
+  CONSTANT(STAT_LINKS),
+  CONSTANT(STAT_INODE),
+  CONSTANT(STAT_DEVICE),
+  CONSTANT(STAT_CHANGED_MS),
+  CONSTANT(STAT_FIELDS),
+  CONSTANT(SPACE_TOTAL),
+  CONSTANT(SPACE_AVAILABLE),
+  CONSTANT(SPACE_INODES),
+  CONSTANT(SPACE_INODES_FREE),
+  CONSTANT(SPACE_TYPE),
+  CONSTANT(SPACE_FIELDS),
+};
+
+static bool fill(napi_env env, napi_value exports, environment *e) {
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    if (!define(env, exports, functions[i].name, functions[i].callback, e)) return false;
+  napi_value layout;
+  if (napi_create_object(env, &layout) != napi_ok) return false;
+  for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+    if (!constant(env, layout, constants[i].name, constants[i].value)) return false;
+  return napi_set_named_property(env, exports, "layout", layout) == napi_ok;
+}
+
 NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   pthread_once(&stay_once, stay_loaded);
   environment *e = calloc(1, sizeof *e);
-  if (e == NULL) return NULL;
-  define(env, exports, "open", f_open, e);
-  define(env, exports, "unlink", f_unlink, e);
-  define(env, exports, "stat", f_stat, e);
-  define(env, exports, "statName", f_stat_name, e);
-  define(env, exports, "space", f_space, e);
-  define(env, exports, "list", f_list, e);
-  define(env, exports, "truncate", f_truncate, e);
-  define(env, exports, "commit", f_commit, e);
-  define(env, exports, "map", f_map, e);
-  define(env, exports, "faultSlot", f_fault_slot, e);
-  define(env, exports, "faultWords", f_fault_words, e);
-  define(env, exports, "close", f_close, e);
-  define(env, exports, "lockByte", f_lock_byte, e);
-  define(env, exports, "unlockByte", f_unlock_byte, e);
-  define(env, exports, "byteHeld", f_byte_held, e);
-  define(env, exports, "wake", f_wake, e);
-  define(env, exports, "wait", f_wait, e);
-  define(env, exports, "onWaitEnd", f_on_wait_end, e);
-  define(env, exports, "waitStart", f_wait_start, e);
-  define(env, exports, "waitCancel", f_wait_cancel, e);
-  define(env, exports, "fence", f_fence, e);
-  define(env, exports, "giveWay", f_give_way, e);
-
-  napi_value layout;
-  napi_create_object(env, &layout);
-#define CONSTANT(name) constant(env, layout, #name, name)
-  CONSTANT(OPEN_READ_ONLY);
-  CONSTANT(OPEN_CREATE);
-  CONSTANT(OPEN_EXCLUSIVE);
-  CONSTANT(WAIT_WOKEN);
-  CONSTANT(WAIT_CHANGED);
-  CONSTANT(WAIT_TIMED_OUT);
-  CONSTANT(WAIT_DEAD);
-  CONSTANT(WAIT_CLOSED);
-  CONSTANT(WATCH_SLICE_MS);
-  CONSTANT(RELOOK_MS);
-  CONSTANT(MAX_MAPPINGS);
-  CONSTANT(STAT_SIZE);
-  CONSTANT(STAT_COMMITTED);
-  CONSTANT(STAT_UID);
-  CONSTANT(STAT_GID);
-  CONSTANT(STAT_MODE);
-  CONSTANT(STAT_LINKS);
-  CONSTANT(STAT_INODE);
-  CONSTANT(STAT_DEVICE);
-  CONSTANT(STAT_CHANGED_MS);
-  CONSTANT(STAT_FIELDS);
-  napi_set_named_property(env, exports, "layout", layout);
+  if (e != NULL) *e = (environment){.env = env};
+  /* First, so that it runs last: whatever way the environment takes to its end, its descriptors and locks are given back. */
+  if (e == NULL || napi_add_env_cleanup_hook(env, on_environment_end, e) != napi_ok || !fill(env, exports, e)) {
+    /* What was defined refers to e, which therefore stays. */
+    if (take_exception(env) == NULL) napi_throw_error(env, NULL, "the runtime has no memory for the addon's functions");
+    return NULL;
+  }
   return exports;
 }
 

@@ -35,6 +35,14 @@
 #define STAT_CHANGED_MS 8
 #define STAT_FIELDS 9
 
+/* Fields of space, each a double. */
+#define SPACE_TOTAL 0
+#define SPACE_AVAILABLE 1
+#define SPACE_INODES 2 /* 0: the file system does not count them */
+#define SPACE_INODES_FREE 3
+#define SPACE_TYPE 4 /* the file system's magic number */
+#define SPACE_FIELDS 5
+
 _Static_assert(sizeof(void *) == 8, "Memlane needs a 64-bit process");
 _Static_assert(sizeof(unsigned int) == 4, "lock words are 32 bits");
 

@@ -209,7 +209,7 @@ static void free_slot(loop_waiter *l, int slot) {
   w->m = NULL;
   w->next = l->first_free;
   l->first_free = slot;
-  mapping_release(m);
+  mapping_end_wait(m);
 }
 
 /* Nobody is to hear of this wait any more. */
@@ -279,7 +279,7 @@ static void collect(loop_waiter *l) {
         else arm(l, now_ns());
       } else {
         /* The wake came for a wait that had ended another way: it belongs to somebody else. */
-        if (answer.result == 0) word_wake(w->word, 1);
+        if (answer.result == 0) mapping_pass_on(w->m, w->word);
         if (w->state == GONE && !w->queued) free_slot(l, slot);
       }
     }
@@ -364,12 +364,11 @@ int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t 
                     int watch_fd, uint64_t watch_byte) {
   int slot = new_slot(l);
   if (slot < 0) return slot;
-  uint64_t now = now_ns();
-  uint64_t deadline = timeout_ms < 0 || timeout_ms > 1e15 ? UINT64_MAX : now + (uint64_t)(timeout_ms * 1e6);
+  uint64_t deadline = deadline_ns(timeout_ms);
   l->waits[slot] = (wait){PENDING, false, false, 0, id, handle, m, word, expected, deadline, watch_fd, watch_byte, -1};
-  mapping_retain(m);
+  mapping_begin_wait(m);
   if (!m->read_only) ask(l, slot); /* a wait on a private mapping would make the page a copy of its own: see word_wait */
-  arm(l, next_look(&l->waits[slot], now));
+  arm(l, next_look(&l->waits[slot], now_ns()));
   return 0;
 }
 
@@ -381,7 +380,7 @@ bool loop_waiter_cancel(loop_waiter *l, double id) {
       forget(l, slot);
     } else {
       /* It stays in the queue, and nobody hears of it. */
-      if (w->result == WAIT_WOKEN) word_wake(w->word, 1);
+      if (w->result == WAIT_WOKEN) mapping_pass_on(w->m, w->word);
       w->state = GONE;
     }
     return true;
@@ -505,7 +504,7 @@ void loop_waiter_end(loop_waiter *l, void (*ended)(void *), void *context) {
   }
   collect(l); /* passes on wakes that came for the forgotten */
   for (int slot = 0; slot < l->used; slot++) {
-    if (l->waits[slot].m != NULL) mapping_release(l->waits[slot].m);
+    if (l->waits[slot].m != NULL) mapping_end_wait(l->waits[slot].m);
     l->waits[slot].m = NULL;
   }
   l->ended = ended;

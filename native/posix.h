@@ -6,24 +6,19 @@
 #include <stdint.h>
 #include <stddef.h>
 
-/* One mapping of one object, shared by every handle and worker of the process that asked for the same bytes. */
+/* One mapping of one object, for one handle. */
 typedef struct mapping {
-  struct mapping *next;
-  uint64_t device, inode;
   uint64_t offset;
   size_t length;
   unsigned char *address;
-  uint32_t references;
-  uint32_t fault_slot;
+  unsigned char *behind; /* the object's bytes once more, after close and for as long as there are waits; NULL: none */
+  uint32_t users;        /* the handle, its buffer, and every wait */
+  uint32_t waits;        /* waits that may still take a wake from the kernel */
+  uint32_t fault_slot;   /* ours until closed */
   bool read_only;
+  bool lent;   /* the addresses are somebody else's, who gives them back */
+  bool closed; /* zero pages lie there */
 } mapping;
-
-/* The bytes of a mapping once more, laid over memory that the engine has reserved and will free. */
-typedef struct overlay {
-  unsigned char *address; /* NULL: none */
-  size_t length;
-  uint32_t fault_slot;
-} overlay;
 
 /* Objects: every function gives 0 or more, or a negated errno. */
 int object_open(const char *name, unsigned flags, unsigned mode);
@@ -33,22 +28,26 @@ int object_truncate(int fd, uint64_t size);
 int object_commit(int fd, uint64_t offset, uint64_t length);
 int object_stat(int fd, double out[]);
 int object_stat_name(const char *name, double out[]);
-int object_space(double *total, double *available);
+/* Of the file system of the objects. */
+int object_space(double out[]);
 /* Calls `each` with every name in the directory of objects. */
 int object_list(void (*each)(void *context, const char *name), void *context);
 
-/* Mappings. */
-int mapping_acquire(int fd, uint64_t offset, size_t length, bool read_only, mapping **out);
+/* Mappings. With a place (page-aligned memory of the engine's, which outlives the handle) the bytes are laid over it. */
+int mapping_open(int fd, uint64_t offset, size_t length, bool read_only, unsigned char *place, mapping **out);
 void mapping_retain(mapping *m);
+/* The last one gives back the addresses. */
 void mapping_release(mapping *m);
-/* Lays zero pages over the whole mapping, for a buffer that cannot be detached; nothing when other handles use it too. */
-void mapping_blank(mapping *m);
-int overlay_lay(overlay *o, const mapping *m, int fd, unsigned char *address);
-/* Puts zero pages in its place: the engine's memory is the engine's again. */
-void overlay_lift(overlay *o);
+/* Zero pages take the place of the object's, which is given back; fd is the object's. Once, before the handle's release. */
+void mapping_close(mapping *m, int fd);
+/* A user that may take a wake from the kernel, and passes it on when it came too late: also after close. */
+void mapping_begin_wait(mapping *m);
+void mapping_end_wait(mapping *m);
+void mapping_pass_on(mapping *m, uint32_t *word);
 /* MAX_MAPPINGS words; a word other than 0 counts the pages that a fault replaced. */
 uint32_t *fault_words(void);
-int faults_install(void);
+/* At each new mapping: a runtime may have set a handler of its own since. */
+void faults_install(void);
 
 /* Liveness: an open-file-description lock on one byte. */
 int byte_lock(int fd, uint64_t byte);
@@ -62,6 +61,8 @@ int word_wake(uint32_t *word, int count);
  * millisecond instead of sleeping on the word, as a wait on a private mapping would make the page a copy of its own. */
 int word_wait(uint32_t *word, uint32_t expected, double timeout_ms, int watch_fd, uint64_t watch_byte, bool poll);
 uint64_t now_ns(void);
+/* When so many milliseconds are over; UINT64_MAX, which is never, below 0 and beyond what a clock will see. */
+uint64_t deadline_ns(double timeout_ms);
 
 /* The waiter threads. `done` is called on a waiter thread, once for each wait that was not cancelled. */
 typedef void (*wait_done)(void *owner, double id, int result);

@@ -116,7 +116,7 @@ static uint64_t sweep(lane *l, uint32_t *woken, bool *answered) {
     }
   }
   pthread_mutex_unlock(&lanes_lock);
-  for (uint32_t i = 0; i < releases; i++) mapping_release(released[i]);
+  for (uint32_t i = 0; i < releases; i++) mapping_end_wait(released[i]);
   return next;
 }
 
@@ -127,14 +127,15 @@ static void *lane_thread(void *argument) {
   mapping *kept[LANE_WAITS];
   uint32_t count = 0;
   uint32_t *woken = NULL;
+  mapping *woken_in = NULL, *asked_in[LANE_WAITS + 1];
   bool poll = false;
   for (;;) {
     bool answered;
     uint64_t until = sweep(l, woken, &answered);
     /* The wait that took this wake was cancelled before it could be reported: the wake belongs to somebody else. */
-    if (woken != NULL && !answered) word_wake(woken, 1);
+    if (woken != NULL && !answered) mapping_pass_on(woken_in, woken);
     woken = NULL;
-    for (uint32_t i = 0; i < count; i++) mapping_release(kept[i]);
+    for (uint32_t i = 0; i < count; i++) mapping_end_wait(kept[i]);
     memset(words, 0, sizeof words);
     pthread_mutex_lock(&lanes_lock);
     count = l->count;
@@ -149,6 +150,7 @@ static void *lane_thread(void *argument) {
       } else {
         words[asked].address = (uint64_t)(uintptr_t)w->word;
         words[asked].value = w->expected;
+        asked_in[asked] = w->m;
         words[asked++].flags = WAITV_U32;
       }
       /* A wait added since the sweep may end sooner. */
@@ -156,7 +158,7 @@ static void *lane_thread(void *argument) {
       if (until == UINT64_MAX) until = now_ns() + RELOOK_MS * 1000000u;
       if (w->watch_fd >= 0 && until > now_ns() + WATCH_SLICE_MS * 1000000u) until = now_ns() + WATCH_SLICE_MS * 1000000u;
       kept[i] = w->m;
-      mapping_retain(w->m); /* the words must stay mapped while the kernel looks at them */
+      mapping_begin_wait(w->m); /* the words must stay mapped while the kernel looks at them */
     }
     pthread_mutex_unlock(&lanes_lock);
     long r;
@@ -170,8 +172,10 @@ static void *lane_thread(void *argument) {
       struct timespec limit = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
       r = syscall(SYS_futex_waitv, words, asked, 0, until == UINT64_MAX ? NULL : &limit, CLOCK_MONOTONIC);
     }
-    if (r > 0 && (uint32_t)r < asked) woken = (uint32_t *)(uintptr_t)words[r].address;
-    else if (r < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL)) poll = true;
+    if (r > 0 && (uint32_t)r < asked) {
+      woken = (uint32_t *)(uintptr_t)words[r].address;
+      woken_in = asked_in[r];
+    } else if (r < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL)) poll = true;
     /* EFAULT: a peer has cut the file below a word; the next sweep touches the word and the fault handler mends the page. */
     else if (r < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT) nanosleep(&tick, NULL);
   }
@@ -197,9 +201,9 @@ static int start_thread(lane *l) {
 
 int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, uint32_t *word, uint32_t expected,
                double timeout_ms, int watch_fd, uint64_t watch_byte) {
-  uint64_t deadline = timeout_ms < 0 || timeout_ms > 1e15 ? UINT64_MAX : now_ns() + (uint64_t)(timeout_ms * 1e6);
+  uint64_t deadline = deadline_ns(timeout_ms);
   int result = 0;
-  mapping_retain(m);
+  mapping_begin_wait(m);
   pthread_mutex_lock(&lanes_lock);
   lane *l = lanes;
   while (l != NULL && l->count == LANE_WAITS) l = l->next;
@@ -221,7 +225,7 @@ int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, u
     ring(l);
   }
   pthread_mutex_unlock(&lanes_lock);
-  if (result != 0) mapping_release(m);
+  if (result != 0) mapping_end_wait(m);
   return result;
 }
 
@@ -238,7 +242,7 @@ bool waiter_cancel(void *owner, double id) {
     }
   }
   pthread_mutex_unlock(&lanes_lock);
-  if (m != NULL) mapping_release(m);
+  if (m != NULL) mapping_end_wait(m);
   return m != NULL;
 }
 
@@ -263,7 +267,7 @@ static void take_all(void *owner, int handle, bool report) {
     pthread_mutex_lock(&lanes_lock);
     m = take_one(owner, handle, report);
     pthread_mutex_unlock(&lanes_lock);
-    if (m != NULL) mapping_release(m);
+    if (m != NULL) mapping_end_wait(m);
   } while (m != NULL);
 }
 

@@ -261,21 +261,14 @@ for (const [backend, make] of Object.entries(backends)) {
       await new Promise((resolve) => setTimeout(resolve, 1))
       i32[0] = 1
       f64[9] = 1
-      try {
-        u8.fill(1)
-      } catch (error) {
-        // On a detached view the methods throw and the plain accesses do nothing: both are harmless.
-        assert.ok(error instanceof TypeError)
-      }
+      u8.fill(1)
       void i32[0]
     }
     assert.equal(a.wait(0, 77, FOREVER, NOBODY), Wait.closed)
     assert.equal(await a.waitAsync(0, 77), Wait.closed)
     assert.doesNotThrow(() => a.wake(0, 1))
-    if (backend === 'shm') {
-      assert.deepEqual([i32.length, f64.length, u8.length], [0, 0, 0])
-      assert.equal(b.i32[0], 77)
-    }
+    // Whatever was stored since has reached nobody.
+    if (backend === 'shm') assert.equal(b.i32[0], 77)
   })
 
   promise('several workers attach at once, count together, and leave the sum right', async ({ a, key }) => {

@@ -6,8 +6,8 @@
 
 import { onAbort } from '../aborts.js'
 import { MemlaneError, outOfRange, wrongType } from '../errors.js'
-import { random } from '../host.js'
-import type { Addon } from '../native/addon.js'
+import { performance, random } from '../host.js'
+import type { Addon, Waits } from '../native/addon.js'
 import {
   OPEN_CREATE,
   OPEN_EXCLUSIVE,
@@ -24,7 +24,16 @@ import {
   STAT_UID,
 } from '../native/layout.js'
 import { addon as loadAddon } from '../native/load.js'
-import { isBusy, isForbidden, isMissing, isTaken, osError } from '../native/os-error.js'
+import {
+  isBusy,
+  isForbidden,
+  isMissing,
+  isTaken,
+  isUnsupported,
+  noFolder,
+  noLocks,
+  osError,
+} from '../native/os-error.js'
 import { effectiveUser, environment } from '../sandbox.js'
 import { parseInteger } from '../sizes.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
@@ -67,16 +76,17 @@ export interface ObjectStat {
 /** Liveness locks are locks on bytes this far into the file, beyond any size, so that they never meet data. */
 const LOCK_BASE = 2 ** 40
 
+/** A thread that sleeps in the kernel cannot be terminated: a blocking wait comes back to JavaScript this often, in milliseconds. */
+const WAIT_SLICE_MS = 100
+
 /** Whether waits may be reported by the event loop itself, which only Node.js allows; MEMLANE_WAITS=thread says no. */
 const ON_LOOP: boolean =
   process.versions.bun === undefined && process.versions.deno === undefined && environment('MEMLANE_WAITS') !== 'thread'
 
-/** The largest buffer each runtime makes; probed at the first refusal, as no runtime says it for external buffers. */
 interface Thread {
   readonly addon: Addon
   readonly faults: Uint32Array
-  readonly pending: Map<number, (result: number) => void>
-  nextWait: number
+  readonly waits: Waits
 }
 
 let thread: Thread | undefined
@@ -85,12 +95,7 @@ let thread: Thread | undefined
 function here(): Thread {
   if (thread !== undefined) return thread
   const addon = loadAddon()
-  const pending = new Map<number, (result: number) => void>()
-  addon.onWaitEnd((id, result) => {
-    const resolve = pending.get(id)
-    pending.delete(id)
-    resolve?.(result)
-  }, ON_LOOP)
+  addon.waits ??= takeReports(addon)
   const words = addon.faultWords()
   if (typeof words === 'number') {
     throw new MemlaneError(
@@ -98,8 +103,20 @@ function here(): Thread {
       'this runtime forbids buffers over memory outside its heap (as Electron does)',
     )
   }
-  thread = { addon, faults: new Uint32Array(words), pending, nextWait: 1 }
+  thread = { addon, faults: new Uint32Array(words), waits: addon.waits }
   return thread
+}
+
+/** The addon reports to one function in each thread, and so to the first copy of this module that comes. */
+function takeReports(addon: Addon): Waits {
+  const pending: Waits['pending'] = new Map()
+  const result = addon.onWaitEnd((id, result) => {
+    const resolve = pending.get(id)
+    pending.delete(id)
+    resolve?.(result)
+  }, ON_LOOP)
+  if (result < 0) throw osError('preparing to wait', result)
+  return { pending, next: 1 }
 }
 
 function readStat(s: Float64Array): ObjectStat {
@@ -239,18 +256,18 @@ export class ShmObject {
   lock(lock: number): boolean {
     const result = here().addon.lockByte(this.handle, lockByte(lock))
     if (isBusy(result)) return false
-    if (result < 0) throw osError(`locking byte ${lock} of ${JSON.stringify(this.name)}`, result)
+    if (result < 0) throw lockError(`locking byte ${lock} of ${JSON.stringify(this.name)}`, result)
     return true
   }
 
   unlock(lock: number): void {
     const result = here().addon.unlockByte(this.handle, lockByte(lock))
-    if (result < 0) throw osError(`unlocking byte ${lock} of ${JSON.stringify(this.name)}`, result)
+    if (result < 0) throw lockError(`unlocking byte ${lock} of ${JSON.stringify(this.name)}`, result)
   }
 
   isLocked(lock: number): boolean {
     const result = here().addon.byteHeld(this.handle, lockByte(lock))
-    if (result < 0) throw osError(`looking at lock ${lock} of ${JSON.stringify(this.name)}`, result)
+    if (result < 0) throw lockError(`looking at lock ${lock} of ${JSON.stringify(this.name)}`, result)
     return result === 1
   }
 
@@ -260,7 +277,7 @@ export class ShmObject {
     const handle = this.#handle
     this.#handle = -1
     if (this.#memory !== undefined) this.#memory.closed = true
-    here().addon.close(handle, this.#memory?.buffer as ArrayBuffer | undefined)
+    here().addon.close(handle)
   }
 
   [Symbol.dispose](): void {
@@ -282,8 +299,17 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
   if (create && typeof owner === 'number') refuseToMakeFor(owner, name)
   const handle = here().addon.open(name, flags, mode)
   if (handle < 0) {
-    // Another user's object: say whose it is rather than that the kernel said no.
-    if (isForbidden(handle)) refuseStranger(name, statObject(name), owner)
+    if (isForbidden(handle)) {
+      // Another user's object: say whose it is rather than that the kernel said no.
+      const there = statObject(name)
+      refuseStranger(name, there, owner)
+      if (create && there === undefined) throw mayNotMake(name)
+    }
+    // Whoever makes what is missing would try for ever.
+    const nowhere = isMissing(handle)
+      ? noFolder(`${create ? 'creating' : 'opening'} ${JSON.stringify(name)}`)
+      : undefined
+    if (nowhere !== undefined) throw nowhere
     return handle
   }
   const object = new ShmObject(name, handle, readOnly, options.sparse === true)
@@ -296,6 +322,19 @@ function openObject(name: string, options: ObjectOptions): ShmObject | number {
     throw error
   }
   return object
+}
+
+function lockError(doing: string, result: number): MemlaneError {
+  return isUnsupported(result) ? noLocks(doing) : osError(doing, result)
+}
+
+function mayNotMake(name: string): MemlaneError {
+  const user = effectiveUser()
+  return new MemlaneError(
+    'ERR_PERMISSION',
+    `creating ${JSON.stringify(name)}: ${user === undefined ? 'this user' : `user ${user}`} may not make files in /dev/shm; ` +
+      'its mode should be 1777 (`chmod 1777 /dev/shm`)',
+  )
 }
 
 function lockByte(lock: number): number {
@@ -404,18 +443,26 @@ export class ShmMemory extends Memory {
   }
 
   override wait(word: number, expected: number, timeout: number, watch: number): number {
-    if (this.closed) return Wait.closed
-    const result = this.#addon.wait(this.#handle, word * 4, expected | 0, timeout, watch < 0 ? -1 : lockByte(watch))
-    if (result < 0) throw osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result)
-    return result
+    const watched = watch < 0 ? -1 : lockByte(watch)
+    const whole = timeout < 0 ? Number.POSITIVE_INFINITY : timeout
+    const end = performance.now() + whole
+    for (let left = whole; ; left = end - performance.now()) {
+      if (this.closed) return Wait.closed
+      const isLast = !(left > WAIT_SLICE_MS) // also for what is no number, which the addon refuses
+      const slice = isLast ? Math.max(left, 0) : WAIT_SLICE_MS
+      const result = this.#addon.wait(this.#handle, word * 4, expected | 0, slice, watched)
+      if (result < 0) throw osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result)
+      if (result !== Wait.timedOut || isLast) return result
+    }
   }
 
   override waitAsync(word: number, expected: number, options: WaitOptions = {}): Promise<number> {
     const { timeout = -1, signal, watch = -1 } = options
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.closed) return Promise.resolve(Wait.closed)
-    const { addon, pending } = here()
-    const id = (thread as Thread).nextWait++
+    const { addon, waits } = here()
+    const { pending } = waits
+    const id = waits.next++
     return new Promise((resolve, reject) => {
       let release = (): void => {}
       pending.set(id, (result) => {

@@ -1,5 +1,11 @@
 // native: the addon's functions as TypeScript sees them. Every number below zero is a negated errno.
 
+/** Waits that were started and have not ended, by their numbers. */
+export interface Waits {
+  readonly pending: Map<number, (result: number) => void>
+  next: number
+}
+
 /** What native/binding.c exports. Offsets and lengths are bytes; handles belong to the thread that opened them. */
 export interface Addon {
   open(name: string, flags: number, mode: number): number
@@ -20,7 +26,8 @@ export interface Addon {
   ): ArrayBuffer | number | undefined
   faultSlot(handle: number): number
   faultWords(): ArrayBuffer | number
-  close(handle: number, buffer: ArrayBuffer | undefined): number
+  /** What was mapped shows zeros from now on. */
+  close(handle: number): number
   lockByte(handle: number, byte: number): number
   unlockByte(handle: number, byte: number): number
   byteHeld(handle: number, byte: number): number
@@ -33,4 +40,6 @@ export interface Addon {
   fence(): void
   giveWay(): void
   readonly layout: Readonly<Record<string, number>>
+  /** The waits of this thread: one table for every copy of the package's JavaScript that has this addon. */
+  waits?: Waits
 }

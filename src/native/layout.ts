@@ -24,3 +24,10 @@ export const STAT_INODE: number = 6
 export const STAT_DEVICE: number = 7
 export const STAT_CHANGED_MS: number = 8
 export const STAT_FIELDS: number = 9
+
+export const SPACE_TOTAL: number = 0
+export const SPACE_AVAILABLE: number = 1
+export const SPACE_INODES: number = 2
+export const SPACE_INODES_FREE: number = 3
+export const SPACE_TYPE: number = 4
+export const SPACE_FIELDS: number = 5

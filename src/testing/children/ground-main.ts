@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { collectionScenarios } from './collections.js'
 import { litmusScenarios } from './ground-litmus.js'
 import { memoryScenarios } from './ground-memory.js'
+import { nativeScenarios } from './ground-native.js'
 import { segmentScenarios } from './ground-segment.js'
 import { syncScenarios } from './ground-sync.js'
 
@@ -34,6 +35,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   ...collectionScenarios,
   ...litmusScenarios,
   ...memoryScenarios,
+  ...nativeScenarios,
   ...segmentScenarios,
   ...syncScenarios,
 }
