@@ -16,6 +16,7 @@ const floors = [
   ['heap'],
   ['sync'],
   ['segment'],
+  ['waiting'],
   ['memory'],
   ['native'],
 ]

@@ -54,7 +54,7 @@ export function buildHooked(broken, tag = broken) {
     })
   const leaves = readdirSync(join(root, 'dist')).filter((name) => /^[\w-]+\.js$/.test(name) && name !== 'index.js')
   const below = new RegExp(
-    `from '(?:\\.\\./)+((?:memory|segment|sync)/|${leaves.join('|').replaceAll('.', '\\.')})`,
+    `from '(?:\\.\\./)+((?:memory|waiting|segment|sync)/|${leaves.join('|').replaceAll('.', '\\.')})`,
     'g',
   )
   const sites = []

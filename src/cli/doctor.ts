@@ -6,7 +6,7 @@ import { listSegments, namespaceOf } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
 import { type Call, type Command, JSON_OPTION, NAMESPACE } from './command.js'
 import { FINE, PROBLEM, UsageError } from './failure.js'
-import { checkForeign, checkSegment, checkSpace, type Finding } from './findings.js'
+import { checkForeign, checkSegment, checkSpace, checkWaits, type Finding } from './findings.js'
 import { inspectForeign, listForeign } from './foreign.js'
 import { findTarget } from './look.js'
 import { Mappings } from './processes.js'
@@ -15,7 +15,7 @@ import { count, printable } from './text.js'
 
 export const doctor: Command = {
   name: 'doctor',
-  about: 'find dead participants, stuck locks and half-made segments',
+  about: 'find dead participants, stuck locks, circles of waits and half-made segments',
   operands: '[NAME]',
   least: 0,
   most: 1,
@@ -97,6 +97,7 @@ function examineAll(call: Call): Examined {
     findings: [
       ...checkSpace(),
       ...segments.flatMap((info) => checkSegment(info, call.on('verify'))),
+      ...checkWaits(segments),
       ...objects.flatMap((one) => checkForeign(one, mappings!.of(one.stat), false)),
     ],
     segments: segments.length,
@@ -108,7 +109,11 @@ function examineOne(call: Call): Examined {
   if (call.namespace === '*') throw new UsageError("--namespace '*' goes without a name")
   const target = findTarget(call.operands[0]!, call.namespace)
   if (target.type === 'segment')
-    return { findings: checkSegment(target.info, call.on('verify')), segments: 1, foreign: 0 }
+    return {
+      findings: [...checkSegment(target.info, call.on('verify')), ...checkWaits([target.info])],
+      segments: 1,
+      foreign: 0,
+    }
   const foreign = inspectForeign(target.object)
   if (foreign === undefined)
     throw new MemlaneError('ERR_FOREIGN', `/${target.object} is gone, or is a folder or a link`)

@@ -5,6 +5,7 @@ import { SharedMemory } from '../interop/membridge/index.js'
 import { space } from '../native/os-error.js'
 import { freeDeadSlots, removeHalfMade, type SegmentInfo } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
+import { allWaits, circlesOf, describeCircle, nameOf, type Waits } from '../sync/index.js'
 import { describeLock, type Foreign } from './foreign.js'
 import type { Held } from './kinds/kind.js'
 import { addressOf, detailsOf, lookInto } from './look.js'
@@ -19,6 +20,8 @@ export interface Finding {
     | 'held-by-the-dead'
     | 'held-by-a-stopped-process'
     | 'half-made'
+    | 'waits-in-a-circle'
+    | 'waits'
     | 'refused'
     | 'no-slot-left'
     | 'broken'
@@ -191,6 +194,40 @@ function broken(info: SegmentInfo, name: string): Finding[] {
     message,
     cure: `save what can be read, then memlane rm ${quoted(name)}`,
   }))
+}
+
+/** Who waits for whom, of all that wait in those segments. A circle may lead through others, too. */
+export function checkWaits(infos: readonly SegmentInfo[]): Finding[] {
+  if (!infos.some(({ participants }) => participants.some(({ wait }) => wait !== undefined))) return []
+  const wanted = new Map(infos.map((info) => [`${info.namespace}:${info.name}`, addressOf(info)]))
+  const nameOfWait = ({ namespace, segment }: Waits): string | undefined => wanted.get(`${namespace}:${segment}`)
+  const waits = allWaits()
+  const found: Finding[] = []
+  const inCircles = new Set<Waits>()
+  for (const circle of circlesOf(waits)) {
+    const name = circle.map(nameOfWait).find((one) => one !== undefined)
+    for (const one of circle) inCircles.add(one)
+    if (name === undefined) continue
+    found.push({
+      what: 'waits-in-a-circle',
+      severity: 'problem',
+      name,
+      message: `they wait for each other: ${describeCircle(circle)}`,
+      cure: 'one of them gets ERR_DEADLOCK within a second, unless it is stopped; take such locks in the same order everywhere',
+    })
+  }
+  for (const one of waits) {
+    const name = nameOfWait(one)
+    if (name === undefined || inCircles.has(one)) continue
+    found.push({
+      what: 'waits',
+      severity: 'note',
+      name,
+      message: `${nameOf(one.waiter)} has waited ${age(Date.now() - one.wait.sinceMs)} for ${one.holders.map(nameOf).join(', ')}`,
+      cure: 'nothing, unless it lasts: then look what the holder does',
+    })
+  }
+  return found
 }
 
 export function checkForeign(foreign: Foreign, users: Users, breakLock: boolean): Finding[] {

@@ -3,7 +3,8 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import type { ObjectStat } from '../memory/index.js'
-import { identity } from '../native/identity.js'
+
+export { isElsewhere, isStopped } from '../native/process-state.js'
 
 function read(path: string): string {
   try {
@@ -13,24 +14,11 @@ function read(path: string): string {
   }
 }
 
-/** True when a pid from that pid namespace means nothing here. */
-export function isElsewhere(pidNamespace: number): boolean {
-  const mine = identity().pidNamespace
-  return mine !== 0 && pidNamespace !== 0 && pidNamespace !== mine
-}
-
 /** The command line of a process, at most 60 characters; empty when it cannot be seen. */
 export function commandOf(pid: number): string {
   const words = read(`/proc/${pid}/cmdline`).split('\0').filter(Boolean)
   const text = words.map((word, i) => (i === 0 ? word.replace(/^.*\//, '') : word)).join(' ')
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
-}
-
-/** True when the process is stopped, by SIGSTOP or a debugger. */
-export function isStopped(pid: number): boolean {
-  const stat = read(`/proc/${pid}/stat`)
-  // The second field is the program's name in brackets and may hold anything: count from the last bracket.
-  return /^[tT]/.test(stat.slice(stat.lastIndexOf(')') + 2))
 }
 
 export interface Users {

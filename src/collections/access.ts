@@ -6,8 +6,8 @@ import { MemlaneError, wrongType } from '../errors.js'
 export interface Access {
   /**
    * Only read: takes no participant's slot, stores nothing, and needs no more than the permission to read. Nothing is
-   * made: a name that is not there is `ERR_NOT_FOUND`. Changes, transactions, waits and watches are `ERR_READ_ONLY`;
-   * a read that writers give no quiet moment to is `ERR_BUSY` after a second. Default false.
+   * made: a name that is not there is `ERR_NOT_FOUND`. Changes and transactions are `ERR_READ_ONLY`, and so are
+   * waits and watches of what lives in a heap; numbers and switches of their own are looked at instead. A read that writers give no quiet moment to is `ERR_BUSY` after a second. Default false.
    */
   readOnly?: boolean | undefined
 }

@@ -4,9 +4,9 @@
 // events plus coalesced are the changes made since watch() was called.
 
 import { useOpen } from '../errors.js'
-import { Turns, waiting } from '../memory/index.js'
 import { checkNames, type Known, known } from '../options.js'
 import { checkSignal } from '../sizes.js'
+import { WaitingIterator } from '../waiting/index.js'
 
 export interface WatchOptions {
   /** Ends the iteration with the signal's reason. */
@@ -31,73 +31,39 @@ export interface Source {
 }
 
 /** Changes as they come: `for await (const change of map.watch())`. Closing it, or leaving the loop, stops watching. */
-export class Changes<T> implements AsyncIterableIterator<T>, Disposable, AsyncDisposable {
+export class Changes<T> extends WaitingIterator<T> {
   readonly #source: Source
   readonly #render: (raw: Raw) => T
   readonly #signal: AbortSignal | undefined
-  readonly #turns: Turns = new Turns()
-  #last: Promise<unknown> = Promise.resolve()
-  #closed = false
 
   /** @internal */
   constructor(source: Source, render: (raw: Raw) => T, options: WatchOptions | undefined) {
+    super()
     if (typeof render !== 'function') throw useOpen('Changes', 'watch() of a collection')
     this.#source = source
     this.#render = render
     this.#signal = options?.signal
   }
 
-  /** The next change. Sleeps until there is one; rejects with the signal's reason. */
-  next(): Promise<IteratorResult<T, undefined>> {
-    // One after another, so that two next() at once get two changes.
-    const step = this.#last.then(
-      () => this.#step(),
-      () => this.#step(),
-    )
-    this.#last = step
-    step.catch(() => {})
-    return waiting(step)
+  /** @internal */
+  protected override take(): T | undefined {
+    this.#signal?.throwIfAborted()
+    const raw = this.#source.take()
+    return raw === undefined ? undefined : this.#render(raw)
   }
 
-  async #step(): Promise<IteratorResult<T, undefined>> {
-    try {
-      if (this.#turns.isDue) await this.#turns.give()
-      while (!this.#closed) {
-        this.#signal?.throwIfAborted()
-        const raw = this.#source.take()
-        if (raw !== undefined) return { done: false, value: this.#render(raw) }
-        if (!(await this.#source.wait(-1, this.#signal))) break
-      }
-    } catch (error) {
-      this.close()
-      throw error
-    }
-    this.close()
-    return { done: true, value: undefined }
+  /** @internal */
+  protected override async wait(): Promise<T | undefined> {
+    do {
+      const change = this.take()
+      if (change !== undefined) return change
+    } while (await this.#source.wait(-1, this.#signal))
+    return undefined
   }
 
-  /** Stops watching: a pending `next()` ends with `done`. Safe to call twice. */
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
+  /** @internal */
+  protected override release(): void {
     this.#source.close()
-  }
-
-  async return(): Promise<IteratorResult<T, undefined>> {
-    this.close()
-    return { done: true, value: undefined }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  [Symbol.dispose](): void {
-    this.close()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close()
   }
 }
 

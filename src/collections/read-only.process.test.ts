@@ -198,12 +198,32 @@ test('collections and numbers of their own open read-only too, as what they are,
     () => again.exchange(1),
     () => again.compareExchange(7, 1),
     () => again.or(1),
-    () => again.watch(),
-    () => again.wait(1, { timeout: 1 }),
   ])
     assert.throws(change, refused)
   byte.add(1)
   assert.equal(again.value, 8)
+})
+
+test('a read-only number watches and waits by looking, and leaves no trace of it', async () => {
+  await using crew = new Crew()
+  using mine = SharedInt.open(crew.name('int'), { type: 'int64' })
+  using theirs = SharedInt.open(mine.name, { ...READ, type: 'int64' })
+  const watching = theirs.watch()
+  const next = watching.next()
+  // Both halves of a long value count.
+  mine.value = 1n << 40n
+  assert.deepEqual((await next).value, { type: 'set', value: 1n << 40n, coalesced: 0 })
+  const ended = watching.next()
+  watching.close()
+  assert.equal((await ended).done, true)
+  const waiting = theirs.waitAsync(7n, { timeout: 60_000 })
+  mine.value = 7n
+  assert.equal(await waiting, true)
+  assert.equal(theirs.wait(7n), true)
+  assert.equal(theirs.wait(8n, { timeout: 20 }), false)
+  const signal = AbortSignal.timeout(20)
+  await assert.rejects(theirs.waitAsync(8n, { signal }), { name: 'TimeoutError' })
+  assert.equal(inspectSegment(mine.name)!.participants.length, 1)
 })
 
 test('a reader without a slot never sees half of a value, beside a writer that never pauses', async () => {

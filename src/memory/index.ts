@@ -15,6 +15,3 @@ export {
   statObject,
   unlinkObject,
 } from './shm.js'
-export { Soon } from './soon.js'
-export { Turns } from './turns.js'
-export { waiting } from './waiting.js'

@@ -4,6 +4,7 @@ import { later } from '../host.js'
 import { checkNames, known } from '../options.js'
 import { type NameOptions, OPEN_OPTIONS, type OpenOptions, Segment } from '../segment/index.js'
 import { checkSignal } from '../sizes.js'
+import { SHOW_MS } from '../waiting/index.js'
 import type { FieldValue } from './field-value.js'
 import type { Fields } from './fields.js'
 import type { NdArray } from './ndarray.js'
@@ -12,9 +13,6 @@ import { PUBLISHED, REJECT } from './record.layout.js'
 import { fieldText, schemaHash } from './schema.js'
 import { KIND, readShape } from './shape.js'
 import { Store } from './store.js'
-
-/** How often a watcher looks, in milliseconds. */
-const LOOK_AGAIN_MS = 20
 
 export interface RecordDescription {
   readonly name: string
@@ -100,7 +98,7 @@ export async function* watchRecord(name: string, options: WatchOptions = {}): As
         last = newest.sequence
         yield { sequence: last, missed, fields: fieldsOf(fields, newest.record) }
       }
-      await later(LOOK_AGAIN_MS, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+      await later(SHOW_MS, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
         throw signal?.aborted ? signal.reason : error
       })
     }

@@ -1,11 +1,13 @@
 // record: reading a FIFO. A cursor per reader ('each'), or one for those who compete ('share').
 
 import { MemlaneError } from '../errors.js'
+import { performance } from '../host.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
-import { OwnerLock } from '../sync/index.js'
+import { heldTooLong } from '../sync/index.js'
+import { BRIEF_LOCK_MS } from '../waiting/index.js'
+import { TORN, TORN_TRIES } from './quiet.js'
 import {
   EVER_READ,
-  LOCK,
   READER_CURSOR,
   READER_SIZE,
   READER_TOKEN,
@@ -14,8 +16,6 @@ import {
   REJECT,
   SHARE_CURSOR,
   SHARES,
-  SPACE,
-  WRITERS_SLEEP,
 } from './record.layout.js'
 import type { Store } from './store.js'
 
@@ -23,9 +23,6 @@ import type { Store } from './store.js'
 export type ReaderMode = 'each' | 'share'
 
 const TOKEN_MASK = SHARES - 1
-const EVERYBODY = 0x7fffffff
-/** So many failures in a row, and a reader takes the writers' lock once: whoever reads, finishes. */
-const PATIENCE = 100
 
 /** The cursor of one handle. */
 export class Cursor {
@@ -52,10 +49,6 @@ export class Cursor {
   }
 
   /** The writers' lock: while it is held no writer is at work. */
-  get #lock(): OwnerLock {
-    return new OwnerLock(this.#store.segment, this.#store.body + LOCK)
-  }
-
   /** The oldest record that is still there, or the next one to come. */
   #oldest(): number {
     const store = this.#store
@@ -66,24 +59,46 @@ export class Cursor {
     return store.before(store.next(published), kept)
   }
 
-  /** From now on this reader holds a `reject` writer back. Under the writers' lock, so that no writer is half past it. */
-  register(): void {
+  /**
+   * From now on this reader holds a `reject` writer back. Under the writers' lock, so that no writer is half past it.
+   *
+   * @param timeout milliseconds to wait for a writer, below 0 for ever.
+   * @throws MemlaneError `ERR_TIMEOUT` naming the writer; `ERR_READ_ONLY`; `ERR_DEADLOCK`.
+   */
+  register(timeout: number = BRIEF_LOCK_MS): void {
     if (!this.#holdsBack || this.#registered) return
+    this.#checkRegistering()
+    const { lock } = this.#store.quiet
+    if (lock.hold(() => this.#enter(), timeout) === undefined)
+      throw heldTooLong(this.#store.segment, lock.owner, "the writers' lock", timeout)
+  }
+
+  /** The same without waiting. @returns false when a writer is at work. */
+  tryRegister(): boolean {
+    if (!this.#holdsBack || this.#registered) return true
+    this.#checkRegistering()
+    return this.#store.quiet.lock.tryHold(() => this.#enter()) === true
+  }
+
+  #checkRegistering(): void {
+    const { segment } = this.#store
+    if (!segment.readOnly) return
+    throw new MemlaneError(
+      'ERR_READ_ONLY',
+      `${JSON.stringify(segment.name)} lets no record go unread, so its readers must be able to say what they have read`,
+    )
+  }
+
+  /** The caller holds the lock. */
+  #enter(): true {
     const { memory, segment } = this.#store
-    if (segment.readOnly) {
-      throw new MemlaneError(
-        'ERR_READ_ONLY',
-        `${JSON.stringify(segment.name)} lets no record go unread, so its readers must be able to say what they have read`,
-      )
-    }
-    this.#lock.hold(() => {
-      this.#next = this.#oldest()
-      memory.store(this.#entry + READER_CURSOR / 4, this.#next)
-      memory.add(this.#store.word(REGISTRATIONS), 1)
-      // SYNC: "a reader's cursor is there before its token"
-      memory.store(this.#entry + READER_TOKEN / 4, segment.participant.token | (this.#mode === 'share' ? SHARES : 0))
-      this.#registered = true
-    })
+    this.#next = this.#oldest()
+    memory.store(this.#entry + READER_CURSOR / 4, this.#next)
+    memory.add(this.#store.word(REGISTRATIONS), 1)
+    // SYNC: "a reader's cursor is there before its token"
+    memory.store(this.#entry + READER_TOKEN / 4, segment.participant.token | (this.#mode === 'share' ? SHARES : 0))
+    this.#registered = true
+    return true
   }
 
   /** Holds nobody back any more. */
@@ -104,21 +119,27 @@ export class Cursor {
    * Takes the next record, or the newest one.
    *
    * @param decode reads a buffer; called again when it was torn, or when another reader was faster.
+   * @param end how long a writer may keep it waiting, as `performance.now()` counts.
    * @returns undefined when there is none.
    */
-  take<T>(latest: boolean, decode: (buffer: number, sequence: number) => T): T | undefined {
+  take<T>(latest: boolean, decode: (buffer: number, sequence: number) => T, end?: number): T | undefined {
+    this.register(end === undefined ? BRIEF_LOCK_MS : remaining(end))
+    const found = this.look(latest, decode)
+    return found !== TORN ? found : this.#store.quiet.read(() => this.look(latest, decode), end)
+  }
+
+  /** The same for one that is registered, without waiting. @returns TORN when writers, or other readers, were in the way. */
+  look<T>(latest: boolean, decode: (buffer: number, sequence: number) => T): T | undefined | typeof TORN {
     // What was claimed must reach the caller.
     spareStack()
-    this.register()
     const store = this.#store
-    for (let margin = 0, tries = 0; ; tries++) {
-      if (tries === PATIENCE && !this.#store.segment.readOnly) return this.#lock.hold(() => this.take(latest, decode))
+    for (let margin = 0, tries = 0; tries < TORN_TRIES; tries++) {
       const published = store.published()
       const end = store.next(published)
       const from = this.#mode === 'share' ? store.memory.load(store.word(SHARE_CURSOR)) : this.#next
       const unread = store.distance(from, end)
       if (unread === 0) return undefined
-      // Behind by more than the slots: those are lost. Torn just now: the writer is at our heels, so a few more are.
+      // Behind by more than the slots: those are lost. The last read was torn: skip more of the oldest records.
       const reachable = store.layout.slots - (unread > store.layout.slots - margin ? margin : 0)
       const lost = Math.max(0, unread - reachable)
       const counter = latest ? published : lost > 0 ? store.before(end, reachable) : from
@@ -147,6 +168,7 @@ export class Cursor {
       this.totalLost += lost
       return value
     }
+    return TORN
   }
 
   get isEmpty(): boolean {
@@ -174,12 +196,13 @@ export class Cursor {
   }
 
   #madeRoom(): void {
-    const { memory } = this.#store
-    if (memory.load(this.#store.word(WRITERS_SLEEP)) === 0) return
-    memory.store(this.#store.word(WRITERS_SLEEP), 0)
-    memory.add(this.#store.word(SPACE), 1)
-    memory.wake(this.#store.word(SPACE), EVERYBODY)
+    this.#store.room.notifyAll()
   }
+}
+
+/** Milliseconds until then, or -1 for ever. */
+function remaining(end: number): number {
+  return end === Number.POSITIVE_INFINITY ? -1 : Math.max(0, end - performance.now())
 }
 
 /** What a `reject` writer asks before it writes. */

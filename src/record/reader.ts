@@ -3,14 +3,11 @@
 import { MemlaneError, wrongType } from '../errors.js'
 import { refusePromise } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
-import { OwnerLock } from '../sync/index.js'
 import { FieldValue, MODIFIED, TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedReading, generateReading } from './generated.js'
-import { LOCK, type PlacedField, SHARED_MARK } from './record.layout.js'
+import { TORN, TORN_TRIES } from './quiet.js'
+import { type PlacedField, SHARED_MARK } from './record.layout.js'
 import type { Store } from './store.js'
-
-/** Torn so often, a reader takes the writers' lock once: whoever reads, finishes. */
-const PATIENCE = 100
 
 /** What is known about the record that `view` shows. For a name that is no field its functions throw `ERR_TYPE`. */
 export interface RecordInfo {
@@ -29,7 +26,6 @@ export class Reader {
   readonly #generated: GeneratedReading | undefined
   readonly #live: object
   readonly #info: RecordInfo
-  #lock: OwnerLock | undefined
   /** While a view runs: where it looks. */
   #buffer = 0
   #sequence = 0
@@ -105,11 +101,19 @@ export class Reader {
 
   // ---- the latest value
 
-  /** @returns undefined before the first write. */
-  read(shared: boolean): Record<string, FieldValue> | undefined {
+  /**
+   * @param end how long a writer may keep it waiting, as `performance.now()` counts.
+   * @returns undefined before the first write.
+   */
+  read(shared: boolean, end?: number): Record<string, FieldValue> | undefined {
+    const found = this.look(shared)
+    return found !== TORN ? found : this.#store.quiet.read(() => this.look(shared), end)
+  }
+
+  /** The same without waiting. @returns TORN when writers were in the way. */
+  look(shared: boolean): Record<string, FieldValue> | undefined | typeof TORN {
     const store = this.#store
-    for (let tries = 0; ; tries++) {
-      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.read(shared))
+    for (let tries = 0; tries < TORN_TRIES; tries++) {
       const counter = store.published()
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
@@ -125,6 +129,7 @@ export class Reader {
       this.seen = sequence
       return record
     }
+    return TORN
   }
 
   /**
@@ -133,8 +138,13 @@ export class Reader {
    * @param since fields that changed after this sequence are modified; left out: those given in that very record.
    */
   newest(since?: number): { sequence: number; record: Record<string, FieldValue> } | undefined {
+    const found = this.#lookAtNewest(since)
+    return found !== TORN ? found : this.#store.quiet.read(() => this.#lookAtNewest(since))
+  }
+
+  #lookAtNewest(since?: number): { sequence: number; record: Record<string, FieldValue> } | undefined | typeof TORN {
     const store = this.#store
-    for (;;) {
+    for (let tries = 0; tries < TORN_TRIES; tries++) {
       const counter = store.published()
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
@@ -143,12 +153,17 @@ export class Reader {
       if (store.sequence(buffer) === sequence && store.isWhole(counter)) return record && { sequence, record }
       store.checkRetry(sequence)
     }
+    return TORN
   }
 
   readInto(target: object): boolean {
+    const found = this.#lookInto(target)
+    return found !== TORN ? found : this.#store.quiet.read(() => this.#lookInto(target))
+  }
+
+  #lookInto(target: object): boolean | typeof TORN {
     const store = this.#store
-    for (let tries = 0; ; tries++) {
-      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.readInto(target)) === true
+    for (let tries = 0; tries < TORN_TRIES; tries++) {
       const counter = store.published()
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
@@ -161,12 +176,17 @@ export class Reader {
       this.seen = sequence
       return true
     }
+    return TORN
   }
 
   view<T>(use: (record: never, info: RecordInfo) => T): T | undefined {
+    const found = this.#lookAt(use)
+    return found !== TORN ? found : this.#store.quiet.read(() => this.#lookAt(use))
+  }
+
+  #lookAt<T>(use: (record: never, info: RecordInfo) => T): T | undefined | typeof TORN {
     const store = this.#store
-    for (let tries = 0; ; tries++) {
-      if (tries === PATIENCE && !store.segment.readOnly) return this.#locked(() => this.view(use))
+    for (let tries = 0; tries < TORN_TRIES; tries++) {
       const counter = store.published()
       const buffer = store.bufferAt(counter)
       const sequence = store.sequence(buffer)
@@ -200,16 +220,12 @@ export class Reader {
       if (sequence !== 0) this.seen = sequence
       return result
     }
+    return TORN
   }
 
   /** True when a record was published that this reader has not seen. */
   get hasNews(): boolean {
     return this.#store.sequence(this.#store.bufferAt(this.#store.published())) !== this.seen
-  }
-
-  #locked<T>(read: () => T): T | undefined {
-    this.#lock ??= new OwnerLock(this.#store.segment, this.#store.body + LOCK)
-    return this.#lock.hold(read)
   }
 
   // ---- the shared `modified` mark

@@ -2,15 +2,14 @@
 //
 //   0          64          128         192        256         320          384
 //   +----------+-----------+-----------+----------+-----------+------------+---------------+--------+---------+--------+
-//   | lock     | published | sleepers  | space    | share     | shape      | reader table  | schema | buffers | plates |
+//   | lock     | published | waiting   | room     | share     | shape      | reader table  | schema | buffers | plates |
 //   +----------+-----------+-----------+----------+-----------+------------+---------------+--------+---------+--------+
 //
 //   lock       OwnerLock: one writer at a time. A dead writer's lock is taken over; there is nothing to repair.
 //   published  counter of the newest whole record; the writer's. Its buffer is counter mod buffers.
-//   sleepers   two flags: somebody sleeps on `bell`; somebody sleeps on `space`. Set by the sleeper, cleared by the waker.
-//              Then `bell`, which a writer changes when a reader sleeps. Readers sleep on it and not on `published`: one that
-//              sets its flag just before the writer clears it, for a record that it has seen, would sleep without a flag.
-//   space      changes when a reader of a full FIFO has made room and a writer sleeps. Writers sleep on it.
+//   waiting    two event counts (src/waiting/event-count.ts): the flags of readers and of writers, then the epoch of readers.
+//              Readers do not sleep on `published` itself, as an event count needs a word that moves only when the flag is down.
+//   room       the epoch of writers who wait for a reader of a full FIFO to make room.
 //   share      next counter that the competing readers take; whether anything was ever read; the shared `modified` mark
 //              (u64 sequence); how many readers ever registered, so that a writer knows when to look at the table again.
 //   shape      buffers, slots (0: latest value), policy (0 overwrite, 1 reject), bytes of schema text, first counter.
@@ -43,7 +42,7 @@
 // one is the first one.
 //
 // Crash windows: a writer killed before the store in `published` leaves buffers and plates that nobody looks at, and its
-// lock, which the next one takes over. Killed after it and before the wake: sleepers look again within LOOK_AGAIN_MS.
+// lock, which the next one takes over. Killed after it and before the wake: sleepers look again by themselves.
 // A reader killed while registering leaves an entry without token; killed later, an entry whose token is dead: the next
 // writer that needs room clears it.
 
@@ -56,11 +55,11 @@ const LINE = 64
 
 export const LOCK: number = 0
 export const PUBLISHED: number = LOCK + LINE
-export const READERS_SLEEP: number = PUBLISHED + LINE
-export const WRITERS_SLEEP: number = READERS_SLEEP + 4
-export const BELL: number = READERS_SLEEP + 8
-export const SPACE: number = READERS_SLEEP + LINE
-export const SHARE_CURSOR: number = SPACE + LINE
+export const READERS_FLAG: number = PUBLISHED + LINE
+export const WRITERS_FLAG: number = READERS_FLAG + 4
+export const READERS_EPOCH: number = READERS_FLAG + 8
+export const WRITERS_EPOCH: number = READERS_FLAG + LINE
+export const SHARE_CURSOR: number = WRITERS_EPOCH + LINE
 export const EVER_READ: number = SHARE_CURSOR + 4
 export const SHARED_MARK: number = SHARE_CURSOR + 8
 export const REGISTRATIONS: number = SHARE_CURSOR + 16

@@ -153,7 +153,7 @@ for (const slots of [0, 8]) {
     // Both have them open: nobody needs the names any more.
     for (const event of [inside, go]) Event.unlink(event.name)
     await stopped(other.child)
-    const late = { code: 'ERR_TIMEOUT', message: /another process is writing/ }
+    const late = { code: 'ERR_TIMEOUT', message: /another writer .* is stopped/ }
     assert.throws(() => put(2, { timeout: 20 }), late)
     assert.throws(() => out.update(() => {}, { timeout: 20 }), late)
     assert.equal(reader.read()!.n.value, 1)
@@ -191,3 +191,67 @@ async function inspected(name: string): Promise<{ held: { what: string; pid: num
   for await (const chunk of child.stdout!.setEncoding('utf8')) text += chunk
   return JSON.parse(text).details
 }
+
+test('a writer that is stopped inside a reject FIFO keeps nobody for ever: opening, reading and awaiting have their limits', async () => {
+  const name = freshRecord()
+  using out = Item.create(name, { slots: 8, full: 'reject' })
+  out.push({ n: 1, check: ~1 })
+  using inside = Event.open(`${name}-inside`)
+  using go = Event.open(`${name}-go`)
+  const other = startPeer('hold-inside', name)
+  assert.equal(await inside.waitAsync({ timeout: WATCHDOG }), true)
+  for (const event of [inside, go]) Event.unlink(event.name)
+  await stopped(other.child)
+  const late = { code: 'ERR_TIMEOUT', message: new RegExp(`pid ${other.child.pid} holds it and is stopped`) }
+  assert.throws(() => Item.open(name, { timeout: 20 }), late)
+  assert.throws(() => Item.createOrOpen(name, { slots: 8, full: 'reject', timeout: 20 }), late)
+  // It has written and reads for the first time: it comes in as a reader now.
+  assert.throws(() => out.read({ timeout: 30 }), late)
+  assert.throws(() => out.read(), late)
+  assert.throws(() => out.readInto({}), late)
+  assert.throws(() => out.view(() => 1), late)
+  await assert.rejects(out.next({ timeout: 30 }), late)
+  const end = new AbortController()
+  const awaiting = out.next({ signal: end.signal })
+  let ticked = 0
+  const ticks = setInterval(() => ticked++, 1)
+  await until(() => ticked > 5, 'the event loop goes on meanwhile')
+  clearInterval(ticks)
+  end.abort(new Error('enough'))
+  await assert.rejects(awaiting, /enough/)
+  const changes = out.changes()
+  const next = changes.next()
+  send(other.child, 'SIGCONT')
+  go.set()
+  assert.equal((await next).value.n.value, 1)
+  assert.equal(await other.said(), 'done')
+})
+
+test('a writer that holds the lock and never pauses keeps no reader beyond its limit', async () => {
+  const name = freshRecord()
+  using reader = Frame.create(name)
+  const writer = startPeer('write-frames-locked', name)
+  await writer.said()
+  for (let round = 0; round < 3; round++) {
+    for (const read of [
+      () => reader.read({ timeout: 50 }),
+      () => reader.read({ timeout: 50, resetModified: true }),
+      () => reader.view((v) => numberOf(v.first, v.data, v.last)),
+    ]) {
+      try {
+        read()
+      } catch (error) {
+        assert.equal((error as { code: string }).code, 'ERR_TIMEOUT')
+        assert.match((error as Error).message, new RegExp(`pid ${writer.child.pid} holds it and is running`))
+      }
+    }
+    await reader.next({ timeout: 50 }).catch((error) => assert.equal(error.code, 'ERR_TIMEOUT'))
+  }
+  using onlyReads = Frame.open(name, { readOnly: true })
+  try {
+    onlyReads.read()
+  } catch (error) {
+    assert.equal((error as { code: string }).code, 'ERR_BUSY')
+  }
+  await writer.kill()
+})

@@ -12,7 +12,8 @@ import {
   Segment,
   SLOTS_MAX,
 } from '../segment/index.js'
-import { checkObject, given, parseInteger } from '../sizes.js'
+import { checkObject, given, parseInteger, parseTimeout } from '../sizes.js'
+import { OPEN_LOCK_MS } from '../waiting/index.js'
 import { describeRecord, type RecordDescription } from './describe.js'
 import { checkFields, Field, type Fields, RECORD_MAX } from './fields.js'
 import type { ReaderMode } from './fifo.js'
@@ -33,6 +34,8 @@ export interface RecordCreateOptions extends CreateOptions {
   /** Latest value: copies kept, 3 to 64, default 4. More let slow readers finish beside fast writers. */
   buffers?: number
   readers?: ReaderMode
+  /** As for `open`, where the FIFO is there already. */
+  timeout?: number
   /** @internal Where the counters start; for tests of their wrapping around. */
   firstCounter?: number
 }
@@ -42,10 +45,15 @@ export interface RecordOpenOptions extends OpenOptions {
   readers?: ReaderMode
   /** Claims no slot and writes nothing; for tools. */
   readOnly?: boolean
+  /**
+   * Milliseconds to wait for a writer of a `reject` FIFO, who must not be at work while a reader comes in; default 10 s,
+   * Infinity for ever.
+   */
+  timeout?: number
 }
 
-const RECORD_CREATE = known(CREATE_OPTIONS, 'slots', 'full', 'buffers', 'readers', 'firstCounter')
-const RECORD_OPEN = known(OPEN_OPTIONS, 'readers', 'readOnly')
+const RECORD_CREATE = known(CREATE_OPTIONS, 'slots', 'full', 'buffers', 'readers', 'timeout', 'firstCounter')
+const RECORD_OPEN = known(OPEN_OPTIONS, 'readers', 'readOnly', 'timeout')
 
 /** A schema: fields in their order. Also a field itself, of records and lists. */
 export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, Readonly<PlainOf<F>>> {
@@ -76,7 +84,8 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
   /**
    * Opens a record that somebody made. What it is, latest value or FIFO, the segment says.
    *
-   * @throws MemlaneError `ERR_NOT_FOUND`; `ERR_SCHEMA` with a line for every field that differs; `ERR_KIND`,
+   * @throws MemlaneError `ERR_NOT_FOUND`; `ERR_SCHEMA` with a line for every field that differs; `ERR_TIMEOUT` naming the writer
+   *   that stays inside a `reject` FIFO; `ERR_KIND`,
    *   `ERR_PARTICIPANTS`, and what else opening a segment can find.
    */
   open(name: string, options: RecordOpenOptions = {}): SharedRecord<F> {
@@ -136,6 +145,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
 
   #plan(options: RecordCreateOptions): Parameters<typeof Segment.create>[1] {
     const { slots, full = 'overwrite', firstCounter = 0 } = checkNames(options, RECORD_CREATE)
+    parseTimeout(options.timeout)
     checkMode(options.readers)
     if (full !== 'overwrite' && full !== 'reject') throw outOfRange('full', "'overwrite' or 'reject'", full)
     const layout = this.#layout(options)
@@ -175,7 +185,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
   }
 
   #made(segment: Segment, options: RecordCreateOptions): SharedRecord<F> {
-    return new SharedRecord<F>(new Store(segment, this.#layout(options)), checkMode(options.readers), false)
+    return new SharedRecord<F>(new Store(segment, this.#layout(options)), checkMode(options.readers), false, 0)
   }
 
   #opened(segment: Segment, options: RecordOpenOptions): SharedRecord<F> {
@@ -188,7 +198,13 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
           `${JSON.stringify(segment.name)} holds another record:\n  ${lines.join('\n  ')}`,
         )
       }
-      return new SharedRecord<F>(new Store(segment, layout), checkMode(options.readers), options.readOnly !== true)
+      const timeout = parseTimeout(given(options.timeout, OPEN_LOCK_MS))
+      return new SharedRecord<F>(
+        new Store(segment, layout),
+        checkMode(options.readers),
+        options.readOnly !== true,
+        timeout,
+      )
     } catch (error) {
       segment.close()
       throw error

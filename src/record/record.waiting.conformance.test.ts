@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import { Wait } from '../memory/index.js'
 import { Segment } from '../segment/index.js'
+import { type Sleep, untilFound } from '../waiting/index.js'
 import { type Fields, f64, i32 } from './fields.js'
 import { record, type SharedRecord, watchRecord } from './index.js'
 import { Reader } from './reader.js'
@@ -190,8 +191,17 @@ test('a reader that lies down in the very moment in which a writer wakes the oth
   const alive = setInterval(() => {}, 1000)
   try {
     const writer = new Writer(out)
-    const sleeping: Promise<boolean>[] = []
-    const lieDown = (): void => void sleeping.push(cam.sleepAsync(cam.published(), Number.POSITIVE_INFINITY, undefined))
+    const sleeping: Promise<true | undefined>[] = []
+    const lieDown = (): void => {
+      const counter = cam.published()
+      let slept = false
+      const poll = (sleep: Sleep): true | undefined => {
+        if (slept || !cam.prepareWait(sleep, counter)) return true
+        slept = true
+        return undefined
+      }
+      sleeping.push(untilFound({ memory: cam.memory, poll }, Number.POSITIVE_INFINITY, undefined))
+    }
     // One sleeps already, so the writer has somebody to wake. Between seeing that and taking the flag down, a second one,
     // who has read the new record, puts its flag up, and is held up before it sleeps.
     lieDown()

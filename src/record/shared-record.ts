@@ -1,33 +1,32 @@
 // record: an open record, latest value or FIFO, as its user holds it.
 
 import { MemlaneError, useOpen, wrongType } from '../errors.js'
-import { later, performance } from '../host.js'
-import { Turns, waiting } from '../memory/index.js'
+import { performance } from '../host.js'
 import { checkNames, type Known, known } from '../options.js'
-import { pause } from '../pause.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import type { Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
+import { heldTooLong } from '../sync/index.js'
+import { block, keepAlive, type Pollable, type Sleep, untilFound, WaitingIterator } from '../waiting/index.js'
 import type { Fields } from './fields.js'
 import { Cursor, type ReaderMode, Room } from './fifo.js'
+import { TORN, HELD as WRITER_INSIDE } from './quiet.js'
 import { Reader, type RecordInfo } from './reader.js'
-import { type PlacedField, REJECT, SPACE, WRITERS_SLEEP } from './record.layout.js'
+import { type PlacedField, REJECT } from './record.layout.js'
 import { Store } from './store.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
-
-/** A sleeping writer looks again so often: a reader that dies wakes nobody. */
-const LOOK_AGAIN_MS = 100
-/** Tools that opened a record read-only cannot say that they sleep: they look so often. */
-const POLL_MS = 5
 
 const WAIT_OPTIONS = known('timeout')
 const ASYNC_OPTIONS = known(WAIT_OPTIONS, 'signal')
 const READ_OPTIONS = known(WAIT_OPTIONS, 'latest', 'resetModified')
 
 export interface ReadOptions {
-  /** Milliseconds to wait when there is nothing: 0 (default) looks once, Infinity waits for ever. Blocks the thread. */
+  /**
+   * Milliseconds to wait when there is nothing: 0 (default) looks once, Infinity waits for ever. Blocks the thread. A look that a
+   * writer keeps from ending, because it is stopped or never pauses, is given up then too, or after a second where this is 0.
+   */
   timeout?: number
   /** FIFO: take the newest record and pass over the older ones. */
   latest?: boolean
@@ -79,7 +78,7 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
-  constructor(store: Store, readers: ReaderMode, reads: boolean) {
+  constructor(store: Store, readers: ReaderMode, reads: boolean, timeout: number) {
     if (!(store instanceof Store)) throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
     this.#store = store
     this.#segment = store.segment
@@ -90,7 +89,7 @@ export class SharedRecord<F extends Fields = Fields> {
         throw this.#readOnly('sharing readers store what they have taken')
       const cursor = new Cursor(store, readers)
       this.#cursor = cursor
-      if (reads) cursor.register()
+      if (reads) cursor.register(timeout)
       if (store.policy === REJECT) {
         const room = new Room(store)
         this.#room = room
@@ -157,7 +156,7 @@ export class SharedRecord<F extends Fields = Fields> {
   write(values: PartialInput<F>, options?: WriteOptions): void {
     this.#latest('write()', 'push(), or stage() and commit()')
     const end = endOfWait(options)
-    if (this.#writing().write(checkValues(values), undefined, end) === HELD) throw this.#held(options?.timeout)
+    if (this.#writing().write(checkValues(values), undefined, end) === HELD) throw this.#held(options?.timeout ?? 0)
   }
 
   /**
@@ -195,7 +194,7 @@ export class SharedRecord<F extends Fields = Fields> {
     this.#fifo('tryPush()')
     const end = endOfWait(options)
     const got = this.#writing().write(checkValues(values), this.#hasRoom, end)
-    if (got === HELD) throw this.#held(options?.timeout)
+    if (got === HELD) throw this.#held(options?.timeout ?? 0)
     return got === WRITTEN
   }
 
@@ -212,7 +211,7 @@ export class SharedRecord<F extends Fields = Fields> {
 
   /** The same without blocking the thread. */
   pushAsync(values: PartialInput<F>, options: PushAsyncOptions = {}): Promise<void> {
-    return waiting(this.#pushAsync(values, options))
+    return keepAlive(this.#pushAsync(values, options))
   }
 
   async #pushAsync(values: PartialInput<F>, options: PushAsyncOptions): Promise<void> {
@@ -220,58 +219,60 @@ export class SharedRecord<F extends Fields = Fields> {
     checkValues(values)
     const end = endOfWait(options, ASYNC_OPTIONS)
     checkSignal(options.signal)
-    for (;;) {
-      options.signal?.throwIfAborted()
-      const space = this.#announce()
-      const writer = this.#writing()
-      const got = writer.write(values, this.#hasRoom, 0)
-      if (got === WRITTEN) return
-      const left = end - performance.now()
-      if (left <= 0) throw got === HELD ? this.#held(options.timeout) : this.#full(options.timeout)
-      if (got === HELD) {
-        await writer.whenFree(left, options.signal)
-        continue
+    const start = performance.now()
+    let got = WRITTEN
+    const done = await untilFound(
+      this.#pushing(values, (reason) => (got = reason)),
+      end,
+      options.signal,
+    )
+    if (done === undefined) throw got === HELD ? this.#held(performance.now() - start) : this.#full(options.timeout)
+  }
+
+  /** The wait for room and for other writers, whose lock is never waited for by blocking. */
+  #pushing(values: PartialInput<F>, blocked: (reason: number) => void): Pollable<true> {
+    const store = this.#store
+    let onLock = false
+    const poll = (sleep: Sleep): true | undefined => {
+      for (;;) {
+        const writer = this.#writing()
+        let got = writer.write(values, this.#hasRoom, 0)
+        if (got === FULL) {
+          store.room.prepareWait(sleep)
+          got = writer.write(values, this.#hasRoom, 0)
+        }
+        if (got === WRITTEN) return true
+        onLock = got === HELD
+        blocked(got)
+        if (!onLock || writer.prepareWait(sleep)) return undefined
       }
-      const timeout = Math.min(left, LOOK_AGAIN_MS)
-      // Every sleeping writer is woken, so one that aborts has no wake to pass on.
-      await this.#segment.memory.waitAsync(this.#store.word(SPACE), space, { timeout, signal: options.signal })
     }
+    return { memory: store.memory, poll, passOn: () => onLock && this.#writer?.passOn() }
   }
 
   #blocking(options: PushOptions, tryOnce: (end: number) => number): void {
     const end = endOfWait(options)
-    for (;;) {
-      let got = tryOnce(end)
-      const space = got === FULL ? this.#announce() : 0
-      if (got === FULL) got = tryOnce(end)
-      if (got === WRITTEN) return
-      if (got === HELD) throw this.#held(options.timeout)
-      const left = end - performance.now()
-      if (left <= 0) throw this.#full(options.timeout)
-      this.#segment.memory.wait(this.#store.word(SPACE), space, Math.min(left, LOOK_AGAIN_MS), -1)
+    const got = tryOnce(end)
+    if (got === WRITTEN) return
+    const start = performance.now()
+    if (got === HELD) throw this.#held(options.timeout ?? 0)
+    const store = this.#store
+    const poll = (sleep: Sleep): true | undefined => {
+      this.#checkOpen()
+      store.room.prepareWait(sleep)
+      const got = tryOnce(end)
+      if (got === HELD) throw this.#held(performance.now() - start)
+      return got === WRITTEN ? true : undefined
     }
-  }
-
-  /** Says that a writer is about to sleep. @returns what `space` holds now: sleep on that. */
-  #announce(): number {
-    this.#checkOpen()
-    if (this.#room === undefined) return 0
-    const { memory } = this.#segment
-    const space = memory.load(this.#store.word(SPACE))
-    memory.store(this.#store.word(WRITERS_SLEEP), 1)
-    return space
+    if (block({ memory: store.memory, poll }, end) === undefined) throw this.#full(options.timeout)
   }
 
   #readOnly(why: string): MemlaneError {
     return new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.name)} was opened read-only, and ${why}`)
   }
 
-  #held(timeout: number | undefined): MemlaneError {
-    return new MemlaneError(
-      'ERR_TIMEOUT',
-      `another process is writing ${JSON.stringify(this.name)} and did not finish within ${timeout} ms; ` +
-        `if it is stopped, memlane doctor ${this.name} says which one it is`,
-    )
+  #held(waited: number): MemlaneError {
+    return heldTooLong(this.#segment, this.#writer?.owner ?? 0, 'another writer', waited)
   }
 
   #full(timeout: number | undefined): MemlaneError {
@@ -309,7 +310,8 @@ export class SharedRecord<F extends Fields = Fields> {
    * A consistent snapshot: the latest value, or the next record of a FIFO. Everything in it is the caller's own copy.
    *
    * @returns undefined before the first write, or when a FIFO has nothing new, until the time is over.
-   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`, `ERR_RANGE`, `ERR_UNSUPPORTED`.
+   * @throws MemlaneError `ERR_TIMEOUT` naming the writer when one is stopped or never pauses, so that nothing whole can be read;
+   *   `ERR_CLOSED`, `ERR_TYPE`, `ERR_RANGE`, `ERR_UNSUPPORTED`.
    */
   read(options?: ReadOptions): Snapshot<F> | undefined {
     this.#checkOpen()
@@ -319,22 +321,47 @@ export class SharedRecord<F extends Fields = Fields> {
       throw new MemlaneError('ERR_UNSUPPORTED', 'resetModified is for latest values, not for FIFOs')
     if (resetModified && this.#segment.readOnly)
       throw this.#readOnly('resetModified stores the mark that readers share')
-    const end = endOf(parseTimeout(timeout))
-    for (;;) {
-      const counter = this.#store.published()
-      const found = this.#tryRead(latest, resetModified)
-      if (found !== undefined || performance.now() >= end) return found
-      if (this.#segment.readOnly) pause(POLL_MS)
-      else this.#store.sleep(counter, end)
-      this.#checkOpen()
-    }
+    const time = parseTimeout(timeout)
+    const end = endOf(time)
+    const limit = time === 0 ? undefined : end
+    const found = this.#tryRead(latest, resetModified, limit)
+    if (found !== undefined || time === 0) return found
+    return block(
+      this.#news(() => this.#tryRead(latest, resetModified, limit), end),
+      end,
+    )
   }
 
-  #tryRead(latest: boolean, resetModified: boolean): Snapshot<F> | undefined {
-    if (this.#cursor === undefined) return this.#reader.read(resetModified) as Snapshot<F> | undefined
-    return this.#cursor.take(latest, (buffer, sequence) => this.#reader.snapshot(buffer, sequence - 1)) as
+  #tryRead(latest: boolean, resetModified: boolean, end?: number): Snapshot<F> | undefined {
+    if (this.#cursor === undefined) return this.#reader.read(resetModified, end) as Snapshot<F> | undefined
+    return this.#cursor.take(latest, (buffer, sequence) => this.#reader.snapshot(buffer, sequence - 1), end) as
       | Snapshot<F>
       | undefined
+  }
+
+  /** The wait for a record. @param look gives WRITER_INSIDE where it cannot look before the lock is free. */
+  #news<T>(look: () => T | undefined | typeof WRITER_INSIDE, end: number): Pollable<T> {
+    const store = this.#store
+    const start = performance.now()
+    let onLock = false
+    const poll = (sleep: Sleep): T | undefined => {
+      for (;;) {
+        this.#checkOpen()
+        const counter = store.published()
+        const found = look()
+        onLock = found === WRITER_INSIDE
+        if (onLock) {
+          if (!store.quiet.lock.prepareWait(sleep)) continue
+          // Else it would be said that there is nothing new, which nobody knows.
+          const now = performance.now()
+          if (now >= end) throw heldTooLong(store.segment, store.quiet.lock.owner, "the writers' lock", now - start)
+          return undefined
+        }
+        if (found !== undefined) return found as T
+        if (store.prepareWait(sleep, counter)) return undefined
+      }
+    }
+    return { memory: store.memory, poll, spin: store.spin, passOn: () => onLock && store.quiet.lock.passOn() }
   }
 
   /**
@@ -386,47 +413,60 @@ export class SharedRecord<F extends Fields = Fields> {
   /**
    * Waits for a record that this reader has not seen: the latest value once it has changed, or the next one of a FIFO.
    *
-   * @returns undefined when the time is over; rejects with the signal's reason.
+   * @returns undefined when the time is over; rejects with the signal's reason, or with `ERR_TIMEOUT` naming the writer when one is
+   *   stopped or never pauses, so that nobody can tell whether there is something new.
    */
   next(options: NextOptions = {}): Promise<Snapshot<F> | undefined> {
-    return waiting(this.#next(options))
+    return keepAlive(this.#next(options))
   }
 
   async #next(options: NextOptions): Promise<Snapshot<F> | undefined> {
     const end = endOfWait(options, ASYNC_OPTIONS)
     checkSignal(options.signal)
-    for (;;) {
-      options.signal?.throwIfAborted()
-      this.#checkOpen()
-      const counter = this.#store.published()
-      if (this.#cursor !== undefined || this.#reader.hasNews) {
-        const found = this.#tryRead(false, false)
-        if (found !== undefined) return found
-      }
-      if (performance.now() >= end) return undefined
-      if (this.#segment.readOnly) await later(POLL_MS, undefined, { ref: false })
-      else await this.#store.sleepAsync(counter, end, options.signal)
-    }
+    return untilFound(
+      this.#news(() => this.#unseen(), end),
+      end,
+      options.signal,
+    )
   }
+
+  /** A record that this reader has not seen. Never waits. */
+  #unseen(): Snapshot<F> | undefined | typeof WRITER_INSIDE {
+    const look = this.#cursor === undefined ? this.#newValue : this.#nextRecord
+    if (this.#cursor?.tryRegister() === false) return WRITER_INSIDE
+    const found = look()
+    if (found !== TORN) return found
+    const { quiet } = this.#store
+    return this.#segment.readOnly ? quiet.read(look) : quiet.tryRead(look, 0)
+  }
+
+  readonly #newValue = (): Snapshot<F> | undefined | typeof TORN =>
+    this.#reader.hasNews ? (this.#reader.look(false) as Snapshot<F> | undefined | typeof TORN) : undefined
+
+  readonly #nextRecord = (): Snapshot<F> | undefined | typeof TORN =>
+    this.#cursor!.look(false, this.#decode) as Snapshot<F> | undefined | typeof TORN
+
+  readonly #decode = (buffer: number, sequence: number): object => this.#reader.snapshot(buffer, sequence - 1)
 
   /**
    * Every change as it comes; a latest value that changes faster than it is taken shows only the newest.
    * Ends when the time between two records is over, throws the signal's reason.
    */
   changes(options: NextOptions = {}): AsyncIterableIterator<Snapshot<F>> {
-    const turns = new Turns()
-    const iterator: AsyncIterableIterator<Snapshot<F>> = {
-      next: () => waiting(this.#nextResult(options, turns)),
-      return: async () => ({ done: true, value: undefined }),
-      [Symbol.asyncIterator]: () => iterator,
-    }
-    return iterator
+    return new RecordChanges<F>(
+      () => this.#taken(options),
+      () => this.#next(options),
+    )
   }
 
-  async #nextResult(options: NextOptions, turns: Turns): Promise<IteratorResult<Snapshot<F>>> {
-    if (turns.isDue) await turns.give()
-    const value = await this.#next(options)
-    return value === undefined ? { done: true, value: undefined } : { done: false, value }
+  /** A record that is there, before anything is waited for. */
+  #taken(options: NextOptions): Snapshot<F> | undefined {
+    const { signal } = checkNames(options, ASYNC_OPTIONS)
+    checkSignal(signal)
+    signal?.throwIfAborted()
+    this.#checkOpen()
+    const found = this.#unseen()
+    return found === WRITER_INSIDE ? undefined : found
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Snapshot<F>> {
@@ -471,6 +511,25 @@ export class SharedRecord<F extends Fields = Fields> {
       'ERR_UNSUPPORTED',
       `${what} is for latest values; ${JSON.stringify(this.name)} is a FIFO of ${this.slots}: use ${instead}`,
     )
+  }
+}
+
+class RecordChanges<F extends Fields> extends WaitingIterator<Snapshot<F>> {
+  readonly #take: () => Snapshot<F> | undefined
+  readonly #wait: () => Promise<Snapshot<F> | undefined>
+
+  constructor(take: () => Snapshot<F> | undefined, wait: () => Promise<Snapshot<F> | undefined>) {
+    super()
+    this.#take = take
+    this.#wait = wait
+  }
+
+  protected override take(): Snapshot<F> | undefined {
+    return this.#take()
+  }
+
+  protected override wait(): Promise<Snapshot<F> | undefined> {
+    return this.#wait()
   }
 }
 

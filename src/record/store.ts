@@ -1,17 +1,18 @@
 // record: one open segment of records: its words, its buffers, publishing and sleeping. What readers and writers share.
 
 import { MemlaneError } from '../errors.js'
-import { performance } from '../host.js'
-import { type Memory, Soon, Wait } from '../memory/index.js'
+import type { Memory } from '../memory/index.js'
 import type { Segment } from '../segment/index.js'
+import { AdaptiveSpin, EventCount, type Sleep } from '../waiting/index.js'
 import { type Bytes, bytesOf } from './bytes.js'
 import { TRUNCATED, UNWRITTEN } from './field-value.js'
+import { Quiet } from './quiet.js'
 import {
-  BELL,
   CHANGED,
   type PlacedField,
   PUBLISHED,
-  READERS_SLEEP,
+  READERS_EPOCH,
+  READERS_FLAG,
   type RecordLayout,
   SHAPE_BUFFERS,
   SHAPE_FIRST,
@@ -20,11 +21,10 @@ import {
   SHAPE_TEXT,
   SHARE_CURSOR,
   statusOffset,
+  WRITERS_EPOCH,
+  WRITERS_FLAG,
 } from './record.layout.js'
 
-/** A waker that is killed between its store and its wake is made up for within so many milliseconds. */
-const LOOK_AGAIN_MS = 200
-const EVERYBODY = 0x7fffffff
 /** The largest sequence. At ten million records per second it takes 28 years to get there. */
 const LAST = Number.MAX_SAFE_INTEGER
 /** Up to so many bytes a loop copies faster than a call. */
@@ -40,9 +40,13 @@ export class Store {
   readonly slack: number
   readonly policy: number
   readonly #published: number
-  readonly #soon: Soon = new Soon()
-  readonly #sleepers: number
-  readonly #bell: number
+  /** Where readers sleep until there is a record. */
+  readonly readers: EventCount
+  /** Where the writers of a full `reject` FIFO sleep until there is room. */
+  readonly room: EventCount
+  readonly spin: AdaptiveSpin = new AdaptiveSpin()
+  /** The last resort of readers. */
+  readonly quiet: Quiet = new Quiet(this)
   readonly #first: number
   readonly #stride: number
   readonly #buffers: number
@@ -60,8 +64,8 @@ export class Store {
     this.slack = layout.buffers - 2
     this.policy = this.memory.u32[this.word(SHAPE_POLICY)]!
     this.#published = this.word(PUBLISHED)
-    this.#sleepers = this.word(READERS_SLEEP)
-    this.#bell = this.word(BELL)
+    this.readers = new EventCount(segment.memory, segment.body + READERS_FLAG, segment.body + READERS_EPOCH)
+    this.room = new EventCount(segment.memory, segment.body + WRITERS_FLAG, segment.body + WRITERS_EPOCH)
     this.#first = segment.body + layout.first
     this.#stride = layout.stride
     this.#buffers = layout.buffers
@@ -242,56 +246,21 @@ export class Store {
   publish(counter: number): void {
     // SYNC: "a record is whole before `published` names it"
     // SYNC: "`published` names the next record before the one `buffers` back is written over"
-    // SYNC: "who lies down to sleep says so and then looks at `published` again"
     this.memory.store(this.#published, counter)
-    if (this.memory.load(this.#sleepers) !== 0) this.#wakeReaders()
+    this.readers.notifyAll()
     this.memory.fence()
   }
 
-  #wakeReaders(): void {
-    this.memory.store(this.#sleepers, 0)
-    this.memory.add(this.#bell, 1)
-    this.memory.wake(this.#bell, EVERYBODY)
-  }
-
-  /** Says that a reader is about to sleep. @returns what to sleep on, unless `published` has moved on from `counter`. */
-  #lieDown(counter: number): number | undefined {
-    const bell = this.memory.load(this.#bell)
-    // SYNC: "who lies down to sleep says so and then looks at `published` again"
-    this.memory.store(this.#sleepers, 1)
-    return this.memory.load(this.#published) === counter ? bell : undefined
-  }
-
-  /** Sleeps until `published` is no longer `counter`, or a while has passed. @returns false when the time is over. */
-  sleep(counter: number, end: number): boolean {
-    const left = end - performance.now()
-    if (left <= 0) return false
-    if (this.#soon.looks(this.memory, this.#published, counter)) return true
-    const bell = this.#lieDown(counter)
-    if (bell === undefined) return true
-    const start = performance.now()
-    this.#checkWait(this.memory.wait(this.#bell, bell, Math.min(left, LOOK_AGAIN_MS), -1))
-    this.#soon.slept(start)
-    return true
-  }
-
-  /** The same without blocking the thread. Every sleeper is woken, so an aborted one has no wake to pass on. */
-  async sleepAsync(counter: number, end: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const left = end - performance.now()
-    if (left <= 0) return false
-    if (this.#soon.looks(this.memory, this.#published, counter)) return true
-    const bell = this.#lieDown(counter)
-    if (bell === undefined) return true
-    const timeout = Math.min(left, LOOK_AGAIN_MS)
-    const start = performance.now()
-    this.#checkWait(await this.memory.waitAsync(this.#bell, bell, { timeout, signal }))
-    this.#soon.slept(start)
-    return true
-  }
-
-  #checkWait(ended: number): void {
-    // Closed during the wait, or after it and before this line.
-    if (ended === Wait.closed || this.memory.closed)
-      throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.segment.name)} was closed while waiting`)
+  /** Says where a reader sleeps that has seen everything up to `counter`. @returns false when there is more. */
+  prepareWait(sleep: Sleep, counter: number): boolean {
+    if (this.segment.readOnly) {
+      // Who may not store cannot set a flag. The addon looks at a word of a read-only mapping every millisecond.
+      sleep.word = this.#published
+      sleep.expected = counter
+      return true
+    }
+    if (this.spin.spin(this.memory, this.#published, counter)) return false
+    this.readers.prepareWait(sleep)
+    return this.memory.load(this.#published) === counter
   }
 }

@@ -5,6 +5,7 @@ import { performance } from '../host.js'
 import { refusePromise } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
 import { BUSY, OwnerLock } from '../sync/index.js'
+import type { Sleep } from '../waiting/index.js'
 import type { ArrayCodec } from './array-codec.js'
 import { TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedWriting, generateWriting } from './generated-writing.js'
@@ -72,9 +73,19 @@ export class Writer {
     throw wrongType('a field', `one of ${[...this.#indexOf.keys()].join(', ')}`, name)
   }
 
-  /** Sleeps until another writer may have finished, without blocking the thread. Rejects with the signal's reason. */
-  whenFree(timeout: number, signal: AbortSignal | undefined): Promise<void> {
-    return this.#lock.whenFree(timeout, signal)
+  /** For who waits until another writer may have finished. @returns false when it has. */
+  prepareWait(sleep: Sleep): boolean {
+    return this.#lock.prepareWait(sleep)
+  }
+
+  /** After a wait that ended in vain. */
+  passOn(): void {
+    this.#lock.passOn()
+  }
+
+  /** The token of who writes, or 0. */
+  get owner(): number {
+    return this.#lock.owner
   }
 
   /** One record from an object of values. */

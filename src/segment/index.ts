@@ -14,6 +14,13 @@ export {
   type SegmentOpenOptions,
   type SegmentOptions,
 } from './options.js'
-export { incarnationOf, type Participant, type ParticipantInfo, slotOf } from './participants.js'
-export { freeDeadSlots, inspectSegment, listSegments, removeHalfMade, type SegmentInfo } from './registry.js'
+export { incarnationOf, type Participant, type ParticipantInfo, type PublishedWait, slotOf } from './participants.js'
+export {
+  freeDeadSlots,
+  inspectSegment,
+  listSegments,
+  removeHalfMade,
+  type SegmentInfo,
+  surveySegments,
+} from './registry.js'
 export { Segment } from './segment.js'

@@ -16,6 +16,9 @@ import {
   S_START,
   S_STATE,
   S_THREAD,
+  S_WAIT_MODE,
+  S_WAIT_SINCE,
+  S_WAIT_WORD,
   SLOT_BITS,
   SLOT_CLAIMING,
   SLOT_FREE,
@@ -40,11 +43,14 @@ export interface ParticipantInfo {
   readonly incarnation: number
   readonly pid: number
   readonly thread: number
+  readonly startTime: number
   readonly pidNamespace: number
   readonly claimedMs: number
   readonly alive: boolean
   /** It left work that a survivor must undo before the slot is used again. */
   readonly unfinished: boolean
+  /** What it blocks on at this moment. */
+  readonly wait: PublishedWait | undefined
 }
 
 /** The slot that a token names. */
@@ -105,6 +111,7 @@ function takeSlot(memory: Memory, header: Header, slot: number): Participant {
   const before = memory.load(word + S_INCARNATION)
   const incarnation = before >= 1 && before < INCARNATION_MAX ? before + 1 : 1
   memory.store(word + S_STATE, SLOT_CLAIMING)
+  memory.i32[word + S_WAIT_WORD] = 0
   memory.store(word + S_INCARNATION, incarnation)
   memory.i32[word + S_PID] = pid
   memory.i32[word + S_THREAD] = threadId
@@ -134,21 +141,78 @@ export function isAlive(memory: Memory, header: Header, token: number): boolean 
 export function listParticipants(memory: Memory, header: Header, own?: Participant): ParticipantInfo[] {
   const all: ParticipantInfo[] = []
   for (let slot = 0; slot < header.slots; slot++) {
-    const word = wordOf(slot)
     const alive = own?.slot === slot || memory.isLocked(slot)
-    if (!alive && memory.load(word + S_STATE) === SLOT_FREE) continue
-    all.push({
-      slot,
-      incarnation: memory.i32[word + S_INCARNATION]!,
-      pid: memory.i32[word + S_PID]!,
-      thread: memory.i32[word + S_THREAD]!,
-      pidNamespace: memory.f64[word / 2 + S_NAMESPACE]!,
-      claimedMs: memory.f64[word / 2 + S_CLAIMED]!,
-      alive,
-      unfinished: leftWork(memory, header, slot),
-    })
+    if (alive || memory.load(wordOf(slot) + S_STATE) !== SLOT_FREE) all.push(infoOf(memory, header, slot, alive))
   }
   return all
+}
+
+/** Those who have said what they wait for. Costs one load per slot where nobody has. */
+export function listWaiters(memory: Memory, header: Header, own?: Participant): ParticipantInfo[] {
+  const all: ParticipantInfo[] = []
+  for (let slot = 0; slot < header.slots; slot++)
+    if (memory.load(wordOf(slot) + S_WAIT_WORD) !== 0)
+      all.push(infoOf(memory, header, slot, own?.slot === slot || memory.isLocked(slot)))
+  return all.filter(({ wait }) => wait !== undefined)
+}
+
+/** The participant that a token names. @returns undefined when its slot belongs to somebody else by now. */
+export function participantOf(
+  memory: Memory,
+  header: Header,
+  token: number,
+  own?: Participant,
+): ParticipantInfo | undefined {
+  const slot = slotOf(token)
+  if (slot >= header.slots) return undefined
+  const info = infoOf(memory, header, slot, own?.slot === slot || memory.isLocked(slot))
+  return info.incarnation === incarnationOf(token) ? info : undefined
+}
+
+function infoOf(memory: Memory, header: Header, slot: number, alive: boolean): ParticipantInfo {
+  const word = wordOf(slot)
+  return {
+    slot,
+    incarnation: memory.i32[word + S_INCARNATION]!,
+    pid: memory.i32[word + S_PID]!,
+    thread: memory.i32[word + S_THREAD]!,
+    startTime: memory.f64[word / 2 + S_START]!,
+    pidNamespace: memory.f64[word / 2 + S_NAMESPACE]!,
+    claimedMs: memory.f64[word / 2 + S_CLAIMED]!,
+    alive,
+    unfinished: leftWork(memory, header, slot),
+    wait: waitOf(memory, word),
+  }
+}
+
+// ---- what a participant waits for
+
+/** A wait that a participant has published. */
+export interface PublishedWait {
+  /** Word index in the segment of what it waits for. Garbage in a broken segment: check it before it is used. */
+  readonly word: number
+  /** How the word is to be read; given by the room that waits. */
+  readonly mode: number
+  /** Milliseconds since 1970. */
+  readonly sinceMs: number
+}
+
+/** Says in its slot that a participant is about to sleep, for others who look for circles. */
+export function publishWait(memory: Memory, slot: number, word: number, mode: number): void {
+  const at = wordOf(slot)
+  memory.f64[at / 2 + S_WAIT_SINCE] = wallClock()
+  memory.i32[at + S_WAIT_MODE] = mode
+  memory.store(at + S_WAIT_WORD, word)
+}
+
+export function clearWait(memory: Memory, slot: number): void {
+  memory.i32[wordOf(slot) + S_WAIT_WORD] = 0
+}
+
+function waitOf(memory: Memory, at: number): PublishedWait | undefined {
+  const word = memory.load(at + S_WAIT_WORD)
+  if (word === 0) return undefined
+  return { word, mode: memory.i32[at + S_WAIT_MODE]!, sinceMs: memory.f64[at / 2 + S_WAIT_SINCE]! }
 }
 
 /** Frees the slots of the dead, but for those that left work to be undone. @returns how many. */

@@ -42,6 +42,11 @@ export function listSegments(options: NameOptions = {}): SegmentInfo[] {
   return found
 }
 
+/** Looks at every segment of every namespace, and changes nothing. */
+export function surveySegments(): SegmentInfo[] {
+  return listObjects().flatMap((object) => inspectObject(object) ?? [])
+}
+
 function inspectObject(object: string): SegmentInfo | undefined {
   const parsed = parseObjectName(object)
   const stat = statObject(object)

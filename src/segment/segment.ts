@@ -10,6 +10,7 @@ import { checkNames } from '../options.js'
 import { pause } from '../pause.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
+import { CREATION_GAP_MS, CREATION_LOOK_MS, CREATOR_MS } from '../waiting/index.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
 import { CREATION, LAST_CLOSE, MAKING, READY, SLOTS_MAX, W_COMMITTED, W_LIFETIME, W_STATE } from './header.layout.js'
 import { checkName, namespaceOf, objectName } from './name.js'
@@ -24,17 +25,16 @@ import {
 import {
   areaOf,
   claimSlot,
+  clearWait,
   isAlive,
   listParticipants,
+  listWaiters,
   type Participant,
   type ParticipantInfo,
+  participantOf,
+  publishWait,
   releaseSlot,
 } from './participants.js'
-
-/** How long one waits for a creator that is alive but not done (it may be committing gigabytes, or stopped). */
-const PATIENCE_MS = 5000
-/** How long an opener gives a creator that has made the name but holds no lock yet. */
-const GRACE_MS = 100
 
 /** A named memory with a header, participants and a body. */
 export class Segment {
@@ -211,6 +211,38 @@ export class Segment {
     return isAlive(this.memory, this.header, token)
   }
 
+  /** What is known of the participant that a token names. @returns undefined when the token names nobody. */
+  participantOf(token: number): ParticipantInfo | undefined {
+    this.#checkOpen()
+    return participantOf(this.memory, this.header, token, this.#participant)
+  }
+
+  /** The participants that have said that they wait; dead ones may be among them. */
+  waiters(): ParticipantInfo[] {
+    this.#checkOpen()
+    return listWaiters(this.memory, this.header, this.#participant)
+  }
+
+  /** True for one with a name, false for one in plain memory of this process. */
+  get isNamed(): boolean {
+    return this.namespace !== ''
+  }
+
+  /** Every segment that this thread has open for more than reading. */
+  static openHere(): Iterable<Segment> {
+    return stillOpen
+  }
+
+  /** Says that this handle's thread is about to block on a word. @param mode how others are to read that word. */
+  publishWait(word: number, mode: number): void {
+    publishWait(this.memory, this.participant.slot, word, mode)
+  }
+
+  /** The block is over. */
+  clearWait(): void {
+    if (!this.memory.closed && this.#participant !== undefined) clearWait(this.memory, this.#participant.slot)
+  }
+
   participants(): ParticipantInfo[] {
     this.#checkOpen()
     return listParticipants(this.memory, this.header, this.#participant)
@@ -343,7 +375,7 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
   }
   const start = performance.now()
   for (;;) {
-    const late = performance.now() - start > PATIENCE_MS
+    const late = performance.now() - start > CREATOR_MS
     const { object, isNew } = openForMaking(file, checked.mode, owner, options.sparse === true)
     try {
       const ready = !isNew && isReady(object)
@@ -356,7 +388,7 @@ function make(name: string, options: SegmentOptions, mode: 'create' | 'createOrO
         if (segment !== undefined) return segment
       }
       if (late) throw busy(checkedName)
-      if (!ready) pause(1)
+      if (!ready) pause(CREATION_LOOK_MS)
     } catch (error) {
       object.close()
       throw error
@@ -544,9 +576,9 @@ function attachLastClose(
 ): Segment | undefined {
   const memory = object.memory as Memory
   const start = performance.now()
-  for (let late = false; !object.lock(CREATION); late = performance.now() - start > PATIENCE_MS) {
+  for (let late = false; !object.lock(CREATION); late = performance.now() - start > CREATOR_MS) {
     if (late) throw busy(name)
-    pause(1)
+    pause(CREATION_LOOK_MS)
   }
   try {
     if (!object.isLinked()) {
@@ -590,11 +622,11 @@ function closeLast(object: ShmObject, memory: Memory, header: Header, participan
   const start = performance.now()
   while (!object.lock(CREATION)) {
     // A stopped creator or opener must not stop us: then the next `list` or `open` unlinks.
-    if (performance.now() - start > GRACE_MS) {
+    if (performance.now() - start > CREATION_GAP_MS) {
       releaseSlot(memory, participant)
       return
     }
-    pause(1)
+    pause(CREATION_LOOK_MS)
   }
   releaseSlot(memory, participant)
   if (!somebodyIn(memory, header) && object.isLinked()) unlinkObject(object.name)
@@ -605,14 +637,14 @@ function closeLast(object: ShmObject, memory: Memory, header: Header, participan
 function waitForCreator(object: ShmObject, name: string, waited: number): void {
   const atWork = object.isLocked(CREATION)
   // It may have become ready since the look.
-  if (!atWork && waited > GRACE_MS && !isReady(object)) {
+  if (!atWork && waited > CREATION_GAP_MS && !isReady(object)) {
     throw notFound(
       name,
       'its creator died before it was ready; create it again, or `memlane doctor --fix` removes what is left',
     )
   }
-  if (waited > PATIENCE_MS) throw busy(name)
-  pause(1)
+  if (waited > CREATOR_MS) throw busy(name)
+  pause(CREATION_LOOK_MS)
 }
 
 function notFound(name: string, why: string): MemlaneError {
@@ -630,6 +662,6 @@ function exists(name: string, object: ShmObject): MemlaneError {
 function busy(name: string): MemlaneError {
   return new MemlaneError(
     'ERR_BUSY',
-    `${JSON.stringify(name)} is being made by another process, which is stopped or slow: waited ${PATIENCE_MS} ms`,
+    `${JSON.stringify(name)} is being made by another process, which is stopped or slow: waited ${CREATOR_MS} ms`,
   )
 }

@@ -17,9 +17,9 @@
 
 import { MemlaneError } from '../errors.js'
 import { performance } from '../host.js'
-import { NOBODY } from '../memory/index.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'
+import { BRIEF_LOCK_MS, block, type Pollable, type Sleep, untilFound } from '../waiting/index.js'
 import {
   ASYNC_LIMITS,
   type AsyncLimits,
@@ -38,16 +38,6 @@ export const GENERATION = 4
 const OPENING = 8
 export const ARRIVALS = 16
 const PARTIES_MAX = 1023
-/**
- * Waiters come back to JavaScript this often, in milliseconds: those who await look whether their handle has been closed, and
- * a worker that blocks can be terminated.
- */
-const LOOK_AFRESH = 250
-/**
- * The lock is held for microseconds, and never across an `await`: so long is waited for it at least, in milliseconds, whatever
- * the limit. Who has it for longer is stopped, and must not keep others beyond their limits.
- */
-const PATIENCE = 1000
 
 export interface BarrierOptions extends CreateOptions {
   /** How many must arrive, 1 to 1023. Reopening with another number is `ERR_MISMATCH`. */
@@ -123,18 +113,10 @@ export class Barrier extends Handle {
     this.checkEntry()
     const timeout = timeoutOf(limits)
     const end = endOf(timeout)
-    if (!this.#take(timeout < 0 ? timeout : Math.max(timeout, PATIENCE))) return false
+    if (!this.#take(timeout < 0 ? timeout : Math.max(timeout, BRIEF_LOCK_MS))) return false
     const arrival = this.#arrive()
     if (arrival === undefined) return true
-    for (;;) {
-      this.checkOpen()
-      const left = end - performance.now()
-      const limit = Math.max(0, Math.min(left, LOOK_AFRESH))
-      this.segment.memory.wait(this.#generation, arrival.generation, limit, NOBODY)
-      if (this.#passed(arrival)) return true
-      if (end - performance.now() > 0) continue
-      return this.#withdraw(arrival, this.#take(PATIENCE))
-    }
+    return block(this.#opened(arrival), end) ?? this.#withdraw(arrival, this.#take(BRIEF_LOCK_MS))
   }
 
   /** Waits for the others without blocking the thread. */
@@ -145,7 +127,7 @@ export class Barrier extends Handle {
       const signal = signalOf(limits)
       signal?.throwIfAborted()
       const end = endOf(timeout)
-      const patience = Math.max(end, performance.now() + PATIENCE)
+      const patience = Math.max(end, performance.now() + BRIEF_LOCK_MS)
       while (!this.#take()) {
         if (!(await this.#mayBeFree(patience, signal))) return false
         this.checkOpen()
@@ -153,23 +135,28 @@ export class Barrier extends Handle {
       const arrival = this.#arrive()
       if (arrival === undefined) return true
       try {
-        for (;;) {
-          this.checkOpen()
-          const left = end - performance.now()
-          const limit = Math.max(0, Math.min(left, LOOK_AFRESH))
-          await this.segment.memory.waitAsync(this.#generation, arrival.generation, { timeout: limit, signal })
-          this.checkOpen()
-          if (this.#passed(arrival)) return true
-          if (end - performance.now() > 0) continue
-          const passed = await this.#withdrawAsync(arrival)
-          this.checkOpen()
-          return passed
-        }
+        if ((await untilFound(this.#opened(arrival), end, signal)) === true) return true
+        const passed = await this.#withdrawAsync(arrival)
+        this.checkOpen()
+        return passed
       } catch (error) {
         await this.#withdrawAsync(arrival)
         throw error
       }
     })
+  }
+
+  /** The wait for the generation that this one arrived in to end. */
+  #opened(arrival: Arrival): Pollable<true> {
+    return {
+      memory: this.segment.memory,
+      poll: (sleep: Sleep): true | undefined => {
+        this.checkOpen()
+        sleep.word = this.#generation
+        sleep.expected = arrival.generation
+        return this.#passed(arrival) ? true : undefined
+      },
+    }
   }
 
   #word(i: number): number {
@@ -254,7 +241,7 @@ export class Barrier extends Handle {
   protected override releaseHeld(): void {
     const { memory } = this.segment
     if (this.#arrivals.size === 0) return
-    const locked = this.#take(PATIENCE)
+    const locked = this.#take(BRIEF_LOCK_MS)
     for (const arrival of this.#arrivals) if (!this.#passed(arrival)) memory.store(this.#word(arrival.place), 0)
     this.#arrivals.clear()
     if (locked) this.#lock.release()
@@ -282,7 +269,7 @@ export class Barrier extends Handle {
   }
 
   async #withdrawAsync(arrival: Arrival): Promise<boolean> {
-    const end = performance.now() + PATIENCE
+    const end = performance.now() + BRIEF_LOCK_MS
     let locked = false
     do {
       // Where the handle was closed meanwhile that has counted it out.

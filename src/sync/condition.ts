@@ -1,10 +1,9 @@
 // sync: waiting for something that a mutex guards. Its words are a waiter table.
 
 import { MemlaneError, wrongType } from '../errors.js'
-import { performance } from '../host.js'
-import { NOBODY } from '../memory/index.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject, endOf, parseInteger } from '../sizes.js'
+import { block, type Pollable, type Sleep, untilFound } from '../waiting/index.js'
 import { Guard } from './guard.js'
 import {
   ASYNC_LIMITS,
@@ -22,11 +21,6 @@ import { type Mutex, mutexOf } from './mutex.js'
 import { type Entry, WaiterTable } from './waiter-table.js'
 
 const KIND = 'condition'
-/**
- * Waiters come back to JavaScript this often, in milliseconds: those who await look whether their handle has been closed, and
- * a worker that blocks can be terminated.
- */
-const LOOK_AFRESH = 250
 
 /**
  * A condition variable: gives a mutex up while waiting, and has it back when the wait ends.
@@ -83,11 +77,7 @@ export class Condition extends Handle {
     const end = endOf(timeout)
     const entry = this.#enter(mutex, guard)
     try {
-      for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
-        const left = end - performance.now()
-        if (left <= 0) break
-        this.segment.memory.wait(entry.word, entry.ticket, Math.min(left, LOOK_AFRESH), NOBODY)
-      }
+      block(this.#called(entry), end)
       return this.#leave(entry)
     } finally {
       mutex.resume()
@@ -106,12 +96,7 @@ export class Condition extends Handle {
       const entry = this.#enter(mutex, guard)
       let left = true
       try {
-        for (this.checkOpen(); !this.#table.isCalled(entry); this.checkOpen()) {
-          const rest = end - performance.now()
-          if (rest <= 0) break
-          const limit = Math.min(rest, LOOK_AFRESH)
-          await this.segment.memory.waitAsync(entry.word, entry.ticket, { timeout: limit, signal })
-        }
+        await untilFound(this.#called(entry), end, signal)
         left = false
         return this.#leave(entry)
       } catch (error) {
@@ -133,6 +118,19 @@ export class Condition extends Handle {
   /** Lets every waiter go. @returns how many went. */
   notifyAll(): number {
     return this.notify(0x7fffffff)
+  }
+
+  /** The wait for the entry's ticket to be called. */
+  #called(entry: Entry): Pollable<true> {
+    return {
+      memory: this.segment.memory,
+      poll: (sleep: Sleep): true | undefined => {
+        this.checkOpen()
+        sleep.word = entry.word
+        sleep.expected = entry.ticket
+        return this.#table.isCalled(entry) ? true : undefined
+      },
+    }
   }
 
   /** Queues up, and gives the mutex up then, so that no notification is missed. Both or neither. */

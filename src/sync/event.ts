@@ -1,14 +1,15 @@
 // sync: something that has happened, or not yet.
 //
-//   0          8          12
-//   +----------+----------+
-//   | gate     | set      |     set: 1 once it has happened. `manual` stays set until clear(); `auto` lets one waiter in.
-//   +----------+----------+
+//   0              8          12
+//   +--------------+----------+
+//   | event count  | set      |     set: 1 once it has happened. `manual` stays set until clear(); `auto` lets one waiter in.
+//   +--------------+----------+
 
 import { outOfRange } from '../errors.js'
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkObject } from '../sizes.js'
-import { Gate, waitAt, waitAtAsync } from './gate.js'
+import { EventCount } from '../waiting/index.js'
+import { waitAt, waitAtAsync } from './counted-wait.js'
 import {
   ASYNC_LIMITS,
   type AsyncLimits,
@@ -24,8 +25,6 @@ import {
 const KIND = 'event'
 export const AUTO = 1
 const MANUAL = 2
-/** Sleepers look again this often, in milliseconds: whoever set the event may have been killed before waking them. */
-const SLICE = 100
 
 export interface EventOptions extends CreateOptions {
   /** `manual` (default): stays set until `clear()`. `auto`: the first waiter through clears it. */
@@ -43,14 +42,14 @@ export interface EventOptions extends CreateOptions {
 export class Event extends Handle {
   /** Bytes it takes inside another segment. */
   static readonly BYTES: number = 12
-  readonly #gate: Gate
+  readonly #waiters: EventCount
   readonly #set: number
   readonly #auto: boolean
 
   private constructor(segment: Segment, offset: number, owned: boolean, auto: boolean) {
     super(segment, offset, owned)
-    this.#gate = new Gate(segment.memory, offset)
-    this.#set = (offset + Gate.BYTES) / 4
+    this.#waiters = new EventCount(segment.memory, offset)
+    this.#set = (offset + EventCount.BYTES) / 4
     this.#auto = auto
   }
 
@@ -96,7 +95,7 @@ export class Event extends Handle {
   set(): void {
     this.checkEntry()
     this.segment.memory.store(this.#set, 1) // SYNC: "what happened before set() is visible after wait()"
-    this.#gate.open()
+    this.#waiters.notifyAll()
   }
 
   clear(): void {
@@ -108,7 +107,7 @@ export class Event extends Handle {
   wait(limits?: WaitLimits): boolean {
     this.checkEntry()
     const timeout = timeoutOf(limits)
-    return this.#passed() ?? waitAt(this.#gate, () => this.#look(), timeout, SLICE) ?? false
+    return this.#passed() ?? waitAt(this.segment.memory, this.#waiters, () => this.#look(), timeout) ?? false
   }
 
   /** Waits without blocking the thread. @returns false when the time is over. */
@@ -118,7 +117,11 @@ export class Event extends Handle {
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
-      return this.#passed() ?? (await waitAtAsync(this.#gate, () => this.#look(), timeout, SLICE, signal)) ?? false
+      return (
+        this.#passed() ??
+        (await waitAtAsync(this.segment.memory, this.#waiters, () => this.#look(), timeout, signal)) ??
+        false
+      )
     })
   }
 

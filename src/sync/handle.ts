@@ -1,12 +1,12 @@
 // sync: what every named primitive has in common: opening, closing, and the checks at its doors.
 
 import { MemlaneError, useOpen } from '../errors.js'
-import { waiting } from '../memory/index.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { CREATE_OPTIONS, type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
 import { checkSignal, given, parseTimeout } from '../sizes.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
+import { keepAlive } from '../waiting/index.js'
 
 /** How long to wait. */
 export interface WaitLimits {
@@ -191,5 +191,5 @@ export function timedOut(name: string, what: string, timeout: number): MemlaneEr
 
 /** A public promise of a wait; errors of arguments reject it too. */
 export function asyncWait<T>(work: () => Promise<T>): Promise<T> {
-  return waiting(work())
+  return keepAlive(work())
 }

@@ -16,8 +16,9 @@ import {
   unlinkPrimitive,
   type WaitLimits,
 } from './handle.js'
+import { heldTooLong } from './holder.js'
 import { BUSY, OwnerLock, RECOVERED, TAKEN } from './owner-lock.js'
-import { Turns } from './turns.js'
+import { TaskQueue } from './task-queue.js'
 
 const KIND = 'mutex'
 
@@ -45,7 +46,7 @@ export class Mutex extends Handle {
   /** Bytes it takes inside another segment. */
   static readonly BYTES: number = 4
   readonly #lock: OwnerLock
-  readonly #turns: Turns = new Turns()
+  readonly #tasks: TaskQueue = new TaskQueue()
   #held = false
   /** An `acquireAsync` is under way. It may have the lock already, and be heard of in the next turn only. */
   #acquiring = false
@@ -110,7 +111,7 @@ export class Mutex extends Handle {
 
   #acquireSlowly(timeout: number): Guard {
     const got = this.#lock.acquire(timeout)
-    if (got === BUSY) throw timedOut(this.name, 'the mutex', timeout)
+    if (got === BUSY) throw heldTooLong(this.segment, this.#lock.owner, 'the mutex', timeout)
     return this.#guard(got)
   }
 
@@ -130,7 +131,7 @@ export class Mutex extends Handle {
   run<T>(fn: (guard: Guard) => T | Promise<T>, limits?: AsyncLimits): Promise<T> {
     return asyncWait(async () => {
       checkFunction(fn, 'fn')
-      return await this.#turns.take(
+      return await this.#tasks.run(
         limits,
         { deadlock: () => this.#lock.deadlock(), timedOut: (timeout) => timedOut(this.name, 'the mutex', timeout) },
         async (rest) => {
@@ -158,7 +159,7 @@ export class Mutex extends Handle {
       if (got !== BUSY && !this.segment.memory.closed) this.#lock.release()
       this.checkOpen()
     }
-    if (got === BUSY) throw timedOut(this.name, 'the mutex', timeout)
+    if (got === BUSY) throw heldTooLong(this.segment, this.#lock.owner, 'the mutex', timeout)
     return this.#guard(got)
   }
 

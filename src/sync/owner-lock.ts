@@ -8,6 +8,8 @@
 // Anybody may take a free word, or set WAITERS on a taken one; only the owner frees it. Whoever finds that the kernel
 // no longer holds the owner's liveness lock may exchange the dead token for its own: exactly one succeeds, and is told.
 //
+// A thread that blocks here says in its participant slot what it waits for (wait-graph.ts), so that circles are found.
+//
 // Crash windows: killed while holding → as above. Killed after waking or being woken → the others look at the word
 // again within a slice (native WATCH_SLICE_MS), so no wake is ever missed for longer. Killed while queued → WAITERS
 // stays set, which costs the next release one wake for nothing.
@@ -16,19 +18,18 @@
 
 import { MemlaneError } from '../errors.js'
 import { performance } from '../host.js'
-import { FOREVER, type Memory, NOBODY, Wait } from '../memory/index.js'
+import { FOREVER, type Memory, NOBODY } from '../memory/index.js'
 import { type Segment, slotOf } from '../segment/index.js'
 import { endOf } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
+import { type Pollable, type Sleep, untilFound } from '../waiting/index.js'
+import { blockVisibly, OWNED } from './wait-graph.js'
 
 export const WAITERS: number = 1 << 30
 export const TOKEN: number = WAITERS - 1
 
 /** Looks at a taken word this often before sleeping: about as long as a short critical section plus a hand-over. */
-const SPINS = 60
-
-/** After so many milliseconds of sleep the owner's token is looked at afresh: its slot may belong to somebody else by now. */
-const LOOK_AFRESH = 250
+const SPIN_TRIES = 60
 
 /** How an attempt ended. */
 export const BUSY: number = 0
@@ -84,34 +85,17 @@ export class OwnerLock {
    *
    * @param timeout milliseconds, below 0 for ever.
    * @returns BUSY when the time is over, TAKEN or RECOVERED.
-   * @throws MemlaneError `ERR_DEADLOCK` when this thread holds it, through this handle or another one.
+   * @throws MemlaneError `ERR_DEADLOCK` when this thread holds it, through this handle or another one, or when this wait closes a
+   *   circle of waits.
    */
   acquire(timeout: number = FOREVER): number {
     // SYNC: "what the last holder wrote is visible to the next"
     if (this.#memory.compareExchange(this.#word, 0, this.#me) === 0) return TAKEN
-    for (let i = 0; i < SPINS; i++) {
+    for (let i = 0; i < SPIN_TRIES; i++) {
       if (this.#memory.load(this.#word) === 0 && this.#memory.compareExchange(this.#word, 0, this.#me) === 0)
         return TAKEN
     }
-    const end = endOf(timeout)
-    let flag = 0
-    for (;;) {
-      const seen = this.#memory.load(this.#word)
-      if (this.#segment.isThisThread(seen & TOKEN)) throw this.deadlock()
-      const got = this.#attempt(seen, flag)
-      if (got !== BUSY) return got
-      const left = end - performance.now()
-      if (left <= 0) {
-        this.#passOn(flag)
-        return BUSY
-      }
-      const word = this.#memory.load(this.#word)
-      if (word === 0 || (word & WAITERS) === 0) continue
-      const ended = this.#memory.wait(this.#word, word, Math.min(left, LOOK_AFRESH), this.watchOf(word))
-      if (ended === Wait.closed)
-        throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} was closed while waiting`)
-      flag = WAITERS
-    }
+    return blockVisibly(this.#segment, this.#word, OWNED, new OwnerWait(this, true), endOf(timeout)) ?? BUSY
   }
 
   /**
@@ -123,33 +107,35 @@ export class OwnerLock {
     signal?.throwIfAborted()
     const quick = this.tryAcquire()
     if (quick !== BUSY) return quick
-    const end = endOf(timeout)
-    let flag = 0
+    return (await untilFound(new OwnerWait(this, false), endOf(timeout), signal)) ?? BUSY
+  }
+
+  /** @internal One poll of a wait for it. @param flag WAITERS once the waiter has slept, as others may sleep too. */
+  poll(sleep: Sleep, blocking: boolean, flag: number): number | undefined {
     for (;;) {
-      if (this.#shut || this.#memory.closed)
+      if ((this.#shut && !blocking) || this.#memory.closed)
         throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} was closed while waiting`)
-      const got = this.#attempt(this.#memory.load(this.#word), flag)
+      const seen = this.#memory.load(this.#word)
+      if (blocking && this.#segment.isThisThread(seen & TOKEN)) throw this.deadlock()
+      const got = this.#attempt(seen, flag)
       if (got !== BUSY) return got
-      const left = end - performance.now()
-      if (left <= 0) {
-        this.#passOn(flag)
-        return BUSY
-      }
       const word = this.#memory.load(this.#word)
       if (word === 0 || (word & WAITERS) === 0) continue
-      try {
-        await this.#memory.waitAsync(this.#word, word, {
-          timeout: Math.min(left, LOOK_AFRESH),
-          signal,
-          watch: this.watchOf(word),
-        })
-      } catch (error) {
-        // Aborted, perhaps in the moment of being woken: somebody else must have the wake.
-        this.#passOn(WAITERS)
-        throw error
-      }
-      flag = WAITERS
+      sleep.word = this.#word
+      sleep.expected = word
+      sleep.watch = this.watchOf(word)
+      return undefined
     }
+  }
+
+  /** @internal Who gives up after a sleep may have used up a wake that was meant for somebody. */
+  passOn(): void {
+    if (!this.#memory.closed) this.#memory.wake(this.#word, 1)
+  }
+
+  /** @internal */
+  get memory(): Memory {
+    return this.#memory
   }
 
   /** Its handle is closed: asynchronous waits through it end with `ERR_CLOSED`. */
@@ -168,12 +154,22 @@ export class OwnerLock {
    */
   hold<T>(work: (got: number) => T, timeout: number = FOREVER): T | undefined {
     spareStack()
-    const got = this.acquire(timeout)
+    return this.#holding(this.acquire(timeout), work)
+  }
+
+  /** The same without waiting. @returns undefined when another one holds it. */
+  tryHold<T>(work: (got: number) => T): T | undefined {
+    spareStack()
+    return this.#holding(this.tryAcquire(), work)
+  }
+
+  #holding<T>(got: number, work: (got: number) => T): T | undefined {
     if (got === BUSY) return undefined
     try {
       return work(got)
     } finally {
-      this.release()
+      // A function that closed the handle has let the lock die with it.
+      if (!this.#memory.closed) this.release()
     }
   }
 
@@ -200,6 +196,21 @@ export class OwnerLock {
     this.#memory.wake(this.#word, 1)
   }
 
+  /** Word index of it. */
+  get word(): number {
+    return this.#word
+  }
+
+  /** For who waits until it may be free, without taking it. @returns false when it is free. */
+  prepareWait(sleep: Sleep): boolean {
+    const word = this.announce()
+    if ((word & WAITERS) === 0) return false
+    sleep.word = this.#word
+    sleep.expected = word
+    sleep.watch = this.watchOf(word)
+    return true
+  }
+
   /** Sets WAITERS on a taken word, for those who wait for it to be free without taking it. @returns the word to wait on, or 0. */
   announce(): number {
     for (;;) {
@@ -209,23 +220,15 @@ export class OwnerLock {
     }
   }
 
-  /**
-   * Sleeps until it may be free, without taking it and without blocking the thread: look again afterwards.
-   * Rejects with the signal's reason.
-   */
+  /** Sleeps once until it may be free, without taking it and without blocking the thread. Rejects with the signal's reason. */
   async whenFree(timeout: number, signal?: AbortSignal): Promise<void> {
-    const word = this.announce()
-    if ((word & WAITERS) === 0) return
-    try {
-      await this.#memory.waitAsync(this.#word, word, {
-        timeout: Math.min(timeout, LOOK_AFRESH),
-        signal,
-        watch: this.watchOf(word),
-      })
-    } catch (error) {
-      this.#passOn(WAITERS)
-      throw error
+    let slept = false
+    const poll = (sleep: Sleep): true | undefined => {
+      if (slept || this.#memory.closed || !this.prepareWait(sleep)) return true
+      slept = true
+      return undefined
     }
+    await untilFound({ memory: this.#memory, poll, passOn: () => this.passOn() }, performance.now() + timeout, signal)
   }
 
   deadlock(): MemlaneError {
@@ -254,9 +257,28 @@ export class OwnerLock {
     // Others may be asleep on the dead one's word, whether or not it says so.
     return this.#memory.compareExchange(this.#word, seen, this.#me | WAITERS) === seen ? RECOVERED : BUSY
   }
+}
 
-  /** Who gives up may have used up a wake that was meant for somebody. */
-  #passOn(flag: number): void {
-    if (flag !== 0 && !this.#memory.closed) this.#memory.wake(this.#word, 1)
+/** The wait for an owner lock. */
+class OwnerWait implements Pollable<number> {
+  readonly memory: Memory
+  readonly #lock: OwnerLock
+  readonly #blocking: boolean
+  #flag = 0
+
+  constructor(lock: OwnerLock, blocking: boolean) {
+    this.memory = lock.memory
+    this.#lock = lock
+    this.#blocking = blocking
+  }
+
+  poll(sleep: Sleep): number | undefined {
+    const got = this.#lock.poll(sleep, this.#blocking, this.#flag)
+    this.#flag = WAITERS
+    return got
+  }
+
+  passOn(): void {
+    this.#lock.passOn()
   }
 }

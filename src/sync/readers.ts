@@ -9,7 +9,7 @@
 //   reading → QUEUED         by its owner, when it sees one
 //   QUEUED → INVITED         by a writer that leaves, before it frees its own word
 //   INVITED → reading        by its owner, whatever the next writer does: that one waits
-//   INVITED → 0              by the next writer, when the guest has not come within GRACE: it is stopped, or very slow
+//   INVITED → 0              by the next writer, when the reader has not come within INVITATION_MS: it is stopped, or very slow
 //   QUEUED, INVITED → 0      by its owner, when it gives up
 //
 // Crash windows: a word whose owner is dead keeps nobody out, in whatever state; the next writer that meets it clears it.
@@ -18,35 +18,32 @@
 import { performance } from '../host.js'
 import type { Memory } from '../memory/index.js'
 import type { Segment } from '../segment/index.js'
-import type { Gate } from './gate.js'
+import { type EventCount, INVITATION_MS } from '../waiting/index.js'
 import { TOKEN } from './owner-lock.js'
 
 export const QUEUED: number = 1 << 30
 export const INVITED: number = 1 << 31
 export const LINE = 64
 
-/** Milliseconds a writer waits for guests that do not come. A thread that is woken takes far less, even when all processors are taken. */
-export const GRACE = 50
-
 export class Readers {
   readonly #segment: Segment
   readonly #memory: Memory
   readonly #base: number
   readonly #end: number
-  readonly #door: Gate
-  /** Since when this handle has found guests missing, and the door's sequence then. */
+  readonly #freed: EventCount
+  /** Since when this handle has found invited readers missing, and the epoch of `freed` then. */
   #missing = 0
-  #sequence = -1
+  #epoch = -1
 
   /**
    * @param offset byte offset of the first participant's line.
-   * @param door is opened after every invitation.
+   * @param freed is notified after every invitation.
    */
-  constructor(segment: Segment, offset: number, door: Gate) {
+  constructor(segment: Segment, offset: number, freed: EventCount) {
     this.#segment = segment
     this.#memory = segment.memory
     this.#base = offset / 4
-    this.#door = door
+    this.#freed = freed
     this.#end = this.#base + (segment.slots * LINE) / 4
   }
 
@@ -76,7 +73,7 @@ export class Readers {
     }
   }
 
-  /** True when no live reader is inside and no guest is on the way. The caller is the writer. */
+  /** True when no live reader is inside and no invited reader is on the way. The caller is the writer. */
   drained(): boolean {
     // SYNC: "reader's word before the look at writer, writer before the look at readers"
     this.#memory.fence()
@@ -89,8 +86,8 @@ export class Readers {
       else missing = true
     }
     if (missing) return this.#waitedEnough()
-    // The next guests have their own time, whether or not the door has been opened for them yet.
-    this.#sequence = -1
+    // The readers that are invited next have their own time, whether or not `freed` has been notified for them yet.
+    this.#epoch = -1
     return true
   }
 
@@ -106,18 +103,18 @@ export class Readers {
   /** Takes invitations back that nobody has followed for too long. @returns true when nobody came in just then. */
   #waitedEnough(): boolean {
     const now = performance.now()
-    const { sequence } = this.#door
-    if (this.#sequence !== sequence) {
-      this.#sequence = sequence
+    const { epoch } = this.#freed
+    if (this.#epoch !== epoch) {
+      this.#epoch = epoch
       this.#missing = now
     }
-    if (now - this.#missing < GRACE) return false
+    if (now - this.#missing < INVITATION_MS) return false
     for (let word = this.#base; word < this.#end; word += LINE / 4) {
       const seen = this.#memory.load(word)
       if (seen < 0 && this.#memory.compareExchange(word, seen, 0) !== seen) return false
       if (seen > 0 && (seen & QUEUED) === 0) return false
     }
-    this.#sequence = -1
+    this.#epoch = -1
     return true
   }
 }

@@ -1,19 +1,19 @@
-// sync: many readers or one writer, turn and turn about: who waits is passed by nobody for more than one turn.
+// sync: many readers or one writer. Phase-fair: a reader waits for at most one writer, a writer for the readers before it.
 //
 //   0          4          8          16         24           64
 //   +----------+----------+----------+----------+------------+-----------+-----------+-----
-//   | writer   | news     | gate     | door     | -          | reader 0  | reader 1  | …   see readers.ts
+//   | writer   | news     | drained  | freed    | -          | reader 0  | reader 1  | …   see readers.ts
 //   +----------+----------+----------+----------+------------+-----------+-----------+-----
 //
 // writer   an owner lock (see owner-lock.ts). Held by a writer that is inside, or that waits for the readers to go.
 // news     1 when somebody took over from a dead writer and gave up before using the lock: the next one in is told.
-// gate     where a writer sleeps that waits for readers to go.
-// door     where readers sleep that wait for a writer to go.
+// drained  event count: the writer sleeps here until the readers have left.
+// freed    event count: readers sleep here until the writer has left.
 //
 // A reader raises its own word and then looks at `writer`; a writer takes `writer` and then looks at the readers' words
 // (Dekker): of two that meet, one sees the other. A reader that sees a writer marks its word as queued, and `writer` as
 // waited for. A writer that leaves and finds that mark takes it off, invites everybody who is queued, and then frees
-// `writer`, unless it is marked again: the next writer finds the guests there and waits until they are gone, while new
+// `writer`, unless it is marked again: the next writer finds the invited readers there and waits until they have left, while new
 // readers queue up behind it. These are
 // the phases of B. Brandenburg and J. Anderson, "Spin-based reader-writer synchronization for multiprocessor real-time
 // systems" (2010). Neither side can starve the other.
@@ -21,10 +21,10 @@
 // Crash windows: a dead writer → as any owner lock, the next writer is told; a reader that finds it first frees the word
 // and is told. A dead reader → its word names the dead, whoever has the slot by now, so the writer does not wait for it.
 
-import { performance } from '../host.js'
+import type { MemlaneError } from '../errors.js'
 import { type CreateOptions, type NameOptions, type Segment, SLOTS_MAX } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'
-import { Gate } from './gate.js'
+import { DEATH_LOOK_MS, EventCount, type Pollable, type Sleep, untilFound } from '../waiting/index.js'
 import { Guard } from './guard.js'
 import {
   ASYNC_LIMITS,
@@ -40,20 +40,18 @@ import {
   unlinkPrimitive,
   type WaitLimits,
 } from './handle.js'
+import { heldTooLong } from './holder.js'
 import { BUSY, OwnerLock, RECOVERED, TAKEN } from './owner-lock.js'
 import { INVITED, LINE, QUEUED, Readers } from './readers.js'
+import { blockVisibly, OWNED, READERS_LEAVE } from './wait-graph.js'
 
 const KIND = 'rwlock'
 export const NEWS = 4
-const GATE = 8
-const DOOR = GATE + Gate.BYTES
+const DRAINED = 8
+const FREED = DRAINED + EventCount.BYTES
 export const READERS = 64
-/** A draining writer looks for dead readers this often, in milliseconds. */
-const SLICE = 5
 /** Readers look at the writer's word this often before sleeping. */
-const SPINS = 60
-/** Sleeping readers look this often, in milliseconds, who the writer is: another one, or nobody, if its wake was lost. */
-const LOOK_AFRESH = 100
+const SPIN_TRIES = 60
 const READING = 0
 const WRITING = 1
 
@@ -75,8 +73,8 @@ const WRITING = 1
  */
 export class RwLock extends Handle {
   readonly #writer: OwnerLock
-  readonly #gate: Gate
-  readonly #door: Gate
+  readonly #drained: EventCount
+  readonly #freed: EventCount
   readonly #readers: Readers
   readonly #me: number
   readonly #mine: number
@@ -91,9 +89,9 @@ export class RwLock extends Handle {
   private constructor(segment: Segment, offset: number, owned: boolean) {
     super(segment, offset, owned)
     this.#writer = new OwnerLock(segment, offset)
-    this.#gate = new Gate(segment.memory, offset + GATE)
-    this.#door = new Gate(segment.memory, offset + DOOR)
-    this.#readers = new Readers(segment, offset + READERS, this.#door)
+    this.#drained = new EventCount(segment.memory, offset + DRAINED)
+    this.#freed = new EventCount(segment.memory, offset + FREED)
+    this.#readers = new Readers(segment, offset + READERS, this.#freed)
     this.#news = (offset + NEWS) / 4
     this.#me = segment.participant.token
     this.#mine = this.#readers.wordOf(segment.participant.slot)
@@ -153,22 +151,11 @@ export class RwLock extends Handle {
   }
 
   #readInTurn(timeout: number): Guard {
-    const end = endOf(timeout)
     this.#queued++
     try {
-      for (let spins = SPINS; ; ) {
-        const sequence = this.#door.announce()
-        const got = this.#enterRead()
-        if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
-        if (this.segment.isThisThread(this.#writer.owner)) throw this.#writer.deadlock()
-        while (spins > 0 && this.#isKeptOut()) spins--
-        if (spins-- > 0) continue
-        const left = end - performance.now()
-        if (left <= 0) throw timedOut(this.name, 'reading', timeout)
-        const word = this.#writer.announce() // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
-        if (word !== 0) this.#door.sleep(sequence, Math.min(left, LOOK_AFRESH), this.#writer.watchOf(word))
-        this.checkOpen()
-      }
+      const guard = blockVisibly(this.segment, this.#writer.word, OWNED, this.#readerWait(true), endOf(timeout))
+      if (guard === undefined) throw this.#timedOut('reading', timeout)
+      return guard
     } finally {
       this.#leaveQueue()
     }
@@ -181,25 +168,36 @@ export class RwLock extends Handle {
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
-      const end = endOf(timeout)
       this.#queued++
       try {
-        for (;;) {
-          this.#checkRead()
-          const sequence = this.#door.announce()
-          const got = this.#enterRead()
-          if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
-          const left = end - performance.now()
-          if (left <= 0) throw timedOut(this.name, 'reading', timeout)
-          const word = this.#writer.announce()
-          if (word === 0) continue
-          const watch = this.#writer.watchOf(word)
-          await this.#door.sleepAsync(sequence, { timeout: Math.min(left, LOOK_AFRESH), signal, watch })
-        }
+        const guard = await untilFound(this.#readerWait(false), endOf(timeout), signal)
+        if (guard === undefined) throw this.#timedOut('reading', timeout)
+        return guard
       } finally {
         this.#leaveQueue()
       }
     })
+  }
+
+  /** The wait of a queued reader for the writer to leave. */
+  #readerWait(blocking: boolean): Pollable<Guard> {
+    let spins = blocking ? SPIN_TRIES : 0
+    const poll = (sleep: Sleep): Guard | undefined => {
+      for (;;) {
+        this.#checkRead()
+        this.#freed.prepareWait(sleep)
+        const got = this.#enterRead()
+        if (got !== BUSY) return new Guard(this, got === RECOVERED, READING)
+        if (blocking && this.segment.isThisThread(this.#writer.owner)) throw this.#writer.deadlock()
+        while (spins > 0 && this.#isKeptOut()) spins--
+        if (spins-- > 0) continue
+        const word = this.#writer.announce() // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
+        if (word === 0) continue
+        sleep.watch = this.#writer.watchOf(word)
+        return undefined
+      }
+    }
+    return { memory: this.segment.memory, poll }
   }
 
   /** Writes if nobody is there. @throws MemlaneError `ERR_DEADLOCK` when this handle reads or writes; `ERR_CLOSED`. */
@@ -218,18 +216,15 @@ export class RwLock extends Handle {
     const timeout = timeoutOf(limits)
     const end = endOf(timeout)
     const got = this.#writer.acquire(timeout)
-    if (got === BUSY) throw timedOut(this.name, 'writing', timeout)
-    for (;;) {
-      const sequence = this.#gate.announce()
-      if (this.#readers.drained()) return this.#writeGuard(got)
-      const left = end - performance.now()
-      if (left <= 0) {
-        this.#abandonWrite(got)
-        throw timedOut(this.name, 'writing', timeout)
-      }
-      this.#gate.sleep(sequence, Math.min(left, SLICE))
-      this.checkOpen()
+    if (got === BUSY) throw this.#timedOut('writing', timeout)
+    let guard: Guard | undefined
+    try {
+      guard = blockVisibly(this.segment, this.#readers.wordOf(0), READERS_LEAVE, this.#writerWait(got), end)
+    } finally {
+      if (guard === undefined && !this.closed) this.#abandonWrite(got)
     }
+    if (guard === undefined) throw timedOut(this.name, 'the readers to leave', timeout)
+    return guard
   }
 
   /** Waits until nobody is there without blocking the thread. */
@@ -247,25 +242,34 @@ export class RwLock extends Handle {
       } finally {
         this.#acquiring = false
       }
-      if (got === BUSY) throw timedOut(this.name, 'writing', timeout)
+      if (got === BUSY) throw this.#timedOut('writing', timeout)
       // From here on this handle is the writer, as its other users must see.
       this.#writing = true
       try {
-        for (;;) {
-          this.checkOpen()
-          signal?.throwIfAborted()
-          const sequence = this.#gate.announce()
-          if (this.#readers.drained()) return this.#writeGuard(got)
-          const left = end - performance.now()
-          if (left <= 0) throw timedOut(this.name, 'writing', timeout)
-          await this.#gate.sleepAsync(sequence, { timeout: Math.min(left, SLICE), signal })
-        }
+        const guard = await untilFound(this.#writerWait(got), end, signal)
+        if (guard === undefined) throw timedOut(this.name, 'the readers to leave', timeout)
+        return guard
       } catch (error) {
         this.#writing = false
         if (!this.segment.memory.closed) this.#abandonWrite(got)
         throw error
       }
     })
+  }
+
+  /** The wait of who holds `writer` for the readers to leave. @param got how it was taken. */
+  #writerWait(got: number): Pollable<Guard> {
+    const poll = (sleep: Sleep): Guard | undefined => {
+      this.checkOpen()
+      this.#drained.prepareWait(sleep)
+      sleep.longestMs = DEATH_LOOK_MS
+      return this.#readers.drained() ? this.#writeGuard(got) : undefined
+    }
+    return { memory: this.segment.memory, poll }
+  }
+
+  #timedOut(what: string, timeout: number): MemlaneError {
+    return heldTooLong(this.segment, this.#writer.owner, what, timeout)
   }
 
   #checkRead(): void {
@@ -294,7 +298,7 @@ export class RwLock extends Handle {
       memory.store(this.#mine, this.#me) // SYNC: "reader's word before the look at writer, writer before the look at readers"
       if (this.#writer.owner === 0) return this.#entered()
       memory.store(this.#mine, 0)
-      this.#gate.open()
+      this.#drained.notifyAll()
       if (this.#takeOver()) return RECOVERED
     } while (this.#writer.owner === 0)
     return BUSY
@@ -316,7 +320,7 @@ export class RwLock extends Handle {
       // SYNC: "reader's word before the look at writer, writer before the look at readers"
       if (this.#writer.owner === 0) return this.#entered()
       memory.store(this.#mine, queued)
-      this.#gate.open()
+      this.#drained.notifyAll()
     }
   }
 
@@ -343,9 +347,9 @@ export class RwLock extends Handle {
     if (this.#queued === 0 && this.#reads === 0 && !this.closed) this.#forgo()
   }
 
-  /** Neither reads nor waits any more. A writer may be waiting for this guest. */
+  /** Neither reads nor waits any more. A writer may be waiting for this invited reader. */
   #forgo(): void {
-    if (this.segment.memory.exchange(this.#mine, 0) < 0) this.#gate.open()
+    if (this.segment.memory.exchange(this.#mine, 0) < 0) this.#drained.notifyAll()
   }
 
   /** @internal */
@@ -358,7 +362,7 @@ export class RwLock extends Handle {
     if (this.closed || --this.#reads > 0) return
     this.segment.memory.store(this.#mine, this.#queued === 0 ? 0 : this.#me | QUEUED)
     // SYNC: "reader's word before the look at writer, writer before the look at readers"
-    if (this.#writer.owner !== 0) this.#gate.open()
+    if (this.#writer.owner !== 0) this.#drained.notifyAll()
   }
 
   #writeGuard(got: number): Guard {
@@ -377,7 +381,7 @@ export class RwLock extends Handle {
     let awaited = false
     // A word that is no longer ours, because its memory is gone or was stored to by a foreign hand, is never ours again.
     while (!this.#writer.releaseUnawaited() && this.#writer.isMine) {
-      // Whoever queues from here on says so anew, and is invited too: none is passed by because it came in this moment.
+      // Readers that queue from here on set the mark again; the loop then admits them, too.
       // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
       this.#writer.forgetWaiters()
       this.#readers.invite()
@@ -385,7 +389,7 @@ export class RwLock extends Handle {
     }
     if (!awaited) return
     this.#writer.wakeOne()
-    this.#door.open()
+    this.#freed.notifyAll()
   }
 
   /** RECOVERED when this is the one to be told. */
@@ -411,7 +415,7 @@ export class RwLock extends Handle {
     if (this.#queued > 0) {
       this.#forgo()
       // Its own waiters look again, and find it closed.
-      this.#door.open()
+      this.#freed.notifyAll()
     }
   }
 }

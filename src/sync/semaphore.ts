@@ -1,15 +1,16 @@
 // sync: up to `permits` holders at a time. Every permit is a word that names who has it.
 //
-//   0          8                64
-//   +----------+----------------+---------+---------+-----
-//   | gate     | -              | permit  | permit  | …       permit: 0 free, else the holder's token
-//   +----------+----------------+---------+---------+-----
+//   0              8            64
+//   +--------------+------------+---------+---------+-----
+//   | event count  | -          | permit  | permit  | …       permit: 0 free, else the holder's token
+//   +--------------+------------+---------+---------+-----
 //
 // Crash windows: a permit whose owner is dead is taken over like any dead owner's word; there is no count to go wrong.
 
 import type { CreateOptions, NameOptions, Segment } from '../segment/index.js'
 import { checkFunction, checkObject, given, parseInteger } from '../sizes.js'
-import { Gate, waitAt, waitAtAsync } from './gate.js'
+import { DEATH_LOOK_MS, EventCount } from '../waiting/index.js'
+import { waitAtAsync, waitAtVisibly } from './counted-wait.js'
 import { Guard } from './guard.js'
 import {
   ASYNC_LIMITS,
@@ -23,12 +24,11 @@ import {
   unlinkPrimitive,
   type WaitLimits,
 } from './handle.js'
+import { A_PERMIT, PERMITS_SHIFT } from './wait-graph.js'
 
 const KIND = 'semaphore'
 export const PERMITS = 64
 const PERMITS_MAX = 65_536
-/** Sleepers look for dead holders this often, in milliseconds: there is no single holder whose life could be watched. */
-const SLICE = 8
 
 export interface SemaphoreOptions extends CreateOptions {
   /** Holders at a time, 1 to 65,536; default 1. Reopening with another number is `ERR_MISMATCH`. */
@@ -46,7 +46,7 @@ export interface SemaphoreOptions extends CreateOptions {
  * })
  */
 export class Semaphore extends Handle {
-  readonly #gate: Gate
+  readonly #waiters: EventCount
   readonly #permits: number
   readonly #base: number
   readonly #me: number
@@ -55,7 +55,7 @@ export class Semaphore extends Handle {
 
   private constructor(segment: Segment, offset: number, owned: boolean, permits: number) {
     super(segment, offset, owned)
-    this.#gate = new Gate(segment.memory, offset)
+    this.#waiters = new EventCount(segment.memory, offset)
     this.#permits = permits
     this.#base = (offset + PERMITS) / 4
     this.#me = segment.participant.token
@@ -117,7 +117,17 @@ export class Semaphore extends Handle {
   acquire(limits?: WaitLimits): Guard {
     this.checkEntry()
     const timeout = timeoutOf(limits)
-    const guard = this.#take() ?? waitAt(this.#gate, () => this.#look(), timeout, SLICE)
+    const guard =
+      this.#take() ??
+      waitAtVisibly(
+        this.segment,
+        this.#base,
+        A_PERMIT | (this.#permits << PERMITS_SHIFT),
+        this.#waiters,
+        () => this.#look(),
+        timeout,
+        DEATH_LOOK_MS,
+      )
     if (guard === undefined) throw timedOut(this.name, 'a permit', timeout)
     return guard
   }
@@ -129,7 +139,9 @@ export class Semaphore extends Handle {
       const timeout = timeoutOf(limits, ASYNC_LIMITS)
       const signal = signalOf(limits)
       signal?.throwIfAborted()
-      const guard = this.#take() ?? (await waitAtAsync(this.#gate, () => this.#look(), timeout, SLICE, signal))
+      const guard =
+        this.#take() ??
+        (await waitAtAsync(this.segment.memory, this.#waiters, () => this.#look(), timeout, signal, DEATH_LOOK_MS))
       if (guard === undefined) throw timedOut(this.name, 'a permit', timeout)
       return guard
     })
@@ -186,7 +198,7 @@ export class Semaphore extends Handle {
     if (!this.#held.delete(permit) || this.closed) return
     // SYNC: "what the last holder wrote is visible to the next"
     this.segment.memory.store(this.#base + permit, 0)
-    this.#gate.open()
+    this.#waiters.notifyAll()
   }
 
   /** @internal */

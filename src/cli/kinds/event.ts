@@ -1,14 +1,14 @@
 // cli: looks into an Event.
 
 import { AUTO } from '../../sync/event.js'
-import { Gate } from '../../sync/gate.js'
+import { EventCount } from '../../waiting/index.js'
 import { type Kind, parameterOf, wordAt } from './kind.js'
 
 export const event: Kind = {
   kind: 'event',
-  summary: (segment) => (wordAt(segment, Gate.BYTES) !== 0 ? 'set' : 'not set'),
+  summary: (segment) => (wordAt(segment, EventCount.BYTES) !== 0 ? 'set' : 'not set'),
   inspect: (segment) => ({
-    facts: { set: wordAt(segment, Gate.BYTES) !== 0, reset: parameterOf(segment) === AUTO ? 'auto' : 'manual' },
+    facts: { set: wordAt(segment, EventCount.BYTES) !== 0, reset: parameterOf(segment) === AUTO ? 'auto' : 'manual' },
     held: [],
   }),
 }

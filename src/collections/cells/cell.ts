@@ -2,11 +2,11 @@
 
 import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
-import { waiting } from '../../memory/index.js'
 import { checkNames, type Known } from '../../options.js'
 import { makePrintable, refuseCloning } from '../../printable.js'
 import { endOf, parseTimeout, refusePromise } from '../../sizes.js'
 import { ASYNC_LIMITS, type AsyncLimits, WAIT_LIMITS, type WaitLimits } from '../../sync/index.js'
+import { keepAlive, LOOK_AGAIN_MS } from '../../waiting/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import type { Store } from './store.js'
 
@@ -21,9 +21,6 @@ export interface CellChange<T> {
 
 /** The value to wait for, or a test of it. */
 export type Expected<T> = T | ((value: T) => boolean)
-
-/** A killed writer may have stored without telling: who waits for a value looks again after so many milliseconds. */
-const LOOK_AFRESH = 1000
 
 /** One value that every process on the machine sees. */
 export abstract class Cell<T> implements Disposable {
@@ -128,7 +125,7 @@ export abstract class Cell<T> implements Disposable {
         if (passes(this.get())) return true
         const left = end - performance.now()
         if (left <= 0) return false
-        changes.waitSync(Math.min(left, LOOK_AFRESH))
+        changes.waitSync(Math.min(left, LOOK_AGAIN_MS))
       }
     } finally {
       changes.close()
@@ -137,7 +134,7 @@ export abstract class Cell<T> implements Disposable {
 
   /** The same without blocking the thread. Rejects with the signal's reason. @returns false when the time is over. */
   waitAsync(expected: Expected<T>, limits?: AsyncLimits): Promise<boolean> {
-    return waiting(this.#waitAsync(expected, limits))
+    return keepAlive(this.#waitAsync(expected, limits))
   }
 
   async #waitAsync(expected: Expected<T>, limits: AsyncLimits | undefined): Promise<boolean> {
@@ -155,7 +152,7 @@ export abstract class Cell<T> implements Disposable {
         if (passes(this.get())) return true
         const left = end - performance.now()
         if (left <= 0) return false
-        await changes.wait(Math.min(left, LOOK_AFRESH), signal)
+        await changes.wait(Math.min(left, LOOK_AGAIN_MS), signal)
       }
     } finally {
       changes.close()

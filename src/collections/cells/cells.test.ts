@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
 import type { MemlaneError } from '../../errors.js'
+import { Segment } from '../../segment/index.js'
+import { EventCount } from '../../waiting/index.js'
 import { SharedHeap } from '../heap/shared-heap.js'
 import { type IntType, intFacts } from './int-types.js'
 import { SharedBool } from './shared-bool.js'
 import { SharedFloat } from './shared-float.js'
 import { SharedInt } from './shared-int.js'
+import { WATCHERS } from './word.layout.js'
+import { announce } from './word-watch.js'
 
 const fresh = (): string => `cell-${randomUUID().slice(0, 8)}`
 const code =
@@ -178,5 +182,35 @@ describe('waiting and watching', () => {
       }
     }, /seen enough/)
     assert.deepEqual(seen, [true])
+  })
+})
+
+describe('a writer that is held up between its store and the announcement', () => {
+  test('is told of once, and so is everything after it', async () => {
+    const name = fresh()
+    using cell = SharedInt.open(name, { ...OPTIONS, type: 'int32' }) as SharedInt
+    using raw = Segment.open(name)
+    const { memory, body } = raw
+    const word = body / 4
+    using changes = cell.watch()
+    const next = changes.next()
+    Atomics.store(memory.i32, word, 5)
+    assert.deepEqual((await next).value, { type: 'set', value: 5, coalesced: 0 })
+    // Now it goes on, and announces: not told again. The next change is.
+    announce(memory, word, new EventCount(memory, body + WATCHERS))
+    const after = changes.next()
+    cell.value = 6
+    assert.deepEqual((await after).value, { type: 'set', value: 6, coalesced: 0 })
+    // Held up again, overtaken by another writer: two changes, two told.
+    const overtaken = changes.next()
+    Atomics.store(memory.i32, word, 7)
+    assert.deepEqual((await overtaken).value, { type: 'set', value: 7, coalesced: 0 })
+    cell.value = 8
+    assert.deepEqual((await changes.next()).value, { type: 'set', value: 8, coalesced: 0 })
+    announce(memory, word, new EventCount(memory, body + WATCHERS))
+    const last = changes.next()
+    cell.value = 9
+    cell.value = 9
+    assert.deepEqual((await last).value, { type: 'set', value: 9, coalesced: 1 })
   })
 })

@@ -4,8 +4,10 @@
 import { LOADS_STORE } from '../../memory/index.js'
 import type { Segment } from '../../segment/index.js'
 import { readOnlyError } from '../access.js'
+import type { Source } from '../changes.js'
 import type { AddingStore } from './store.js'
 import { type NumberArray, WordStore } from './word-store.js'
+import { ReadOnlyWatch } from './word-watch.js'
 
 export class ReadOnlyWord<B extends number | bigint> extends WordStore implements AddingStore<B> {
   readonly #name: string
@@ -46,7 +48,9 @@ export class ReadOnlyWord<B extends number | bigint> extends WordStore implement
     throw readOnlyError(this.#name)
   }
 
-  override watch(): never {
-    throw readOnlyError(this.#name, ', and whoever waits or watches leaves word of it')
+  /** Looks by itself, as it cannot ask to be woken. */
+  override watch(): Source {
+    this.checkOpen()
+    return new ReadOnlyWatch(this.memory, this.base)
   }
 }

@@ -3,20 +3,24 @@
 import { MemlaneError } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
 import type { Segment } from '../../segment/index.js'
+import { EventCount } from '../../waiting/index.js'
 import type { Source } from '../changes.js'
 import type { AddingStore, Store } from './store.js'
+import { WATCHERS } from './word.layout.js'
 import { announce, WordWatch } from './word-watch.js'
 
 /** Where a word lies, and how it ends. */
 export abstract class WordStore {
   readonly memory: Memory
   readonly base: number
+  readonly watchers: EventCount
   readonly #segment: Segment
 
   constructor(segment: Segment) {
     this.#segment = segment
     this.memory = segment.memory
     this.base = segment.body / 4
+    this.watchers = new EventCount(segment.memory, segment.body + WATCHERS)
   }
 
   checkOpen(): void {
@@ -26,7 +30,7 @@ export abstract class WordStore {
 
   watch(): Source {
     this.checkOpen()
-    return new WordWatch(this.memory, this.base)
+    return new WordWatch(this.#segment, this.base)
   }
 
   close(): void {
@@ -64,20 +68,20 @@ export class NumberWord extends WordStore implements AddingStore<number> {
   set(value: number): void {
     this.checkOpen()
     Atomics.store(this.#words, 0, value)
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
   }
 
   exchange(value: number): number {
     this.checkOpen()
     const old = Atomics.exchange(this.#words, 0, value)
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
     return old
   }
 
   compareExchange(expected: number, value: number): number {
     this.checkOpen()
     const old = Atomics.compareExchange(this.#words, 0, expected, value)
-    if (old === expected) announce(this.memory, this.base)
+    if (old === expected) announce(this.memory, this.base, this.watchers)
     return old
   }
 
@@ -99,7 +103,7 @@ export class NumberWord extends WordStore implements AddingStore<number> {
         old = seen
       }
     }
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
     return old
   }
 
@@ -111,7 +115,7 @@ export class NumberWord extends WordStore implements AddingStore<number> {
       if (seen === old) break
       old = seen
     }
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
     return old
   }
 }
@@ -135,20 +139,20 @@ export class BigWord extends WordStore implements AddingStore<bigint> {
   set(value: bigint): void {
     this.checkOpen()
     Atomics.store(this.#words, 0, value)
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
   }
 
   exchange(value: bigint): bigint {
     this.checkOpen()
     const old = Atomics.exchange(this.#words, 0, value)
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
     return old
   }
 
   compareExchange(expected: bigint, value: bigint): bigint {
     this.checkOpen()
     const old = Atomics.compareExchange(this.#words, 0, expected, value)
-    if (old === expected) announce(this.memory, this.base)
+    if (old === expected) announce(this.memory, this.base, this.watchers)
     return old
   }
 
@@ -170,7 +174,7 @@ export class BigWord extends WordStore implements AddingStore<bigint> {
         old = seen
       }
     }
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
     return old
   }
 
@@ -182,7 +186,7 @@ export class BigWord extends WordStore implements AddingStore<bigint> {
       if (seen === old) break
       old = seen
     }
-    announce(this.memory, this.base)
+    announce(this.memory, this.base, this.watchers)
     return old
   }
 }

@@ -2,15 +2,13 @@
 
 import { MemlaneError } from '../../errors.js'
 import { performance } from '../../host.js'
-import { type Memory, Soon, Wait } from '../../memory/index.js'
+import { type Memory, Wait } from '../../memory/index.js'
 import { endOf } from '../../sizes.js'
+import { AdaptiveSpin, LOOK_AGAIN_MS } from '../../waiting/index.js'
 import type { Core } from '../core.js'
 import type { Key } from '../map/map-index.js'
 import { WATCH } from '../values/values.layout.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, RECORD_WORDS, RING, T_COUNT, T_TYPE, W_CHANGES, W_RING } from './watch.layout.js'
-
-/** A writer that was killed between its commit and the bell leaves sleepers asleep: they look by themselves this often. */
-const LOOK_MS = 1000
 
 export interface Change {
   readonly type: 'set' | 'delete' | 'clear'
@@ -32,7 +30,7 @@ export class Watcher {
   /** What `#next` becomes once the read that found it has held. */
   #after = 0
   #closed = false
-  readonly #soon: Soon = new Soon()
+  readonly #spin: AdaptiveSpin = new AdaptiveSpin()
 
   /** @internal Made by watch() of a structure. */
   constructor(core: Core, structure: number, watchWord: number, keyed: boolean, key: Key) {
@@ -116,10 +114,10 @@ export class Watcher {
       if (this.#pending()) return true
       const left = end - performance.now()
       if (left <= 0) return false
-      if (this.#soon.looks(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
+      if (this.#spin.spin(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
       const start = performance.now()
-      const ended = await memory.waitAsync(bell, seen, { timeout: Math.min(left, LOOK_MS), signal })
-      this.#soon.slept(start)
+      const ended = await memory.waitAsync(bell, seen, { timeout: Math.min(left, LOOK_AGAIN_MS), signal })
+      this.#spin.slept(start)
       if (ended === Wait.closed) return false
     }
   }
@@ -135,10 +133,10 @@ export class Watcher {
       if (this.#pending()) return true
       const left = end - performance.now()
       if (left <= 0) return false
-      if (this.#soon.looks(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
+      if (this.#spin.spin(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
       const start = performance.now()
-      memory.wait(bell, seen, Math.min(left, LOOK_MS), -1)
-      this.#soon.slept(start)
+      memory.wait(bell, seen, Math.min(left, LOOK_AGAIN_MS), -1)
+      this.#spin.slept(start)
     }
   }
 

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { later, performance } from '../../host.js'
-import { checkOwner, Memory, type Owner, ShmObject, unlinkObject, waiting } from '../../memory/index.js'
+import { checkOwner, Memory, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
 import { checkNames, type Known, known } from '../../options.js'
 import { pause } from '../../pause.js'
 import { FieldValue } from '../../record/field-value.js'
@@ -11,13 +11,11 @@ import type { Fields } from '../../record/fields.js'
 import type { Infer, Input, RecordField } from '../../record/types.js'
 import { checkSignal, endOf, given, parseInteger, parseTimeout } from '../../sizes.js'
 import { spareStack } from '../../spare-stack.js'
+import { FLEXIBLE_LOOK_MS, FLEXIBLE_TIMER_MS, keepAlive } from '../../waiting/index.js'
 import { decode, type Prepared, prepare } from './codec.js'
 import { Counters } from './counters.js'
 import { type FlexibleLayout, type FlexibleSchema, layoutOf, STATUS } from './flexible.layout.js'
 import { Slots } from './slot.js'
-
-/** How often a reader that waits looks again, in milliseconds: the wire has nothing to be woken by. */
-const LOOK_AGAIN = 0.1
 
 const CREATE = known('slots', 'owner', 'mode')
 const READ = known('timeout', 'latest', 'resetModified')
@@ -221,13 +219,13 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
     for (;;) {
       const found = this.#tryRead(options)
       if (found !== undefined || performance.now() >= end) return found
-      pause(LOOK_AGAIN)
+      pause(FLEXIBLE_LOOK_MS)
     }
   }
 
   /** The same without blocking the thread. Default `timeout`: for ever. */
   readAsync(options: FlexibleReadAsyncOptions = {}): Promise<FlexibleRecord<S> | undefined> {
-    return waiting(this.#readAsync(options))
+    return keepAlive(this.#readAsync(options))
   }
 
   async #readAsync(options: FlexibleReadAsyncOptions): Promise<FlexibleRecord<S> | undefined> {
@@ -237,7 +235,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
       options.signal?.throwIfAborted()
       const found = this.#tryRead(options)
       if (found !== undefined || performance.now() >= end) return found
-      await later(1, undefined, { ref: false })
+      await later(FLEXIBLE_TIMER_MS, undefined, { ref: false })
       this.#checkOpen()
     }
   }

@@ -1,10 +1,10 @@
 // interop/membridge: an object used as a ring of messages, from one producer to one consumer.
 
 import { MemlaneError, useOpen, wrongType } from '../../errors.js'
-import { Turns, waiting } from '../../memory/index.js'
 import { checkNames, known } from '../../options.js'
 import { checkSignal, parseTimeout } from '../../sizes.js'
 import { spareStack, spareStackToLeave } from '../../spare-stack.js'
+import { keepAlive, WaitingIterator } from '../../waiting/index.js'
 import { Attachment } from './attachment.js'
 import {
   checkBigInt,
@@ -184,7 +184,7 @@ export class SpscRingBuffer implements Disposable {
       const bytes = encoded(message)
       if (bytes.length + PREFIX > this.#ring.room) this.push(bytes) // refused with its reason
       const attempt = (): typeof NOT_YET | undefined => (this.isInitialized && this.push(bytes) ? undefined : NOT_YET)
-      return waiting(this.#pushers.enter<undefined>(attempt, timeout, options.signal))
+      return keepAlive(this.#pushers.enter<undefined>(attempt, timeout, options.signal))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -362,7 +362,7 @@ export class SpscRingBuffer implements Disposable {
         const value = this.pop(tag)
         return value === undefined ? NOT_YET : value
       }
-      return waiting(this.#poppers.enter(attempt, timeout, options.signal))
+      return keepAlive(this.#poppers.enter(attempt, timeout, options.signal))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -387,29 +387,14 @@ export class SpscRingBuffer implements Disposable {
     this.#check()
     if (tag !== undefined) sizeOf(tag)
     checkSignal(checkNames(options, MESSAGES_OPTIONS).signal)
-    let ended = false
-    const turns = new Turns()
-    const next = async (): Promise<IteratorResult<unknown>> => {
-      if (turns.isDue) await turns.give()
-      if (ended) return { done: true, value: undefined }
-      options.signal?.throwIfAborted()
-      if (this.#poppers.isEmpty) {
-        const value = this.pop(tag)
-        if (value !== undefined) return { done: false, value }
-      }
-      return { done: false, value: await this.popAsync(tag, options) }
-    }
-    const end = async (): Promise<IteratorResult<unknown>> => {
-      ended = true
-      return { done: true, value: undefined }
-    }
-    return {
-      next,
-      return: end,
-      [Symbol.asyncIterator]() {
-        return this
+    const { signal } = options
+    return new Messages(
+      () => {
+        signal?.throwIfAborted()
+        return this.#poppers.isEmpty ? this.pop(tag) : undefined
       },
-    }
+      () => this.popAsync(tag, options),
+    )
   }
 
   /**
@@ -509,6 +494,25 @@ export class SpscRingBuffer implements Disposable {
 
   #closedError(): MemlaneError {
     return new MemlaneError('ERR_CLOSED', `the ring of ${JSON.stringify(this.#attachment.name)} is closed`)
+  }
+}
+
+class Messages extends WaitingIterator<unknown> {
+  readonly #take: () => unknown
+  readonly #wait: () => Promise<unknown>
+
+  constructor(take: () => unknown, wait: () => Promise<unknown>) {
+    super()
+    this.#take = take
+    this.#wait = wait
+  }
+
+  protected override take(): unknown {
+    return this.#take()
+  }
+
+  protected override wait(): Promise<unknown> {
+    return this.#wait()
   }
 }
 

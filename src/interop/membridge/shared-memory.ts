@@ -4,9 +4,11 @@ import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
 import { checkNames, known } from '../../options.js'
+import { pause } from '../../pause.js'
 import { effectiveUser } from '../../sandbox.js'
 import { given, parseInteger, parseSize, type Size } from '../../sizes.js'
 import { spareStack, spareStackToLeave } from '../../spare-stack.js'
+import { CREATION_LOOK_MS, SIZING_MS } from '../../waiting/index.js'
 import { Attachment } from './attachment.js'
 import { MappedView, type ViewOptions } from './mapped-view.js'
 import { objectName } from './names.js'
@@ -32,8 +34,6 @@ export interface CreateOptions extends OpenOptions {
   mode?: number
 }
 
-/** An object without a size is one whose creator is between making and sizing it: so long is it given, in milliseconds. */
-const SIZING = 200
 /** Held while a Memlane process gives an object its size. */
 const SIZING_LOCK = 1030
 
@@ -263,10 +263,9 @@ export class SharedMemory implements Disposable {
 
 /** The size of an object, whose creator may be about to give it one. @throws MemlaneError `ERR_TOO_SMALL` when it stays 0. */
 function sized(name: string, object: ShmObject): number {
-  const pause = new Int32Array(new SharedArrayBuffer(4))
-  for (const start = performance.now(); ; Atomics.wait(pause, 0, 0, 1)) {
+  for (const start = performance.now(); ; pause(CREATION_LOOK_MS)) {
     // Asked before the look: who was held up itself looks once more before it calls the creator late.
-    const late = performance.now() - start > SIZING
+    const late = performance.now() - start > SIZING_MS
     const { size } = object.stat()
     if (size > 0) return size
     if (late) {

@@ -7,6 +7,14 @@ import { MemlaneError } from '../../errors.js'
 import { performance } from '../../host.js'
 import { type Memory, NOBODY, publish } from '../../memory/index.js'
 import { spareStack } from '../../spare-stack.js'
+import {
+  FIRST_NAP_MS,
+  NAP_SHARE,
+  VIEW_AFTER_DRAIN_MS,
+  VIEW_DRAIN_MS,
+  VIEW_LOOK_AGAIN_MS,
+  VIEW_NAP_MS,
+} from '../../waiting/index.js'
 import type { Attachment } from './attachment.js'
 import * as layout from './view.layout.js'
 import {
@@ -25,17 +33,7 @@ import {
 const { FREE, LOCK } = layout
 
 /** Looks at the word before the first sleep: some microseconds. */
-const SPINS = 300
-/** Naps, in milliseconds: the first, the longest, and what part of the wait so far one may take. */
-const FIRST_NAP = 0.05
-const LONGEST_NAP = 2
-const NAP_SHARE = 1 / 8
-/** A sleeper on one of ours looks again this often, in milliseconds, should a wake have gone to somebody who died of it. */
-const SLICE = 20
-/** How long a writer may keep new readers of the package out while it waits for those inside, in milliseconds. */
-const DRAIN = 5
-/** How long it then leaves the word to others, in milliseconds. */
-const AFTER_DRAIN = 20
+const SPIN_TRIES = 300
 
 /** Who has the lock, as far as the word tells. */
 export type LockState =
@@ -97,7 +95,7 @@ export class ViewLock {
   /** @param mine what it was acquired with. */
   release(mine: number): void {
     // A look and a store cost half of a CAS. A waiter that announces itself just in between finds the word free when it
-    // goes to sleep, or, should this thread stop here, wakes by itself after a SLICE.
+    // goes to sleep, or, should this thread stop here, wakes by itself after VIEW_LOOK_AGAIN_MS.
     // SYNC: "what the last holder wrote is visible to the next"
     if (this.#words[LOCK] === mine) publish(this.#words, LOCK, FREE)
     else this.#giveBack(mine)
@@ -122,7 +120,7 @@ export class ViewLock {
     const memory = this.#memory
     const start = performance.now()
     const left = (): number => (timeout < 0 ? Number.POSITIVE_INFINITY : timeout - (performance.now() - start))
-    let spins = SPINS
+    let spins = SPIN_TRIES
     // Once slept, this waiter cannot know whether others sleep: it takes the word with the waiters bit set.
     let slept = false
     for (;;) {
@@ -149,7 +147,7 @@ export class ViewLock {
         if (slept) memory.wake(LOCK, 1) // a wake may have come to us in vain
         throw this.#timedOut(timeout)
       }
-      slept = this.#sleep(Math.min(remaining, SLICE), performance.now() - start) || slept
+      slept = this.#sleep(Math.min(remaining, VIEW_LOOK_AGAIN_MS), performance.now() - start) || slept
     }
   }
 
@@ -163,14 +161,14 @@ export class ViewLock {
       if (!isOurs(word) || !sameHolder(word, mine)) return false
       if (readersLeft(word) === 0) return true
       const waited = performance.now() - start
-      if (waited > Math.min(DRAIN, left)) {
+      if (waited > Math.min(VIEW_DRAIN_MS, left)) {
         if (memory.compareExchange(LOCK, word, readersLeft(word)) !== word) continue
         if (hasWaiters(word)) memory.wake(LOCK, 1)
         // Those readers are slow, or dead for good: let others in for longer than they were kept out.
-        memory.wait(LOCK, readersLeft(word), Math.max(0, Math.min(AFTER_DRAIN, left - waited)), NOBODY)
+        memory.wait(LOCK, readersLeft(word), Math.max(0, Math.min(VIEW_AFTER_DRAIN_MS, left - waited)), NOBODY)
         return false
       }
-      if (looks > SPINS) memory.wait(LOCK, word, FIRST_NAP, NOBODY)
+      if (looks > SPIN_TRIES) memory.wait(LOCK, word, FIRST_NAP_MS, NOBODY)
     }
   }
 
@@ -186,7 +184,7 @@ export class ViewLock {
       memory.wait(LOCK, word, longest, holderOf(word))
       return true
     }
-    memory.wait(LOCK, word, Math.min(longest, LONGEST_NAP, Math.max(FIRST_NAP, waited * NAP_SHARE)), NOBODY)
+    memory.wait(LOCK, word, Math.min(longest, VIEW_NAP_MS, Math.max(FIRST_NAP_MS, waited * NAP_SHARE)), NOBODY)
     return false
   }
 

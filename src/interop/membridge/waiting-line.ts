@@ -7,23 +7,23 @@
 //
 // What could be lost: the other side stores its position and looks for our announcement without a fence between, so
 // its look may come too early by the time a store takes to leave the processor. We look again for longer than that
-// after announcing, and no sleep is longer than SLICE.
+// after announcing, and no sleep is longer than LOOK_AGAIN_MS.
 
 import { onAbort } from '../../aborts.js'
 import { MemlaneError } from '../../errors.js'
 import { AbortController, performance } from '../../host.js'
+import {
+  FIRST_NAP_MS,
+  LOOK_AGAIN_MS,
+  NAP_SHARE,
+  RING_NAP_MS,
+  RING_SETTLE_MS,
+  RING_SPIN_MS,
+} from '../../waiting/index.js'
 import type { RingBytes } from './ring-bytes.js'
 
 /** What an attempt gives when it must be made again. */
 export const NOT_YET: unique symbol = Symbol('not yet')
-
-/** Milliseconds. */
-const SPIN = 0.02
-const SETTLE = 0.003
-const FIRST_NAP = 0.05
-const LONGEST_NAP = 10
-const NAP_SHARE = 1 / 8
-const SLICE = 100
 
 export interface WaitOptions {
   /** Milliseconds; default for ever. */
@@ -108,7 +108,7 @@ export class WaitingLine {
         if (this.#requests.length === 0) return
         const now = performance.now()
         if (progressed) since = now
-        if (now - since < SPIN) {
+        if (now - since < RING_SPIN_MS) {
           // The other side, just woken, often stands on this very processor.
           this.#ring.memory.giveWay()
           continue
@@ -152,14 +152,14 @@ export class WaitingLine {
   async #sleep(waited: number): Promise<void> {
     const ring = this.#ring
     const { word, value } = ring.announce(this.#consumer)
-    const settled = performance.now() + SETTLE
+    const settled = performance.now() + RING_SETTLE_MS
     do {
       if (this.#serve()) return
     } while (performance.now() < settled)
     if (this.#requests.length === 0) return
     const longest = ring.othersWake(this.#consumer)
-      ? SLICE
-      : Math.min(LONGEST_NAP, Math.max(FIRST_NAP, waited * NAP_SHARE))
+      ? LOOK_AGAIN_MS
+      : Math.min(RING_NAP_MS, Math.max(FIRST_NAP_MS, waited * NAP_SHARE))
     const deadline = Math.min(...this.#requests.map((request) => request.deadline))
     const timeout = Math.max(0.001, Math.min(longest, deadline - performance.now()))
     const { signal } = this.#nudge

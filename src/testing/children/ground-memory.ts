@@ -2,9 +2,10 @@
 
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { checkViewable, listObjects, ShmObject, statObject, unlinkObject, waiting } from '../../memory/index.js'
+import { checkViewable, listObjects, ShmObject, statObject, unlinkObject } from '../../memory/index.js'
 import { space } from '../../native/os-error.js'
 import { Segment } from '../../segment/index.js'
+import { keepAlive } from '../../waiting/index.js'
 import type { Peer, Scenario } from './ground-main.js'
 
 const codeOf = (work: () => unknown): string => {
@@ -33,15 +34,15 @@ export interface Belongings {
 export const memoryScenarios: Readonly<Record<string, Scenario>> = {
   async 'await-word'(peer: Peer, name: string) {
     const memory = openWhole(name)
-    const wait = waiting(memory.waitAsync(0, 0))
+    const wait = keepAlive(memory.waitAsync(0, 0))
     peer.say('waiting')
     peer.say(await wait)
   },
 
   'forget-wait'(peer: Peer, name: string) {
     const memory = openWhole(name)
-    for (let word = 0; word < 500; word++) void waiting(memory.waitAsync(word, 0))
-    waiting(memory.waitAsync(0, 0, { timeout: 60_000 })).catch(() => {})
+    for (let word = 0; word < 500; word++) void keepAlive(memory.waitAsync(word, 0))
+    keepAlive(memory.waitAsync(0, 0, { timeout: 60_000 })).catch(() => {})
     peer.say('done with everything else')
   },
 
@@ -115,7 +116,7 @@ export const memoryScenarios: Readonly<Record<string, Scenario>> = {
   /** Waits on a word whose page is cut away, blocking and as a promise. */
   async 'wait-where-it-is-cut'(peer: Peer, name: string) {
     const memory = openWhole(name)
-    const promise = waiting(memory.waitAsync(2000, 5))
+    const promise = keepAlive(memory.waitAsync(2000, 5))
     peer.say('waiting')
     await peer.hear()
     peer.say([await promise, memory.wait(2000, 5, 50, -1), memory.faults > 0])

@@ -2,12 +2,12 @@
 
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { ShmObject, waiting } from '../../memory/index.js'
+import { ShmObject } from '../../memory/index.js'
 import { namespaceOf, objectName, Segment } from '../../segment/index.js'
 import { Barrier, Condition, Event, type Guard, Mutex, RwLock, Semaphore } from '../../sync/index.js'
 import { OwnerLock } from '../../sync/owner-lock.js'
-import { GRACE } from '../../sync/readers.js'
 import { ENTRIES } from '../../sync/waiter-table.js'
+import { INVITATION_MS, keepAlive } from '../../waiting/index.js'
 import { until } from '../crew.js'
 import { mulberry } from '../random.js'
 import type { BlockedWait } from './blocked-thread.js'
@@ -83,7 +83,7 @@ export const allowed = ({ kills }: Turn): number => 1 + kills
 
 /** It was passed, and found no processor for as long as a guest is waited for: such a turn says nothing of the lock. */
 export function wasAway(turn: Turn): boolean {
-  return turn.passed > allowed(turn) && turn.waited > GRACE - 5
+  return turn.passed > allowed(turn) && turn.waited > INVITATION_MS - 5
 }
 
 /** Words behind a mutex where 'hand-over' counts. */
@@ -101,6 +101,23 @@ export const syncScenarios: Readonly<Record<string, Scenario>> = {
     await peer.hear()
     guard.release()
     peer.say('released')
+    await peer.hear()
+  },
+
+  /** Holds one thing, and when it is told to, blocks on another. Says how that ended. */
+  async 'hold-and-want'(peer: Peer, has: [Side, string], wants: [Side, string]) {
+    const guard = openSide(...has).hold()
+    const wanted = openSide(...wants)
+    peer.say('holds')
+    await peer.hear()
+    try {
+      wanted.hold().release()
+      peer.say('got it')
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string }
+      peer.say({ code, message })
+    }
+    guard.release()
     await peer.hear()
   },
 
@@ -428,7 +445,7 @@ export const syncScenarios: Readonly<Record<string, Scenario>> = {
   /** Two handles of a local segment in one process, for a look at promises that nobody awaits. */
   'forget-local'(peer: Peer) {
     const segment = Segment.local({ kind: 'x', size: 4096 })
-    void waiting(segment.memory.waitAsync(segment.body / 4, 0))
+    void keepAlive(segment.memory.waitAsync(segment.body / 4, 0))
     peer.say('nothing else to do')
   },
 }

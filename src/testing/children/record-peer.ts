@@ -13,7 +13,8 @@ import {
   type RecordType,
   record,
 } from '../../record/index.js'
-import { Event } from '../../sync/index.js'
+import { LOCK } from '../../record/record.layout.js'
+import { Event, OwnerLock, TAKEN } from '../../sync/index.js'
 
 /** 80 KB between two counters: whole when every element is the counter. */
 export const Frame: RecordType<{
@@ -63,6 +64,17 @@ if (role === 'write-frames') {
         w.last = n
       })
     }
+  }
+} else if (role === 'write-frames-locked') {
+  // Without ever giving the lock back.
+  using out = Frame.open(name!)
+  new OwnerLock(out.segment, out.segment.body + LOCK).acquire()
+  OwnerLock.prototype.acquire = () => TAKEN
+  OwnerLock.prototype.release = () => {}
+  const data = new Int32Array(20_000)
+  for (let n = 1; ; n++) {
+    out.write({ first: n, data: data.fill(n), last: n })
+    if (n === 1) say('ready')
   }
 } else if (role === 'push-frames') {
   using out = Frame.open(name!)

@@ -1,4 +1,4 @@
-// memory: promises of waits. A wait alone never keeps a process alive; somebody who awaits it does.
+// waiting: promises of waits. A wait alone never keeps a process alive; somebody who awaits it does.
 
 import { clearInterval, setInterval } from '../host.js'
 
@@ -17,7 +17,7 @@ function letGo(): void {
  * A promise that keeps the process alive from the moment somebody awaits it (or calls `then` with a first argument)
  * until it settles. A wait that nobody looks at any more does not keep a finished process alive.
  */
-class Waiting<T> extends Promise<T> {
+class WaitPromise<T> extends Promise<T> {
   #settled = false
   #held = false
 
@@ -42,7 +42,7 @@ class Waiting<T> extends Promise<T> {
   ): Promise<A | B> {
     const next = super.then(onFulfilled, onRejected)
     // `catch` alone is no interest in the outcome; whoever awaits what `catch` gave is interested again.
-    if (typeof onFulfilled !== 'function') return waiting(next)
+    if (typeof onFulfilled !== 'function') return keepAlive(next)
     if (!this.#settled && !this.#held) {
       this.#held = true
       hold()
@@ -51,9 +51,9 @@ class Waiting<T> extends Promise<T> {
   }
 }
 
-/** Wraps the promise of a wait as described at {@link Waiting}. */
-export function waiting<T>(source: Promise<T>): Promise<T> {
-  const promise = new Waiting<T>((resolve, reject) => {
+/** Wraps the promise of a wait as described at {@link WaitPromise}. */
+export function keepAlive<T>(source: Promise<T>): Promise<T> {
+  const promise = new WaitPromise<T>((resolve, reject) => {
     source.then(resolve, reject)
   })
   promise.follow(source)

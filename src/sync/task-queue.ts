@@ -5,19 +5,19 @@ import { onAbort } from '../aborts.js'
 import { clearTimeout, performance, setTimeout } from '../host.js'
 import { ASYNC_LIMITS, type AsyncLimits, signalOf, timeoutOf } from './handle.js'
 
-export interface TurnErrors {
+export interface TaskErrors {
   deadlock(): Error
   timedOut(timeout: number): Error
 }
 
-export class Turns {
+export class TaskQueue {
   readonly #inside: AsyncLocalStorage<boolean> = new AsyncLocalStorage()
   #last: Promise<void> = Promise.resolve()
 
   /** Runs `work` after every earlier one, with what is left of the limits. */
-  async take<T>(
+  async run<T>(
     limits: AsyncLimits | undefined,
-    errors: TurnErrors,
+    errors: TaskErrors,
     work: (rest: AsyncLimits) => Promise<T>,
   ): Promise<T> {
     const timeout = timeoutOf(limits, ASYNC_LIMITS)
@@ -45,7 +45,7 @@ async function within(
   promise: Promise<void>,
   timeout: number,
   signal: AbortSignal | undefined,
-  errors: TurnErrors,
+  errors: TaskErrors,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   let release = (): void => {}

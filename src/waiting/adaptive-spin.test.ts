@@ -1,10 +1,10 @@
-// memory: when a wait looks before it sleeps, and for how long.
+// waiting: when a wait looks before it sleeps, and for how long.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { performance } from '../host.js'
-import { LocalMemory } from './local.js'
-import { Soon } from './soon.js'
+import { LocalMemory } from '../memory/index.js'
+import { AdaptiveSpin } from './adaptive-spin.js'
 
 test('only a wait that follows a short one looks, for fifty microseconds, and not for longer than two milliseconds in a row', (t) => {
   const memory = LocalMemory.create(64)
@@ -17,16 +17,16 @@ test('only a wait that follows a short one looks, for fifty microseconds, and no
     now += 0.01
     if (looks === answer) memory.add(0, 1)
   })
-  const soon = new Soon()
+  const spin = new AdaptiveSpin()
   const look = (answered: number): { came: boolean; looks: number } => {
     looks = 0
     answer = answered
-    return { came: soon.looks(memory, 0, memory.load(0)), looks }
+    return { came: spin.spin(memory, 0, memory.load(0)), looks }
   }
   const sleep = (milliseconds: number): void => {
     const start = now
     now += milliseconds
-    soon.slept(start)
+    spin.slept(start)
   }
   assert.deepEqual(look(1), { came: false, looks: 0 })
   sleep(0.03)
