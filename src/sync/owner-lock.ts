@@ -36,15 +36,20 @@ export const TAKEN: number = 1
 /** Taken from a holder that died: what it guarded may be half done. */
 export const RECOVERED: number = 2
 
+/** What a lock must know of where its word lies. A segment is such a home. */
+export type LockHome = Pick<Segment, 'name' | 'memory' | 'isAlive' | 'isThisThread'> & {
+  readonly participant: { readonly token: number }
+}
+
 export class OwnerLock {
-  readonly #segment: Segment
+  readonly #segment: LockHome
   readonly #memory: Memory
   readonly #word: number
   readonly #me: number
   #shut = false
 
   /** @param offset byte offset of the word in the segment's memory, a multiple of 4. */
-  constructor(segment: Segment, offset: number) {
+  constructor(segment: LockHome, offset: number) {
     this.#segment = segment
     this.#memory = segment.memory
     this.#word = offset / 4
