@@ -180,7 +180,7 @@ export class SharedObject {
       next.close()
       throw error
     }
-    const content = Buffer.from(next.map(size).buffer, 0, size)
+    const content = Buffer.from((next.memory ?? next.map(size)).buffer, 0, size)
     leaveWord(before, content, this.name)
     this.#adopt(next, content)
     old.close()
