@@ -3,6 +3,7 @@
 import { MemlaneError } from '../../errors.js'
 import { makePrintable } from '../../printable.js'
 import { checkObject, parseTimeout } from '../../sizes.js'
+import { spareStackToLeave } from '../../spare-stack.js'
 import { refusePromise } from './handle.js'
 import { accessOf, type RMOptions } from './options.js'
 import { NamedSemaphore } from './semaphore.js'
@@ -25,7 +26,9 @@ export class RMHeld implements Disposable {
 
   /** Gives the lock back. Safe to call twice. */
   release(): void {
-    this.#release?.()
+    if (this.#release === undefined) return
+    spareStackToLeave()
+    this.#release()
     this.#release = undefined
   }
 

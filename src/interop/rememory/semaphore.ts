@@ -5,8 +5,10 @@
 
 import { randomBytes } from 'node:crypto'
 import { MemlaneError } from '../../errors.js'
+import { performance, random } from '../../host.js'
 import { type Memory, NOBODY, type Owner, publishObject, ShmObject, unlinkObject } from '../../memory/index.js'
 import { endOf } from '../../sizes.js'
+import { spareStack } from '../../spare-stack.js'
 import { BUSY, type LockHome, OwnerLock } from '../../sync/index.js'
 import { semaphoreOf } from './names.js'
 import { repair } from './redo.js'
@@ -24,15 +26,8 @@ const SPINS = 100
 const COURTESY = 0.3
 /** The longest time for which no courtesy is shown after ones that nobody took, in milliseconds. */
 const LONGEST_REST = 250
-/** Frames that must be free on the stack before the semaphore is taken, for giving it back afterwards. */
-const FRAMES = 48
 
 const here = new Map<string, NamedSemaphore>()
-
-/** @throws RangeError when the stack is nearly used up. */
-function reserveStack(frames: number): number {
-  return frames === 0 ? 0 : reserveStack(frames - 1) + 1
-}
 
 /** How a semaphore is found or made. */
 export interface SemaphoreAccess {
@@ -71,7 +66,7 @@ export class NamedSemaphore {
     const slot = claimSlot(name, memory)
     const left = this.#words[OWNER]! & 0x3fff_ffff
     let token = 0
-    do token = ((1 + Math.floor(Math.random() * INCARNATIONS)) << 10) | slot
+    do token = ((1 + random.below(INCARNATIONS)) << 10) | slot
     while (token === left)
     this.#token = token
     const home: LockHome = {
@@ -133,7 +128,7 @@ export class NamedSemaphore {
       this.#depth++
       return
     }
-    reserveStack(FRAMES)
+    spareStack()
     if (this.#woke) this.#letOthersIn()
     if (!this.#lock.takeFree()) this.#acquireSlowly(timeout)
     // SYNC: "what the last holder wrote is visible to the next"
@@ -340,7 +335,7 @@ export function stateOf(memory: Memory, mine: number = 0, held: boolean = false)
 }
 
 function claimSlot(name: string, memory: Memory): number {
-  const first = Math.floor(Math.random() * SLOTS)
+  const first = random.below(SLOTS)
   for (let tried = 0; tried < SLOTS; tried++) {
     const slot = (first + tried) % SLOTS
     if (memory.lock(slot)) return slot

@@ -10,6 +10,7 @@
 // Crash windows: killed before the object has its name → a draft is left, which the next one who makes one removes.
 
 import { MemlaneError } from '../../errors.js'
+import { performance } from '../../host.js'
 import { checkViewable, type Memory, type Owner, publishObject, ShmObject, unlinkObject } from '../../memory/index.js'
 import { pause } from '../../pause.js'
 import { draftOf } from './names.js'
