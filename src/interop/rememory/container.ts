@@ -1,7 +1,7 @@
 // interop/rememory: what dicts and lists have in common: the copy, and changing it in one step.
 
 import { MemlaneError } from '../../errors.js'
-import { Handle, refusePromise } from './handle.js'
+import { checkFunction, Handle, refusePromise } from './handle.js'
 import { emptyPickle, Image } from './image.js'
 import { accessOf, type RMSizedOptions, sizeOf } from './options.js'
 
@@ -39,6 +39,7 @@ export abstract class Container extends Handle {
    *   object meanwhile; `ERR_TIMEOUT`, `ERR_NO_SPACE`, `ERR_CLOSED`, and what `work` throws. Nothing is stored then.
    */
   transaction<T>(work: () => T): T {
+    checkFunction(work, 'work')
     return this.change(() => refusePromise(work(), 'the transaction'))
   }
 

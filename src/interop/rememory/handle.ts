@@ -1,7 +1,8 @@
 // interop/rememory: what all handles have.
 
-import { MemlaneError } from '../../errors.js'
+import { MemlaneError, wrongType } from '../../errors.js'
 import { makePrintable } from '../../printable.js'
+import { checkObject } from '../../sizes.js'
 import { checkName } from './names.js'
 import { NamedSemaphore } from './semaphore.js'
 import { type ObjectAccess, SharedObject } from './shared-object.js'
@@ -11,6 +12,11 @@ export function refusePromise<T>(value: T, what: string): T {
   if (typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function')
     throw new MemlaneError('ERR_ASYNC', `${what} gave a promise; it runs with the lock taken, so it cannot wait`)
   return value
+}
+
+/** @throws MemlaneError `ERR_TYPE`. */
+export function checkFunction(value: unknown, what: string): void {
+  if (typeof value !== 'function') throw wrongType(what, 'a function', value)
 }
 
 /** An object of Rememory, open in this process. */
@@ -96,6 +102,7 @@ makePrintable(Handle.prototype)
  */
 export function unlinkRememory(name: string, options: { lock?: boolean } = {}): boolean {
   const checked = checkName(name)
+  checkObject(options)
   const there = SharedObject.unlink(checked)
   if (options.lock === true) NamedSemaphore.unlink(checked)
   return there

@@ -1,6 +1,7 @@
 // interop/rememory: the room's door.
 
 export type { BigIntType, IntType, SmallIntType } from '../../collections/cells/int-types.js'
+export { examineRememory, examineRememoryLock, type RememoryExamined, readRememory } from './examine.js'
 export { type Handle as RMHandle, unlinkRememory } from './handle.js'
 export type { RMOptions, RMSizedOptions } from './options.js'
 export {

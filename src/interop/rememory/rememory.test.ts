@@ -100,7 +100,7 @@ test('update and transaction are one step, and nothing when they throw', async (
   )
   assert.deepEqual([...dict], [['b', 3]])
   using other = RMDict.open<string, number>(name)
-  await refuses('ERR_BUSY', () => dict.transaction(() => (dict.set('c', 1), other.set('d', 1))), /another handle/)
+  await refuses('ERR_BUSY', () => dict.transaction(() => [dict.set('c', 1), other.set('d', 1)]), /another handle/)
   assert.deepEqual(
     [...dict],
     [

@@ -1,7 +1,7 @@
 // interop/rememory: one value of any kind, and text, in a block of bytes that Python programs share.
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
-import { Handle, refusePromise, unlinkRememory } from './handle.js'
+import { checkFunction, Handle, refusePromise, unlinkRememory } from './handle.js'
 import { accessOf, type RMOptions, type RMSizedOptions, sizeOf } from './options.js'
 import { decode, encode } from './pickle/index.js'
 import { readText } from './pickle/text.js'
@@ -77,6 +77,7 @@ export class RMBlock<T = unknown> extends Bytes {
 
   /** Replaces the value by what a function makes of it, in one step. @returns the new value. @throws MemlaneError as `RMDict.update`. */
   update(change: (value: T) => T): T {
+    checkFunction(change, 'change')
     return this.locked(() => {
       const value = refusePromise(change(this.#read()), 'the change')
       this.replace(encode(value))
@@ -158,6 +159,7 @@ export class RMString extends Bytes {
 
   /** Replaces the text by what a function makes of it, in one step. @returns what is stored. @throws MemlaneError `ERR_ASYNC`, and as {@link set}, and what `change` throws. */
   update(change: (text: string) => string): string {
+    checkFunction(change, 'change')
     return this.locked(() => {
       this.#write(utf8(refusePromise(change(this.#read()), 'the change')))
       return this.#read()

@@ -1,7 +1,8 @@
 // interop/rememory: a dict that Python programs share.
 
+import { wrongType } from '../../errors.js'
 import { Container } from './container.js'
-import { refusePromise, unlinkRememory } from './handle.js'
+import { checkFunction, refusePromise, unlinkRememory } from './handle.js'
 import { encodeItem, type Pair } from './image.js'
 import type { RMSizedOptions } from './options.js'
 import { checkKey } from './pickle/index.js'
@@ -90,6 +91,7 @@ export class RMDict<K = string, V = unknown> extends Container {
    */
   update(key: K, change: (value: V | undefined) => V): V {
     checked(key)
+    checkFunction(change, 'change')
     return this.change(() => {
       const at = this.image.find(key)
       const before = at < 0 ? undefined : (this.image.value(at) as V)
@@ -101,7 +103,13 @@ export class RMDict<K = string, V = unknown> extends Container {
 
   /** Stores several values in one step. */
   setAll(entries: Iterable<readonly [K, V]>): void {
-    const items = Array.from(entries, ([key, value]) => [key, encodeItem('dict', checked(key), value)] as const)
+    if (typeof (entries as Partial<typeof entries> | null | undefined)?.[Symbol.iterator] !== 'function')
+      throw wrongType('entries', 'pairs of keys and values', entries)
+    const items = Array.from(entries, (pair) => {
+      if (!Array.isArray(pair)) throw wrongType('an entry', 'a pair of a key and a value', pair)
+      const [key, value] = pair as [K, V]
+      return [key, encodeItem('dict', checked(key), value)] as const
+    })
     this.change(() => {
       for (const [key, item] of items) this.image.put(this.image.find(key), key, item)
     })

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { outOfRange, wrongType } from '../../errors.js'
 import { Container } from './container.js'
-import { refusePromise, unlinkRememory } from './handle.js'
+import { checkFunction, refusePromise, unlinkRememory } from './handle.js'
 import { encodeItem } from './image.js'
 import type { RMSizedOptions } from './options.js'
 
@@ -54,6 +54,7 @@ export class RMList<T = unknown> extends Container {
 
   /** Replaces an item by what a function makes of it, in one step. @returns the new item. @throws MemlaneError `ERR_RANGE`, and as `RMDict.update`. */
   update(place: number, change: (item: T) => T): T {
+    checkFunction(change, 'change')
     return this.change(() => {
       const at = this.#must(place)
       const value = refusePromise(change(this.image.value(at) as T), 'the change')
@@ -110,6 +111,7 @@ export class RMList<T = unknown> extends Container {
   /** As `Array.prototype.splice`. @returns the items that were taken out. */
   splice(start: number, count: number = Number.POSITIVE_INFINITY, ...items: readonly T[]): T[] {
     checkPlace(start)
+    if (count !== Number.POSITIVE_INFINITY) checkPlace(count)
     return this.#edit((all) => all.splice(start, count, ...items))
   }
 
@@ -119,6 +121,7 @@ export class RMList<T = unknown> extends Container {
 
   /** Sorts, as `Array.prototype.sort`. */
   sort(compare?: (a: T, b: T) => number): void {
+    if (compare !== undefined) checkFunction(compare, 'compare')
     this.#edit((all) => all.sort(compare))
   }
 

@@ -4,7 +4,7 @@ import { MemlaneError } from '../../errors.js'
 import { makePrintable } from '../../printable.js'
 import { checkObject, parseTimeout } from '../../sizes.js'
 import { spareStackToLeave } from '../../spare-stack.js'
-import { refusePromise } from './handle.js'
+import { checkFunction, refusePromise } from './handle.js'
 import { accessOf, type RMOptions } from './options.js'
 import { NamedSemaphore } from './semaphore.js'
 import type { SemaphoreState } from './semaphore.layout.js'
@@ -94,6 +94,7 @@ export class RMLock implements Disposable {
 
   /** Runs with the lock held. @throws MemlaneError `ERR_ASYNC` when `work` gives a promise: it would run without the lock. */
   run<T>(work: () => T, limits: RMLockLimits = {}): T {
+    checkFunction(work, 'work')
     using _held = this.acquire(limits)
     return refusePromise(work(), 'the work')
   }

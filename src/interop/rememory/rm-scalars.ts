@@ -13,7 +13,7 @@ import {
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
 import { given } from '../../sizes.js'
-import { Handle, refusePromise, unlinkRememory } from './handle.js'
+import { checkFunction, Handle, refusePromise, unlinkRememory } from './handle.js'
 import { accessOf, type RMOptions } from './options.js'
 
 type Words =
@@ -103,6 +103,7 @@ export abstract class Scalar<N> extends Handle {
    * @throws MemlaneError `ERR_ASYNC` for a promise, and as {@link set}, and what `change` throws. Nothing is stored then.
    */
   update(change: (value: N) => N): N {
+    checkFunction(change, 'change')
     const words = this.enter()
     try {
       const value = this.check(refusePromise(change(this.fromWord(words[0]!)), 'the change'), 'value')
