@@ -157,7 +157,8 @@ export class Image {
     this.#memo = machine.memo
     this.#gets = machine.gets
     this.#foreign = machine.foreign
-    const closing = kind === 'dict' ? op.SETITEMS : op.APPENDS
+    const [one, many] = kind === 'dict' ? [op.SETITEM, op.SETITEMS] : [op.APPEND, op.APPENDS]
+    const closing = this.count === 1 ? one : many
     this.#regular =
       machine.frames === 1 &&
       machine.puts === 0 &&
@@ -261,7 +262,7 @@ export class Image {
   put(at: number, key: unknown, item: Item): void {
     const last = at < 0
     if (this.count > EXACT && item.pickler.gets > 0) item = apart(item, this.kind, this.#what)
-    if (this.#canSplice(item)) {
+    if (this.#canSplice(item, last)) {
       if (last) return this.#append(key, item)
       return this.#splice(at, item.bytes.subarray(item.value))
     }
@@ -297,7 +298,9 @@ export class Image {
   }
 
   /** True when an item can be set without looking at the others. */
-  #canSplice({ pickler }: Item): boolean {
+  #canSplice({ pickler }: Item, last: boolean): boolean {
+    // A second item makes a batch of what was none.
+    if (last && this.count < 2) return false
     if (!this.#regular || this.#gets > 0 || pickler.gets > 0) return false
     if (this.#foreign !== undefined || this.count > EXACT) return true
     // One more, or the first of a kind: Python would share what both have.
