@@ -1,9 +1,9 @@
 // interop/rememory: what dicts and lists have in common: the copy, and changing it in one step.
 
 import { MemlaneError } from '../../errors.js'
-import { checkFunction, Handle, refusePromise } from './handle.js'
+import { checkFunction, Handle, type OPENING, refusePromise } from './handle.js'
 import { emptyPickle, Image } from './image.js'
-import { accessOf, type RMSizedOptions, sizeOf } from './options.js'
+import { accessOf, type RMSizedOptions, SIZED, sizeOf } from './options.js'
 
 /** As in Python. */
 const SIZE = 65536
@@ -17,8 +17,9 @@ export abstract class Container extends Handle {
   #stores = 0
 
   /** @internal */
-  constructor(kind: 'dict' | 'list', name: string, options: RMSizedOptions) {
-    super(accessOf(name, options, sizeOf(options, SIZE, emptyPickle(kind).length), emptyPickle(kind)))
+  constructor(opening: typeof OPENING, kind: 'dict' | 'list', name: string, options: RMSizedOptions) {
+    const empty = emptyPickle(kind)
+    super(opening, () => accessOf(name, options, SIZED, sizeOf(options, SIZE, empty.length), empty))
     this.#kind = kind
     this.image = new Image(kind, JSON.stringify(name))
     try {

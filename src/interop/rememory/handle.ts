@@ -1,8 +1,9 @@
 // interop/rememory: what all handles have.
 
-import { MemlaneError, wrongType } from '../../errors.js'
-import { makePrintable } from '../../printable.js'
-import { checkObject } from '../../sizes.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
+import { checkNames, known } from '../../options.js'
+import { makePrintable, refuseCloning } from '../../printable.js'
+import { spareStack, spareStackToLeave } from '../../spare-stack.js'
 import { checkName } from './names.js'
 import { NamedSemaphore } from './semaphore.js'
 import { type ObjectAccess, SharedObject } from './shared-object.js'
@@ -19,6 +20,11 @@ export function checkFunction(value: unknown, what: string): void {
   if (typeof value !== 'function') throw wrongType(what, 'a function', value)
 }
 
+const UNLINK = known('lock')
+
+/** What `open` gives to a constructor, which nobody else is to call. */
+export const OPENING: unique symbol = Symbol('opening')
+
 /** An object of Rememory, open in this process. */
 export abstract class Handle implements Disposable {
   /** The name that Python opens. */
@@ -29,10 +35,14 @@ export abstract class Handle implements Disposable {
   protected readonly timeout: number
 
   /** @internal */
-  constructor(access: ObjectAccess) {
+  constructor(opening: typeof OPENING, accessOf: () => ObjectAccess) {
+    if (opening !== OPENING) throw useOpen(new.target.name)
+    spareStack()
+    const access = accessOf()
     this.name = access.name
     this.timeout = access.timeout
     this.object = new SharedObject(access)
+    refuseCloning(this)
   }
 
   /** Bytes of the object. A container's grow. */
@@ -73,6 +83,8 @@ export abstract class Handle implements Disposable {
 
   /** Gives back this handle; what is shared stays. Safe to call twice. */
   close(): void {
+    if (this.closed) return
+    spareStackToLeave()
     this.object.close()
   }
 
@@ -102,7 +114,7 @@ makePrintable(Handle.prototype)
  */
 export function unlinkRememory(name: string, options: { lock?: boolean } = {}): boolean {
   const checked = checkName(name)
-  checkObject(options)
+  checkNames(options, UNLINK)
   const there = SharedObject.unlink(checked)
   if (options.lock === true) NamedSemaphore.unlink(checked)
   return there

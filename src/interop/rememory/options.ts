@@ -2,7 +2,8 @@
 
 import { MemlaneError, wrongType } from '../../errors.js'
 import { checkOwner, type Owner } from '../../memory/index.js'
-import { checkObject, given, parseInteger, parseSize, parseTimeout, type Size } from '../../sizes.js'
+import { checkNames, type Known, known } from '../../options.js'
+import { given, parseInteger, parseSize, parseTimeout, type Size } from '../../sizes.js'
 import { checkName } from './names.js'
 import type { ObjectAccess } from './shared-object.js'
 
@@ -24,15 +25,21 @@ export interface RMSizedOptions extends RMOptions {
   size?: Size
 }
 
+/** Names of options. */
+export const COMMON: Known = known('timeout', 'create', 'owner', 'mode')
+export const SIZED: Known = known(COMMON, 'size')
+export const TYPED: Known = known(COMMON, 'type')
+
 /** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_NAME`. */
 export function accessOf(
   name: string,
   options: RMOptions,
+  names: Known,
   size: number,
   initial: Uint8Array,
   check: (size: number) => void = () => {},
 ): ObjectAccess {
-  const { create, owner, mode, timeout } = checkObject(options)
+  const { create, owner, mode, timeout } = checkNames(options, names)
   if (create !== undefined && typeof create !== 'boolean') throw wrongType('create', 'a boolean', create)
   return {
     name: checkName(name),
@@ -49,7 +56,7 @@ export function accessOf(
 
 /** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
 export function sizeOf(options: RMSizedOptions, otherwise: number, least: number): number {
-  const size = parseSize(given(checkObject(options).size, otherwise))
+  const size = parseSize(given(checkNames(options, SIZED).size, otherwise))
   if (size < least) throw new MemlaneError('ERR_RANGE', `size must be ${least} bytes or more, got ${size}`)
   return size
 }

@@ -1,8 +1,8 @@
 // interop/rememory: one value of any kind, and text, in a block of bytes that Python programs share.
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
-import { checkFunction, Handle, refusePromise, unlinkRememory } from './handle.js'
-import { accessOf, type RMOptions, type RMSizedOptions, sizeOf } from './options.js'
+import { checkFunction, Handle, OPENING, refusePromise, unlinkRememory } from './handle.js'
+import { accessOf, type RMOptions, type RMSizedOptions, SIZED, sizeOf } from './options.js'
 import { decode, encode } from './pickle/index.js'
 import { readText } from './pickle/text.js'
 
@@ -37,8 +37,8 @@ abstract class Bytes extends Handle {
  * console.log(task.get())
  */
 export class RMBlock<T = unknown> extends Bytes {
-  private constructor(name: string, options: RMSizedOptions, size: number) {
-    super(accessOf(name, options, size, new Uint8Array(0)))
+  private constructor(opening: typeof OPENING, name: string, options: RMSizedOptions) {
+    super(opening, () => accessOf(name, options, SIZED, sizeOf(options, 256, 1), new Uint8Array(0)))
   }
 
   /**
@@ -48,7 +48,7 @@ export class RMBlock<T = unknown> extends Bytes {
    * @throws MemlaneError as `RMDict.open`.
    */
   static open<T = unknown>(name: string, options: RMSizedOptions = {}): RMBlock<T> {
-    return new RMBlock<T>(name, options, sizeOf(options, 256, 1))
+    return new RMBlock<T>(OPENING, name, options)
   }
 
   /** Removes a name. @see unlinkRememory */
@@ -119,13 +119,13 @@ export interface RMStringOptions extends RMOptions {
  * if (!status.set('ready')) console.warn('cut')
  */
 export class RMString extends Bytes {
-  private constructor(name: string, options: RMStringOptions, size: number) {
-    super(accessOf(name, options, size, new Uint8Array(0)))
+  private constructor(opening: typeof OPENING, name: string, options: RMStringOptions) {
+    super(opening, () => accessOf(name, options, SIZED, sizeOf(options, 256, 1), new Uint8Array(0)))
   }
 
   /** Opens the text of that name, or makes it, empty. @throws MemlaneError as `RMDict.open`. */
   static open(name: string, options: RMStringOptions = {}): RMString {
-    return new RMString(name, options, sizeOf(options, 256, 1))
+    return new RMString(OPENING, name, options)
   }
 
   /** Removes a name. @see unlinkRememory */

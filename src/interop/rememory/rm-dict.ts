@@ -2,7 +2,7 @@
 
 import { wrongType } from '../../errors.js'
 import { Container } from './container.js'
-import { checkFunction, refusePromise, unlinkRememory } from './handle.js'
+import { checkFunction, OPENING, refusePromise, unlinkRememory } from './handle.js'
 import { encodeItem, type Pair } from './image.js'
 import type { RMSizedOptions } from './options.js'
 import { checkKey } from './pickle/index.js'
@@ -20,8 +20,8 @@ import { checkKey } from './pickle/index.js'
  * for (const [name, { score }] of players) console.log(name, score)
  */
 export class RMDict<K = string, V = unknown> extends Container {
-  private constructor(name: string, options: RMSizedOptions) {
-    super('dict', name, options)
+  private constructor(opening: typeof OPENING, name: string, options: RMSizedOptions) {
+    super(opening, 'dict', name, options)
   }
 
   /**
@@ -31,7 +31,7 @@ export class RMDict<K = string, V = unknown> extends Container {
    *   maker has not sized it), `ERR_NOT_FOUND` (with `create: false`), `ERR_TIMEOUT`, `ERR_NO_SPACE`, `ERR_OWNER`, `ERR_PERMISSION`, `ERR_FOREIGN`, `ERR_LIMIT`.
    */
   static open<K = string, V = unknown>(name: string, options: RMSizedOptions = {}): RMDict<K, V> {
-    return new RMDict<K, V>(name, options)
+    return new RMDict<K, V>(OPENING, name, options)
   }
 
   /** Removes a name. @see unlinkRememory */

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { outOfRange, wrongType } from '../../errors.js'
 import { Container } from './container.js'
-import { checkFunction, refusePromise, unlinkRememory } from './handle.js'
+import { checkFunction, OPENING, refusePromise, unlinkRememory } from './handle.js'
 import { encodeItem } from './image.js'
 import type { RMSizedOptions } from './options.js'
 
@@ -20,13 +20,13 @@ import type { RMSizedOptions } from './options.js'
  * console.log(chat.at(-1), chat.length)
  */
 export class RMList<T = unknown> extends Container {
-  private constructor(name: string, options: RMSizedOptions) {
-    super('list', name, options)
+  private constructor(opening: typeof OPENING, name: string, options: RMSizedOptions) {
+    super(opening, 'list', name, options)
   }
 
   /** Opens the list of that name, or makes it. @throws MemlaneError as `RMDict.open`. */
   static open<T = unknown>(name: string, options: RMSizedOptions = {}): RMList<T> {
-    return new RMList<T>(name, options)
+    return new RMList<T>(OPENING, name, options)
   }
 
   /** Removes a name. @see unlinkRememory */

@@ -1,11 +1,12 @@
 // interop/rememory: the lock of a name, to hold around several calls.
 
-import { MemlaneError } from '../../errors.js'
-import { makePrintable } from '../../printable.js'
-import { checkObject, parseTimeout } from '../../sizes.js'
-import { spareStackToLeave } from '../../spare-stack.js'
-import { checkFunction, refusePromise } from './handle.js'
-import { accessOf, type RMOptions } from './options.js'
+import { MemlaneError, useOpen } from '../../errors.js'
+import { checkNames, known } from '../../options.js'
+import { makePrintable, refuseCloning } from '../../printable.js'
+import { parseTimeout } from '../../sizes.js'
+import { spareStack, spareStackToLeave } from '../../spare-stack.js'
+import { checkFunction, OPENING, refusePromise } from './handle.js'
+import { accessOf, COMMON, type RMOptions } from './options.js'
 import { NamedSemaphore } from './semaphore.js'
 import type { SemaphoreState } from './semaphore.layout.js'
 
@@ -14,6 +15,8 @@ export interface RMLockLimits {
   /** Milliseconds; default what `open` was told. */
   timeout?: number
 }
+
+const LIMITS = known('timeout')
 
 /** The lock while it is held. Disposing of it gives it back. */
 export class RMHeld implements Disposable {
@@ -57,11 +60,14 @@ export class RMLock implements Disposable {
   readonly #timeout: number
   #closed = false
 
-  private constructor(name: string, options: RMOptions) {
-    const { create, owner, mode, timeout } = accessOf(name, options, 0, new Uint8Array(0))
+  private constructor(opening: typeof OPENING, name: string, options: RMOptions) {
+    if (opening !== OPENING) throw useOpen('RMLock')
+    spareStack()
+    const { create, owner, mode, timeout } = accessOf(name, options, COMMON, 0, new Uint8Array(0))
     this.name = name
     this.#timeout = timeout
     this.#semaphore = NamedSemaphore.open(name, { create, owner, mode })
+    refuseCloning(this)
   }
 
   /**
@@ -71,13 +77,13 @@ export class RMLock implements Disposable {
    *   of the C library), `ERR_OWNER`, `ERR_PERMISSION`, `ERR_NO_SPACE`, `ERR_LIMIT`.
    */
   static open(name: string, options: RMOptions = {}): RMLock {
-    return new RMLock(name, options)
+    return new RMLock(OPENING, name, options)
   }
 
   /** Takes the lock. @throws MemlaneError `ERR_TIMEOUT`, `ERR_CLOSED`, `ERR_TYPE`, `ERR_RANGE`. */
   acquire(limits: RMLockLimits = {}): RMHeld {
     const semaphore = this.#open()
-    const { timeout } = checkObject(limits)
+    const { timeout } = checkNames(limits, LIMITS)
     semaphore.acquire(timeout === undefined ? this.#timeout : parseTimeout(timeout))
     return new RMHeld(() => semaphore.release())
   }
@@ -131,6 +137,7 @@ export class RMLock implements Disposable {
   /** Gives back this handle. Safe to call twice. */
   close(): void {
     if (this.#closed) return
+    spareStackToLeave()
     this.#closed = true
     this.#semaphore.close()
   }

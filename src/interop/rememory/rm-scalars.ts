@@ -12,9 +12,10 @@ import {
 } from '../../collections/cells/int-types.js'
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
+import type { Known } from '../../options.js'
 import { given } from '../../sizes.js'
-import { checkFunction, Handle, refusePromise, unlinkRememory } from './handle.js'
-import { accessOf, type RMOptions } from './options.js'
+import { checkFunction, Handle, OPENING, refusePromise, unlinkRememory } from './handle.js'
+import { accessOf, COMMON, type RMOptions, TYPED } from './options.js'
 
 type Words =
   | Int8Array
@@ -36,9 +37,17 @@ export abstract class Scalar<N> extends Handle {
   #words: Words
 
   /** @internal */
-  constructor(name: string, options: RMOptions, what: string, array: WordsType, bytes: number) {
-    super(
-      accessOf(name, options, bytes, new Uint8Array(bytes), (size) => {
+  constructor(
+    opening: typeof OPENING,
+    name: string,
+    options: RMOptions,
+    names: Known,
+    what: string,
+    array: WordsType,
+    bytes: number,
+  ) {
+    super(opening, () =>
+      accessOf(name, options, names, bytes, new Uint8Array(bytes), (size) => {
         if (size === bytes) return
         throw new MemlaneError('ERR_MISMATCH', `${JSON.stringify(name)} has ${size} bytes; ${what} has ${bytes}`)
       }),
@@ -146,9 +155,9 @@ export class RMInt<N extends number | bigint = bigint> extends Scalar<N> {
   readonly type: IntType
   readonly #range: IntRange<N>
 
-  private constructor(name: string, type: IntType, range: IntRange<N>, options: RMOptions) {
-    const [array, bytes] = INTS[type]
-    super(name, options, type, array, bytes)
+  private constructor(opening: typeof OPENING, name: string, type: IntType, range: IntRange<N>, options: RMOptions) {
+    const [array, bytes] = INTS[type] ?? INTS.int64
+    super(opening, name, options, TYPED, type, array, bytes)
     this.type = type
     this.#range = range
   }
@@ -163,8 +172,8 @@ export class RMInt<N extends number | bigint = bigint> extends Scalar<N> {
   static open(name: string, options?: RMIntOptions): RMInt<number> | RMInt<bigint>
   static open(name: string, options: RMIntOptions = {}): RMInt<number> | RMInt<bigint> {
     const facts = intFacts(given(options === null ? undefined : options.type, 'int64'))
-    if (facts.big) return new RMInt(name, facts.type, bigRange(facts), options)
-    return new RMInt(name, facts.type, smallRange(facts), options)
+    if (facts.big) return new RMInt(OPENING, name, facts.type, bigRange(facts), options)
+    return new RMInt(OPENING, name, facts.type, smallRange(facts), options)
   }
 
   /** Removes a name. @see unlinkRememory */
@@ -211,9 +220,9 @@ export interface RMFloatOptions extends RMOptions {
 export class RMFloat extends Scalar<number> {
   readonly type: 'float32' | 'float64'
 
-  private constructor(name: string, type: 'float32' | 'float64', options: RMOptions) {
-    if (type === 'float32') super(name, options, type, Float32Array, 4)
-    else super(name, options, type, Float64Array, 8)
+  private constructor(opening: typeof OPENING, name: string, type: 'float32' | 'float64', options: RMOptions) {
+    if (type === 'float32') super(opening, name, options, TYPED, type, Float32Array, 4)
+    else super(opening, name, options, TYPED, type, Float64Array, 8)
     this.type = type
   }
 
@@ -221,7 +230,7 @@ export class RMFloat extends Scalar<number> {
   static open(name: string, options: RMFloatOptions = {}): RMFloat {
     const type = given(options === null ? undefined : options.type, 'float64')
     if (type !== 'float32' && type !== 'float64') throw outOfRange('type', "'float32' or 'float64'", type)
-    return new RMFloat(name, type, options)
+    return new RMFloat(OPENING, name, type, options)
   }
 
   /** Removes a name. @see unlinkRememory */
@@ -263,13 +272,13 @@ export class RMFloat extends Scalar<number> {
  * ready.value = true
  */
 export class RMBool extends Scalar<boolean> {
-  private constructor(name: string, options: RMOptions) {
-    super(name, options, 'a bool', Uint8Array, 1)
+  private constructor(opening: typeof OPENING, name: string, options: RMOptions) {
+    super(opening, name, options, COMMON, 'a bool', Uint8Array, 1)
   }
 
   /** Opens the boolean of that name, or makes it, as false. @throws MemlaneError as `RMInt.open`. */
   static open(name: string, options: RMOptions = {}): RMBool {
-    return new RMBool(name, options)
+    return new RMBool(OPENING, name, options)
   }
 
   /** Removes a name. @see unlinkRememory */
