@@ -165,6 +165,16 @@ static napi_value f_unlink(napi_env env, napi_callback_info info) {
   return integer(env, object_unlink(name));
 }
 
+static napi_value f_publish(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  (void)e;
+  char name[512], as[512];
+  bool replace;
+  if (!get_name(env, argv[0], name, sizeof name) || !get_name(env, argv[1], as, sizeof as)) return integer(env, -ENAMETOOLONG);
+  if (napi_get_value_bool(env, argv[2], &replace) != napi_ok) return integer(env, -EINVAL);
+  return integer(env, object_publish(name, as, replace));
+}
+
 static double *get_doubles(napi_env env, napi_value v, size_t at_least) {
   napi_typedarray_type type;
   size_t length;
@@ -586,6 +596,7 @@ static const struct {
 } functions[] = {
   {"open", f_open},
   {"unlink", f_unlink},
+  {"publish", f_publish},
   {"stat", f_stat},
   {"statName", f_stat_name},
   {"space", f_space},

@@ -130,6 +130,18 @@ int object_unlink(const char *name) {
   return unlink(path) < 0 ? -errno : 0;
 }
 
+int object_publish(const char *name, const char *as, bool replace) {
+  char from[sizeof DIRECTORY + 260], to[sizeof DIRECTORY + 260];
+  int bad = object_path(name, from, sizeof from);
+  if (bad == 0) bad = object_path(as, to, sizeof to);
+  if (bad < 0) return bad;
+  if (replace) return rename(from, to) < 0 ? -errno : 0;
+  if (link(from, to) < 0) return -errno;
+  /* It has both names now; should the first one stay, it is a name too many, and no harm. */
+  (void)unlink(from);
+  return 0;
+}
+
 int object_truncate(int fd, uint64_t size) {
   int r;
   do r = ftruncate(fd, (off_t)size);

@@ -24,6 +24,8 @@ typedef struct mapping {
 int object_open(const char *name, unsigned flags, unsigned mode);
 int object_close(int fd);
 int object_unlink(const char *name);
+/* Gives an object another name, in one step; without `replace`, -EEXIST when that name is taken. */
+int object_publish(const char *name, const char *as, bool replace);
 int object_truncate(int fd, uint64_t size);
 int object_commit(int fd, uint64_t offset, uint64_t length);
 int object_stat(int fd, double out[]);

@@ -32,6 +32,7 @@ import {
 } from '../index.js'
 import { SharedMemory } from '../interop/membridge/index.js'
 import { holderWord } from '../interop/membridge/view.layout.js'
+import { PyDate, RMDict, tuple } from '../interop/rememory/index.js'
 import { f64, record, str } from '../record/index.js'
 import { killed } from '../testing/crew.js'
 import { fileOf, freshName } from '../testing/membridge-names.js'
@@ -443,6 +444,53 @@ test('a membridge lock left by the dead is reported, and freed on demand', async
   assert.equal((await memlane('doctor', name, '--fix')).code, 1)
   assert.equal((await memlane('doctor', name, '--fix', '--break-lock')).code, 0)
   assert.equal(readFileSync(fileOf(name)).readInt32LE(0), 0)
+})
+
+test('objects of Rememory are recognised, and what is in them is shown', async () => {
+  const name = `${freshName('rememory').slice(1)}`
+  const at = `/${name}`
+  const semaphore = `/sem.rememorydict_${name}`
+  try {
+    using dict = RMDict.open<unknown, unknown>(name)
+    dict.set('ada', { score: 10, at: new PyDate(2026, 11, 28), tags: tuple('new') })
+    dict.set(7, 'seven')
+    const seen = (await json('inspect', at)).value
+    assert.equal(seen.guess, 'Rememory dict?')
+    assert.deepEqual(seen.facts, { hasARememoryLock: true, items: 2, lock: 'free' })
+    assert.equal((await memlane('get', at, 'ada.score')).stdout, '10\n')
+    assert.equal((await memlane('get', at, '7')).stdout, 'seven\n')
+    assert.equal((await json('get', at, 'ada.at')).value, '2026-11-28')
+    assert.deepEqual((await json('dump', at)).value, [
+      ['ada', { score: 10, at: '2026-11-28', tags: ['new'] }],
+      [7, 'seven'],
+    ])
+    assert.match((await memlane('get', at, 'nobody')).stderr, /ERR_NOT_FOUND/)
+    assert.equal((await json('inspect', semaphore)).value.facts.lock, 'free')
+
+    // A dead Memlane process's: --fix mends it.
+    const file = readFileSync(fileOf(semaphore))
+    file.writeInt32LE(0, 0)
+    file.writeInt32LE(1 << 31, 4)
+    file.writeInt32LE((5 << 10) | 1023, 16)
+    writeFileSync(fileOf(semaphore), file)
+    const [dead] = (await json('doctor', semaphore)).value.findings
+    assert.deepEqual([dead.what, dead.severity, dead.fixable], ['lock-left', 'problem', true])
+    assert.match(dead.message, /dead Memlane process/)
+    assert.equal((await memlane('doctor', semaphore, '--fix')).code, 0)
+    // One that Python left, with nobody about: only on demand.
+    dict.close()
+    file.writeInt32LE(0, 4)
+    file.writeInt32LE(0, 16)
+    writeFileSync(fileOf(semaphore), file)
+    const [left] = (await json('doctor', semaphore, '--fix')).value.findings
+    assert.match(left.what, /^lock-(left|taken)$/, 'whether anybody has it open cannot be seen everywhere')
+    assert.equal(left.fixed, false)
+    assert.equal((await memlane('doctor', semaphore, '--fix', '--break-lock')).code, 0)
+    assert.equal(readFileSync(fileOf(semaphore)).readInt32LE(0), 1)
+    assert.equal((await memlane('rm', at, semaphore)).code, 0)
+  } finally {
+    RMDict.unlink(name, { lock: true })
+  }
 })
 
 test('a reader that goes away is no failure', async () => {

@@ -24,7 +24,7 @@ export const doctor: Command = {
     fix: { type: 'boolean', about: 'free slots of the dead and remove half-made segments' },
     'break-lock': {
       type: 'boolean',
-      about: 'with --fix and NAME: free the lock word of a membridge view whose holder is gone',
+      about: 'with --fix and NAME: free the lock of a membridge view or a Rememory object whose holder is gone',
     },
     verify: { type: 'boolean', about: 'also check every invariant of the kinds that have such a check' },
     json: JSON_OPTION,
@@ -34,10 +34,11 @@ export const doctor: Command = {
     ["memlane doctor --namespace '*' --fix", 'tidy up in all namespaces'],
     ['memlane doctor deploy', 'look at one segment'],
     ['memlane doctor /demo --fix --break-lock', 'a lock left by a program that died'],
+    ['memlane doctor /sem.rememorydict_x --fix --break-lock', "the lock of Rememory's x"],
   ],
   notes: [
     '--fix never touches data, never takes a lock from the living, and leaves a lock that a dead process of ours holds to\n' +
-      'the next one that takes it, who must be told. --break-lock believes you that the object is a membridge view.',
+      'the next one that takes it, who must be told. --break-lock believes you that the object is what its name or bytes say.',
   ],
   exits: [
     [0, 'nothing is wrong, or all of it was fixed; notes do not count'],

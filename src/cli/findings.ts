@@ -2,11 +2,12 @@
 
 import { MemlaneError } from '../errors.js'
 import { SharedMemory } from '../interop/membridge/index.js'
+import { RMLock, type SemaphoreState } from '../interop/rememory/index.js'
 import { space } from '../native/os-error.js'
 import { freeDeadSlots, removeHalfMade, type SegmentInfo } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
 import { allWaits, circlesOf, describeCircle, nameOf, type Waits } from '../sync/index.js'
-import { describeLock, type Foreign } from './foreign.js'
+import { describeLock, describeSemaphore, type Foreign } from './foreign.js'
 import type { Held } from './kinds/kind.js'
 import { addressOf, detailsOf, lookInto } from './look.js'
 import { isStopped, type Users } from './processes.js'
@@ -233,7 +234,8 @@ export function checkWaits(infos: readonly SegmentInfo[]): Finding[] {
 export function checkForeign(foreign: Foreign, users: Users, breakLock: boolean): Finding[] {
   const name = `/${foreign.object}`
   if (foreign.problem !== undefined) return [refusal(foreign.problem, name)]
-  const { lock } = foreign
+  const { lock, semaphore } = foreign
+  if (semaphore !== undefined) return checkSemaphore(foreign.object, semaphore, users, breakLock)
   if (lock === undefined || lock.state === 'free' || (lock.state === 'memlane' && lock.alive)) return []
   const left = lock.state === 'memlane' || (users.complete && users.pids.length === 0)
   const what = `its first word says, if it is the lock of a membridge view: ${describeLock(lock)}`
@@ -257,6 +259,53 @@ export function checkForeign(foreign: Foreign, users: Users, breakLock: boolean)
     cure: `memlane doctor ${quoted(name)} --fix --break-lock, or view.breakLock()`,
   } as const
   return [breakLock ? { ...base, mend: () => freeLock(name) } : base]
+}
+
+/** The lock of a Rememory object. */
+function checkSemaphore(object: string, state: SemaphoreState, users: Users, breakLock: boolean): Finding[] {
+  const name = `/${object}`
+  const message = `the lock is ${describeSemaphore(state)}`
+  if (state.state === 'free' || (state.state === 'memlane' && state.alive)) return []
+  const of = object.slice(object.indexOf('_') + 1)
+  if (state.state === 'memlane') {
+    return [
+      {
+        what: 'lock-left',
+        severity: 'problem',
+        name,
+        message: `${message}; Python processes wait for it`,
+        cure: 'memlane doctor --fix; or any Memlane process that uses it: it mends what was being written, and gives it back',
+        mend: () => mendSemaphore(of, (lock) => lock.acquire({ timeout: 1000 }).release()),
+      },
+    ]
+  }
+  // A holder that died while others wait leaves no trace: whoever says --break-lock must know.
+  if (!breakLock && (!users.complete || users.pids.length > 0)) {
+    const who = users.pids.length === 0 ? 'who has it open cannot be seen' : `open in pid ${users.pids.join(', ')}`
+    return [
+      {
+        what: 'lock-taken',
+        severity: 'note',
+        name,
+        message: `${message} (${who})`,
+        cure: `nothing, unless it lasts; when its holder is gone for certain, memlane doctor ${quoted(name)} --fix --break-lock or breakLock() frees it`,
+      },
+    ]
+  }
+  const left = {
+    what: 'lock-left',
+    severity: 'problem',
+    name,
+    message: users.pids.length === 0 ? `${message}; nobody is seen to have it open` : message,
+    cure: `memlane doctor ${quoted(name)} --fix --break-lock, or breakLock()`,
+  } as const
+  return [breakLock ? { ...left, mend: () => mendSemaphore(of, (lock) => lock.breakLock()) } : left]
+}
+
+function mendSemaphore(of: string, mend: (lock: RMLock) => unknown): boolean {
+  using lock = RMLock.open(of, { create: false, owner: 'any' })
+  mend(lock)
+  return lock.state.state === 'free'
 }
 
 function freeLock(name: string): boolean {

@@ -6,6 +6,7 @@
 import { MemlaneError } from '../errors.js'
 import { type Examined, examine, type LockState } from '../interop/membridge/index.js'
 import { RING } from '../interop/membridge/ring.layout.js'
+import { examineRememory, examineRememoryLock, type SemaphoreState } from '../interop/rememory/index.js'
 import { listObjects, type ObjectStat, ShmObject, statObject } from '../memory/index.js'
 import { parseObjectName } from '../segment/index.js'
 import { PAGE } from '../sizes.js'
@@ -19,6 +20,8 @@ export interface Foreign {
   readonly facts: Readonly<Record<string, string | number | boolean>>
   /** The lock word, when it may be a membridge view. */
   readonly lock: LockState | undefined
+  /** Who has the semaphore, when it is that of a Rememory object. */
+  readonly semaphore: SemaphoreState | undefined
   readonly problem: MemlaneError | undefined
 }
 
@@ -39,12 +42,12 @@ export function inspectForeign(
   const stat = statObject(object)
   if (stat === undefined) return undefined
   try {
-    const { lock, ...guess } = guessFrom(object, stat, objects)
-    return { object, stat, ...guess, lock, problem: undefined }
+    const { lock, semaphore, ...guess } = guessFrom(object, stat, objects)
+    return { object, stat, ...guess, lock, semaphore, problem: undefined }
   } catch (error) {
     if (!(error instanceof MemlaneError)) throw error
     if (error.code === 'ERR_NOT_FOUND' || error.code === 'ERR_FOREIGN') return undefined
-    return { object, stat, guess: 'unknown', facts: {}, lock: undefined, problem: error }
+    return { object, stat, guess: 'unknown', facts: {}, lock: undefined, semaphore: undefined, problem: error }
   }
 }
 
@@ -52,6 +55,7 @@ interface Guess {
   readonly guess: string
   readonly facts: Readonly<Record<string, string | number | boolean>>
   readonly lock?: LockState | undefined
+  readonly semaphore?: SemaphoreState | undefined
 }
 
 const UNKNOWN: Guess = { guess: 'unknown', facts: {} }
@@ -60,7 +64,7 @@ function guessFrom(
   object: string,
   stat: ObjectStat,
   objects: ReadonlySet<string>,
-): Guess & { lock: LockState | undefined } {
+): Guess & Pick<Foreign, 'lock' | 'semaphore'> {
   const bytes = endsOf(object, stat)
   const examined = bytes.empty ? undefined : examine(`/${object}`)
   const found =
@@ -71,7 +75,7 @@ function guessFrom(
     fifo(bytes) ??
     view(bytes, examined) ??
     (object.startsWith('psm_') ? { guess: 'Python shared_memory?', facts: {} } : UNKNOWN)
-  return { lock: undefined, ...found }
+  return { lock: undefined, semaphore: undefined, ...found }
 }
 
 interface Bytes {
@@ -116,11 +120,12 @@ const byte = ({ first }: Bytes, offset: number): number => (offset < first.byteL
 /** The C library's named semaphores: the value is in the first word of 32 bytes. */
 function semaphore(object: string, bytes: Bytes): Guess | undefined {
   if (!object.startsWith('sem.')) return undefined
-  const of = /^sem\.rememorydict_(.*)$/.exec(object)?.[1]
-  return {
-    guess: of === undefined ? 'POSIX semaphore?' : 'Rememory lock?',
-    facts: { ...(of === undefined ? {} : { of }), value: word(bytes, 0) },
-  }
+  const of = /^sem\.rememorydict_(.+)$/.exec(object)?.[1]
+  const value = word(bytes, 0)
+  if (of === undefined) return { guess: 'POSIX semaphore?', facts: { value } }
+  const state = examineRememoryLock(of)
+  const lock = state === undefined ? {} : { lock: describeSemaphore(state) }
+  return { guess: 'Rememory lock?', facts: { of, value, ...lock }, semaphore: state }
 }
 
 /** Rememory: a semaphore of its own name beside it, or a pickle from the first byte on. */
@@ -128,7 +133,30 @@ function rememory(object: string, bytes: Bytes, objects: ReadonlySet<string>): G
   const type = pickled(bytes)
   const locked = objects.has(`sem.rememorydict_${object}`)
   if (type === undefined && !locked) return undefined
-  return { guess: `Rememory ${type ?? 'value'}?`, facts: { 'has a Rememory lock': locked } }
+  return {
+    guess: `Rememory ${type ?? 'value'}?`,
+    facts: { 'has a Rememory lock': locked, ...(bytes.empty ? {} : itemsOf(object)) },
+  }
+}
+
+/** How many items a dict or list has, and who has its lock. */
+function itemsOf(object: string): Guess['facts'] {
+  try {
+    const { items, lock } = examineRememory(object)
+    return {
+      ...(items === undefined ? {} : { items }),
+      ...(lock === undefined ? {} : { lock: describeSemaphore(lock) }),
+    }
+  } catch (error) {
+    if (!(error instanceof MemlaneError)) throw error
+    return { 'not readable': error.code }
+  }
+}
+
+export function describeSemaphore(state: SemaphoreState): string {
+  if (state.state === 'free') return 'free'
+  if (state.state === 'memlane') return `taken by a ${state.alive ? 'live' : 'dead'} Memlane process`
+  return 'taken by a Python process, or left by one that died'
 }
 
 /** The kind of container whose pickle (protocol 4 or 5, framed or not) stands at the beginning. */

@@ -10,6 +10,7 @@ import { fileOf, freshName } from '../testing/membridge-names.js'
 import { isObject, ODD, refusal } from '../testing/odd.js'
 import { FlexibleMemory } from './flexible/index.js'
 import { int, SharedMemory } from './membridge/index.js'
+import { RMBlock, RMBool, RMDict, RMFloat, RMInt, RMList, RMLock, RMString, unlinkRememory } from './rememory/index.js'
 
 const Sensor = { x: f64(), n: i32(), on: bool(), text: str(3), grid: array('i32', [2, 2]), big: array('u64', [2]) }
 const isAny = (value: unknown): never => value as never
@@ -173,4 +174,80 @@ test('FlexibleMemory: odd names, schemas, options and values are answered, or re
     memory.close()
     memory.unlink()
   }
+})
+
+test('Rememory: odd names, options, keys, values and places are answered, or refused with a code', async () => {
+  const name = freshName('odd').slice(1)
+  const opens: Record<string, (options: never, name?: string) => { close(): void }> = {
+    RMDict: (options, of = name) => RMDict.open(of, options),
+    RMList: (options, of = name) => RMList.open(of, options),
+    RMBlock: (options, of = name) => RMBlock.open(of, options),
+    RMString: (options, of = name) => RMString.open(of, options),
+    RMInt: (options, of = name) => RMInt.open(of, options),
+    RMFloat: (options, of = name) => RMFloat.open(of, options),
+    RMBool: (options, of = name) => RMBool.open(of, options),
+    RMLock: (options, of = name) => RMLock.open(of, options),
+  }
+  for (const [shown, open] of Object.entries(opens)) {
+    for (const [given, options] of badOptions('mode', 'owner', 'timeout')) {
+      await refusal(`${shown}.open(name, ${given})`, () => open(options), true)
+      assert.equal(existsSync(fileOf(`/${name}`)), false, `${shown}.open(name, ${given}) has made something`)
+      assert.equal(
+        existsSync(fileOf(`/sem.rememorydict_${name}`)),
+        false,
+        `${shown}.open(name, ${given}) has made a lock`,
+      )
+    }
+    for (const odd of ODD.filter((one) => one !== 'ä' && one !== undefined))
+      await refusal(`${shown}.open(${describe(odd)})`, () => open({} as never, isAny(odd)).close(), true)
+  }
+  using dict = RMDict.open<unknown, unknown>(name)
+  using list = RMList.open<unknown>(`${name}l`)
+  using int = RMInt.open(`${name}i`)
+  using float = RMFloat.open(`${name}f`)
+  using bool = RMBool.open(`${name}b`)
+  using text = RMString.open(`${name}s`)
+  using block = RMBlock.open<unknown>(`${name}k`)
+  using lock = RMLock.open(`${name}x`)
+  list.push(1)
+  const calls: Record<string, (odd: never) => unknown> = {
+    'dict.get(x)': (odd) => dict.get(odd),
+    'dict.has(x)': (odd) => dict.has(odd),
+    'dict.set(x, 1)': (odd) => dict.set(odd, 1),
+    "dict.set('k', x)": (odd) => dict.set('k', odd),
+    'dict.delete(x)': (odd) => dict.delete(odd),
+    'dict.update(k, x)': (odd) => dict.update('k', odd),
+    'dict.setAll(x)': (odd) => dict.setAll(odd),
+    'dict.setAll([x])': (odd) => dict.setAll([odd]),
+    'dict.transaction(x)': (odd) => dict.transaction(odd),
+    'list.at(x)': (odd) => list.at(odd),
+    'list.set(0, x)': (odd) => list.set(0, odd),
+    'list.set(x, 0)': (odd) => list.set(odd, 0),
+    'list.push(x)': (odd) => list.push(odd),
+    'list.splice(x)': (odd) => list.splice(odd),
+    'list.splice(0, x)': (odd) => list.splice(0, odd),
+    'list.sort(x)': (odd) => list.sort(odd),
+    'list.update(0, x)': (odd) => list.update(0, odd),
+    'int.set(x)': (odd) => int.set(odd),
+    'int.add(x)': (odd) => int.add(odd),
+    'float.set(x)': (odd) => float.set(odd),
+    'float.add(x)': (odd) => float.add(odd),
+    'bool.set(x)': (odd) => bool.set(odd),
+    'text.set(x)': (odd) => text.set(odd),
+    'text.update(x)': (odd) => text.update(odd),
+    'block.set(x)': (odd) => block.set(odd),
+    'block.bytes = x': (odd) => {
+      block.bytes = odd
+    },
+    'lock.acquire(x)': (odd) => lock.acquire(odd).release(),
+    'lock.run(x)': (odd) => lock.run(odd),
+  }
+  for (const [shown, call] of Object.entries(calls)) {
+    for (const odd of ODD) {
+      await refusal(`${shown} of ${describe(odd)}`, () => call(isAny(odd)), false)
+      assert.equal(lock.isHeld, false, `${shown} of ${describe(odd)} has left the lock taken`)
+    }
+  }
+  assert.equal(dict.has('k'), true)
+  for (const end of ['', 'l', 'i', 'f', 'b', 's', 'k', 'x']) unlinkRememory(`${name}${end}`, { lock: true })
 })

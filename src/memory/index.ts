@@ -10,6 +10,7 @@ export {
   type ObjectOptions,
   type ObjectStat,
   type Owner,
+  publishObject,
   ShmMemory,
   ShmObject,
   statObject,

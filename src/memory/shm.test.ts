@@ -17,7 +17,7 @@ import {
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { Crew, refuses } from '../testing/crew.js'
-import { checkViewable, listObjects, ShmObject, statObject, unlinkObject } from './shm.js'
+import { checkViewable, listObjects, publishObject, ShmObject, statObject, unlinkObject } from './shm.js'
 
 const path = (name: string): string => `/dev/shm/${name}`
 
@@ -59,6 +59,23 @@ test('another object of the same name is not this one', async () => {
   using second = make(name, 4096)
   assert.equal(first.isLinked(), false)
   assert.equal(second.isLinked(), true)
+})
+
+test('an object is published under a name that is free, or over what has the name, in one step', async () => {
+  await using crew = new Crew()
+  const [name, draft] = [crew.object(), crew.object()]
+  using first = make(draft, 4096)
+  assert.equal(publishObject(draft, name, false), true)
+  assert.equal(statObject(draft), undefined)
+  assert.equal(statObject(name)?.inode, first.stat().inode)
+  assert.equal(first.links(), 1)
+  using second = make(draft, 8192)
+  assert.equal(publishObject(draft, name, false), false)
+  assert.equal(statObject(draft)?.inode, second.stat().inode)
+  assert.equal(publishObject(draft, name, true), true)
+  assert.equal(statObject(name)?.inode, second.stat().inode)
+  assert.equal(first.links(), 0)
+  await refuses('ERR_NOT_FOUND', () => publishObject(draft, name, true), /naming/)
 })
 
 test('a mode is exact whatever the umask', async () => {

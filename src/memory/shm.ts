@@ -119,6 +119,8 @@ function takeReports(addon: Addon): Waits {
   return { pending, next: 1 }
 }
 
+const scratch = new Float64Array(STAT_FIELDS)
+
 function readStat(s: Float64Array): ObjectStat {
   return {
     size: s[STAT_SIZE]!,
@@ -154,6 +156,18 @@ export function unlinkObject(name: string): boolean {
   const result = here().addon.unlink(name)
   if (isMissing(result)) return false
   if (result < 0) throw osError(`unlinking ${JSON.stringify(name)}`, result)
+  return true
+}
+
+/**
+ * Gives an object another name, in one step: who opens that name finds what was there before, or all of this object.
+ *
+ * @returns false when the name is taken and `replace` is not set; the object has its old name then.
+ */
+export function publishObject(name: string, as: string, replace: boolean): boolean {
+  const result = here().addon.publish(name, as, replace)
+  if (!replace && isTaken(result)) return false
+  if (result < 0) throw osError(`naming ${JSON.stringify(name)} ${JSON.stringify(as)}`, result)
   return true
 }
 
@@ -202,6 +216,13 @@ export class ShmObject {
     const result = here().addon.stat(this.handle, out)
     if (result < 0) throw osError(`looking at ${JSON.stringify(this.name)}`, result)
     return readStat(out)
+  }
+
+  /** Names that lead to the object, as cheaply as it can be asked: 0 once it was unlinked or its name was given to another. */
+  links(): number {
+    const result = here().addon.stat(this.handle, scratch)
+    if (result < 0) throw osError(`looking at ${JSON.stringify(this.name)}`, result)
+    return scratch[STAT_LINKS]!
   }
 
   /** True while the object's name still leads to this very object. */

@@ -10,6 +10,8 @@ export interface Waits {
 export interface Addon {
   open(name: string, flags: number, mode: number): number
   unlink(name: string): number
+  /** Gives an object another name, in one step. */
+  publish(name: string, as: string, replace: boolean): number
   stat(handle: number, out: Float64Array): number
   statName(name: string, out: Float64Array): number
   space(out: Float64Array): number

@@ -19,10 +19,10 @@
 import { MemlaneError } from '../errors.js'
 import { performance } from '../host.js'
 import { FOREVER, type Memory, NOBODY } from '../memory/index.js'
-import { type Segment, slotOf } from '../segment/index.js'
+import { Segment, slotOf } from '../segment/index.js'
 import { endOf } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
-import { type Pollable, type Sleep, untilFound } from '../waiting/index.js'
+import { block, type Pollable, type Sleep, untilFound } from '../waiting/index.js'
 import { blockVisibly, OWNED } from './wait-graph.js'
 
 export const WAITERS: number = 1 << 30
@@ -37,16 +37,24 @@ export const TAKEN: number = 1
 /** Taken from a holder that died: what it guarded may be half done. */
 export const RECOVERED: number = 2
 
+/** What a lock must know of where its word lies. A segment is such a home; waits in other homes are not shown to others. */
+export type LockHome = Pick<Segment, 'name' | 'memory' | 'isAlive' | 'isThisThread'> & {
+  readonly participant: { readonly token: number }
+}
+
 export class OwnerLock {
-  readonly #segment: Segment
+  readonly #segment: LockHome
+  /** Where others can see what a thread waits for. */
+  readonly #published: Segment | undefined
   readonly #memory: Memory
   readonly #word: number
   readonly #me: number
   #shut = false
 
   /** @param offset byte offset of the word in the segment's memory, a multiple of 4. */
-  constructor(segment: Segment, offset: number) {
+  constructor(segment: LockHome, offset: number) {
     this.#segment = segment
+    this.#published = segment instanceof Segment ? segment : undefined
     this.#memory = segment.memory
     this.#word = offset / 4
     this.#me = segment.participant.token
@@ -95,7 +103,10 @@ export class OwnerLock {
       if (this.#memory.load(this.#word) === 0 && this.#memory.compareExchange(this.#word, 0, this.#me) === 0)
         return TAKEN
     }
-    return blockVisibly(this.#segment, this.#word, OWNED, new OwnerWait(this, true), endOf(timeout)) ?? BUSY
+    const wait = new OwnerWait(this, true)
+    const end = endOf(timeout)
+    const got = this.#published === undefined ? block(wait, end) : blockVisibly(this.#published, this.#word, OWNED, wait, end)
+    return got ?? BUSY
   }
 
   /**

@@ -106,9 +106,9 @@ export function ended(child: ChildProcess): Promise<void> {
 }
 
 /** The Python with the real package, or undefined. */
-export function python(): string | undefined {
+export function python(module: string = 'membridge'): string | undefined {
   const named = process.env.MEMLANE_PYTHON || process.env.PEERS_PY || 'python3'
-  return spawnSync(named, ['-c', 'import membridge']).status === 0 ? named : undefined
+  return spawnSync(named, ['-c', `import ${module}`]).status === 0 ? named : undefined
 }
 
 /**
@@ -125,10 +125,10 @@ export class PythonPeer implements Disposable {
   }
 
   /** @returns undefined, said aloud, without a Python that has the package. */
-  static start(source: string, args: readonly string[] = []): PythonPeer | undefined {
-    const found = python()
+  static start(source: string, args: readonly string[] = [], module: string = 'membridge'): PythonPeer | undefined {
+    const found = python(module)
     if (found === undefined) {
-      console.error('bench: no Python with membridge (MEMLANE_PYTHON): its rows are missing')
+      console.error(`bench: no Python with ${module} (MEMLANE_PYTHON): its rows are missing`)
       return undefined
     }
     return new PythonPeer(spawn(found, ['-c', source, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }))

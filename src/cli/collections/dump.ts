@@ -16,6 +16,7 @@ export const dump: Command = {
   examples: [
     ['memlane dump game_state', 'as JavaScript shows it'],
     ['memlane dump game_state --json > game.json', 'as one JSON document'],
+    ['memlane dump /game_state', 'a dict or list of the Python package rememory'],
   ],
   notes: [
     'Each collection is printed as it was in one moment. Like get, it claims no slot unless it must.',

@@ -20,6 +20,7 @@ export const get: Command = {
     ['memlane get chat 0.text', 'of the first element of a list'],
     ['memlane get game \'players["a.b"].tags[0]\'', 'in the map "players" of a heap; quoted where a key has a dot'],
     ['memlane get game_state ada --json', 'as JSON'],
+    ['memlane get /game_state ada.score', 'of a dict of the Python package rememory'],
   ],
   notes: [
     'Reading claims no slot, takes no lock and changes nothing, and needs no more than the permission to read. Only where\n' +

@@ -2,6 +2,8 @@
 
 import { type Access, type Existing, openExisting } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
+import { readRememory } from '../../interop/rememory/index.js'
+import { inspectForeign } from '../foreign.js'
 import { findTarget } from '../look.js'
 
 /** @throws MemlaneError `ERR_NOT_FOUND` with advice, `ERR_FOREIGN`, `ERR_KIND`, and what attaching throws. */
@@ -17,7 +19,10 @@ export function openNamed(name: string, namespace: string | undefined, access: A
  * Reads a collection without attaching to it. Only where that finds no quiet moment (writers that never pause, or a
  * change that a killed process left half done) does it attach, if it may, and reads with the lock held.
  */
-export function readNamed<T>(name: string, namespace: string | undefined, read: (value: Existing['value']) => T): T {
+export function readNamed<T>(name: string, namespace: string | undefined, read: (value: unknown) => T): T {
+  const target = findTarget(name, namespace)
+  if (target.type === 'foreign' && inspectForeign(target.object)?.guess.startsWith('Rememory '))
+    return read(readRememory(target.object))
   try {
     using open = openNamed(name, namespace, { readOnly: true })
     return read(open.value)

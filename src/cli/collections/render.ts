@@ -43,6 +43,7 @@ export function asJson(value: unknown, above: readonly object[] = []): unknown {
   }
   if (value instanceof Set) return [...value].map(deeper)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return (value as { toJSON(): unknown }).toJSON()
   if (value instanceof RegExp) return String(value)
   if (value instanceof Error) return { name: value.name, message: value.message }
   if (value instanceof ArrayBuffer) return Buffer.from(value).toString('base64')
