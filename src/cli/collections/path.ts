@@ -2,8 +2,8 @@
 
 import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
+import { nearest } from '../../nearest.js'
 import { Advised, UsageError } from '../failure.js'
-import { nearest } from '../text.js'
 
 /** Takes a path apart. Dots and brackets part; a step may be quoted, in brackets or not, as in JSON or in single quotes. */
 export function parsePath(text: string): string[] {
