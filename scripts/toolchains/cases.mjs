@@ -405,6 +405,7 @@ server.kill('SIGKILL')
 
 const typed = `import { type MapChange, MemlaneError, Mutex, SharedInt, SharedList, SharedMap } from 'memlane'
 import { SpscRingBuffer } from 'memlane/membridge'
+import * as rememory from 'memlane/rememory'
 import { f64, record } from 'memlane/record'
 import * as flexible from 'memlane/flexible'
 
@@ -423,7 +424,7 @@ export async function watch(): Promise<MapChange<string, { n: number }> | undefi
 const wrong: boolean = Sensor.open('s').read()?.celsius.value
 // @ts-expect-error
 const alsoWrong: string = map.get('a')?.n
-export { celsius, error, flexible, mutex, n, SharedInt, SharedList, SpscRingBuffer, wrong, alsoWrong }
+export { celsius, error, flexible, mutex, n, rememory, SharedInt, SharedList, SpscRingBuffer, wrong, alsoWrong }
 `
 
 const resolutions = {
