@@ -1,7 +1,7 @@
 // heap: a heap that is open: its structures by name, its transactions, its figures.
 
 import { randomBytes } from 'node:crypto'
-import { MemlaneError, outOfRange } from '../errors.js'
+import { MemlaneError, outOfRange, withArticle } from '../errors.js'
 import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
 import { checkFunction, given, PAGE, parseSize, roundUp, type Size } from '../sizes.js'
 import { Arena } from './arena/arena.js'
@@ -261,7 +261,7 @@ export class Heap {
     const is = found === MAP ? 'map' : found === ARRAY ? 'list' : found === CELL ? 'cell' : `block of the kind ${found}`
     throw new MemlaneError(
       'ERR_KIND',
-      `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is a ${is}, not a ${kind}`,
+      `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is ${withArticle(is)}, not ${withArticle(kind)}`,
     )
   }
 

@@ -1,7 +1,7 @@
 // native: finds and loads the addon, once per thread. What was tried stands in the error when nothing fits.
 
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MemlaneError } from '../errors.js'
@@ -71,23 +71,36 @@ function places(load: NodeJS.Require): Place[] {
   if (chosen !== undefined && chosen !== '') return [at(resolve(chosen))]
   const platform = prebuildName()
   const inPackage = join('prebuilds', platform, 'memlane.node')
-  const shipped = {
-    path: join(root, inPackage),
-    load: () => prebuilt(platform, (path) => at(path).load()) ?? at(join(root, inPackage)).load(),
+  const inside = (folder: string): Place[] => [at(join(folder, inPackage)), at(join(folder, 'build', 'memlane.node'))]
+  if (!bundled()) return inside(root)
+  const alongside: Place = {
+    path: `${inPackage} as the bundler placed it`,
+    load: () => prebuilt(platform, (path) => at(path).load()) ?? fail('it placed none'),
   }
-  if (!bundled()) return [shipped, at(join(root, 'build', 'memlane.node'))]
   const package_ = installed(load)
   return [
-    shipped,
+    alongside,
     at(join(folder, 'memlane.node')),
-    ...(package_ === undefined ? [] : [at(join(package_, inPackage)), at(join(package_, 'build', 'memlane.node'))]),
+    ...inside(root),
+    ...(package_ === undefined || package_ === root ? [] : inside(package_)),
   ]
 }
 
+function fail(why: string): never {
+  throw new Error(why)
+}
+
+/** There where webpack has put this module into its bundle, and nowhere else. */
+declare const __webpack_require__: unknown
+
 /** Whether a bundler took this module out of its package. */
 function bundled(): boolean {
-  return !existsSync(join(root, 'scripts', 'build-native.mjs'))
+  // webpack writes the path that this module had at the time of bundling for `import.meta.url`.
+  return typeof __webpack_require__ !== 'undefined' || !existsSync(join(root, 'scripts', 'build-native.mjs'))
 }
+
+/** Not imported by its name: webpack puts `undefined` in the place of what it takes for its own business. */
+const requireFrom = (file: string): NodeJS.Require => module.createRequire(file)
 
 const MARK_EXTERNAL =
   "esbuild --external:memlane; bun build --external memlane; rollup and rolldown external: [/^memlane/]; vite ssr: { external: ['memlane'] }; " +
@@ -106,7 +119,7 @@ export function addon(): Addon {
   if (loaded !== undefined) return loaded
   if (failure !== undefined) throw failure
   const tried: string[] = []
-  for (const place of permitted('looking for the native addon', () => places(createRequire(here)))) {
+  for (const place of permitted('looking for the native addon', () => places(requireFrom(here)))) {
     try {
       loaded = place.load() as Addon
       return loaded

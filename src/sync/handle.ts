@@ -1,6 +1,6 @@
 // sync: what every named primitive has in common: opening, closing, and the checks at its doors.
 
-import { MemlaneError, useOpen } from '../errors.js'
+import { MemlaneError, useOpen, withArticle } from '../errors.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { CREATE_OPTIONS, type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
@@ -123,7 +123,10 @@ export function checkBody(segment: Segment, bytes: number): Segment {
   const { name, kind, bodySize } = segment
   if (bodySize >= bytes) return segment
   segment.close()
-  throw new MemlaneError('ERR_CORRUPT', `${JSON.stringify(name)}: a ${kind} needs ${bytes} bytes and has ${bodySize}`)
+  throw new MemlaneError(
+    'ERR_CORRUPT',
+    `${JSON.stringify(name)}: ${withArticle(kind)} needs ${bytes} bytes and has ${bodySize}`,
+  )
 }
 
 /** A number from 1 to `most` that cannot differ between those who open a primitive. */
@@ -159,7 +162,7 @@ export function openWithParameter(
     segment.close()
     throw new MemlaneError(
       'ERR_CORRUPT',
-      `${JSON.stringify(name)}: a ${kind} of ${has} (1 to ${most}) in ${bodySize} bytes cannot be`,
+      `${JSON.stringify(name)}: ${withArticle(kind)} of ${has} (1 to ${most}) in ${bodySize} bytes cannot be`,
     )
   }
   return { segment, value: has }

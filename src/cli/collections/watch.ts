@@ -2,7 +2,7 @@
 
 import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
-import { type Command, NAMESPACE } from '../command.js'
+import { type Command, NAMESPACE, numberOf } from '../command.js'
 import { FINE, UsageError } from '../failure.js'
 import { findTarget } from '../look.js'
 import { harmless, paint, print, printJson } from '../terminal.js'
@@ -47,8 +47,7 @@ export const watch: Command = {
   ],
   async run(call) {
     const [name = '', path = ''] = call.operands
-    const most = Number(call.text('count') ?? Number.POSITIVE_INFINITY)
-    if (!(most >= 1)) throw new UsageError(`--count takes a number from 1, got ${call.text('count')}`)
+    const most = numberOf(call, 'count', 1) ?? Number.POSITIVE_INFINITY
     const target = findTarget(name, call.namespace)
     using ending = new Ending(target)
     try {

@@ -2,6 +2,7 @@
 
 import { wrongType } from '../../errors.js'
 import { GONE, type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
+import type { MapIteration } from '../../iterators.js'
 import type { NameOptions } from '../../segment/index.js'
 import { checkObject, collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
@@ -215,23 +216,23 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
    * The entries in the order their keys were first set, values live. As with a Map, entries that are added while the
    * iteration runs are visited, entries deleted before their turn are not, whichever process does it.
    */
-  entries(): MapIterator<[K, V]> {
+  entries(): MapIteration<[K, V]> {
     return walkMap(this.#map.cursor(), (cursor) => {
       const { value } = cursor
       return value === GONE ? GONE : [cursor.key as K, value as V]
     })
   }
 
-  keys(): MapIterator<K> {
+  keys(): MapIteration<K> {
     return walkMap(this.#map.cursor(), (cursor) => cursor.key as K)
   }
 
-  values(): MapIterator<V> {
+  values(): MapIteration<V> {
     return walkMap(this.#map.cursor(), (cursor) => cursor.value as V | typeof GONE)
   }
 
   /** The very same as `entries`. */
-  declare readonly [Symbol.iterator]: () => MapIterator<[K, V]>
+  declare readonly [Symbol.iterator]: () => MapIteration<[K, V]>
 
   static {
     alias(SharedMap.prototype, 'entries', Symbol.iterator)

@@ -2,6 +2,7 @@
 
 import { wrongType } from '../../errors.js'
 import { type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
+import type { SetIteration } from '../../iterators.js'
 import type { NameOptions } from '../../segment/index.js'
 import { collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
@@ -127,19 +128,19 @@ export class SharedSet<T extends Key = string> extends Collection {
   }
 
   /** The values in the order they were added; as with a Set, what changes meanwhile counts. */
-  values(): SetIterator<T> {
+  values(): SetIteration<T> {
     return walkSet(this.#map.cursor(), (cursor) => cursor.key as T)
   }
 
-  entries(): SetIterator<[T, T]> {
+  entries(): SetIteration<[T, T]> {
     return walkSet(this.#map.cursor(), ({ key }) => [key as T, key as T])
   }
 
   /** The very same as `values`. */
-  declare readonly keys: () => SetIterator<T>
+  declare readonly keys: () => SetIteration<T>
 
   /** The very same as `values`. */
-  declare readonly [Symbol.iterator]: () => SetIterator<T>
+  declare readonly [Symbol.iterator]: () => SetIteration<T>
 
   static {
     alias(SharedSet.prototype, 'values', 'keys', Symbol.iterator)
