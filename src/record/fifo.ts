@@ -5,7 +5,7 @@ import { performance } from '../host.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { heldTooLong } from '../sync/index.js'
 import { BRIEF_LOCK_MS } from '../waiting/index.js'
-import { TORN, TORN_TRIES } from './quiet.js'
+import * as quiet from './quiet.js'
 import {
   EVER_READ,
   READER_CURSOR,
@@ -21,6 +21,10 @@ import type { Store } from './store.js'
 
 /** `each`: every reader sees every record. `share`: readers compete, each record goes to one of them. */
 export type ReaderMode = 'each' | 'share'
+
+// Taken apart as in reader.ts.
+const { TORN_TRIES } = quiet
+const TORN: typeof quiet.TORN = quiet.TORN
 
 const TOKEN_MASK = SHARES - 1
 

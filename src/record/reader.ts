@@ -5,9 +5,13 @@ import { refusePromise } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
 import { FieldValue, MODIFIED, TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedReading, generateReading } from './generated.js'
-import { TORN, TORN_TRIES } from './quiet.js'
+import * as quiet from './quiet.js'
 import { type PlacedField, SHARED_MARK } from './record.layout.js'
 import type { Store } from './store.js'
+
+// Taken apart, not imported by name: an imported name is looked up at every use, a constant of the module is compiled in.
+const { TORN_TRIES } = quiet
+const TORN: typeof quiet.TORN = quiet.TORN
 
 /** What is known about the record that `view` shows. For a name that is no field its functions throw `ERR_TYPE`. */
 export interface RecordInfo {
