@@ -286,7 +286,7 @@ for (const [backend, make] of Object.entries(backends)) {
 
   promise('a worker that is terminated in the middle of waits takes nobody with it', async ({ a, b, key }) => {
     for (let round = 0; round < 5; round++) {
-      const worker = new Worker(helper, { workerData: { do: 'storm', key } })
+      const worker = new Worker(helper, { workerData: { do: 'busy-waker', key } })
       await new Promise((resolve) => worker.once('message', resolve))
       await watched(worker.terminate(), 'the worker to end')
       collectGarbage()
@@ -294,7 +294,7 @@ for (const [backend, make] of Object.entries(backends)) {
     const wait = a.waitAsync(60, 0)
     b.store(60, 1)
     b.wake(60, 1)
-    await watched(wait, 'a wait after the storm')
+    await watched(wait, 'a wait beside busy wakers')
     await until(() => a.load(60) === 1, 'memory is readable')
   })
 }

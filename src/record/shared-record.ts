@@ -10,11 +10,11 @@ import { spareStack } from '../spare-stack.js'
 import { heldTooLong } from '../sync/index.js'
 import { block, keepAlive, type Pollable, type Sleep, untilFound, WaitingIterator } from '../waiting/index.js'
 import type { Fields } from './fields.js'
-import { Cursor, type ReaderMode, Room } from './fifo.js'
+import { Cursor, FreeSlots, type ReaderMode } from './fifo.js'
 import { TORN, HELD as WRITER_INSIDE } from './quiet.js'
 import { Reader, type RecordInfo } from './reader.js'
 import { type PlacedField, REJECT } from './record.layout.js'
-import { Store } from './store.js'
+import { RecordMemory } from './record-memory.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
 
@@ -64,11 +64,11 @@ export interface PushAsyncOptions extends PushOptions {
  * one by one.
  */
 export class SharedRecord<F extends Fields = Fields> {
-  readonly #store: Store
+  readonly #store: RecordMemory
   readonly #segment: Segment
   readonly #reader: Reader
   readonly #cursor: Cursor | undefined
-  readonly #room: Room | undefined
+  readonly #room: FreeSlots | undefined
   readonly #hasRoom: (() => boolean) | undefined
   #writer: Writer | undefined
   #staged: Record<string, unknown> | undefined
@@ -78,8 +78,9 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
-  constructor(store: Store, readers: ReaderMode, reads: boolean, timeout: number) {
-    if (!(store instanceof Store)) throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
+  constructor(store: RecordMemory, readers: ReaderMode, reads: boolean, timeout: number) {
+    if (!(store instanceof RecordMemory))
+      throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
     this.#store = store
     this.#segment = store.segment
     refuseCloning(this, () => `the schema's open(${JSON.stringify(store.segment.name)})`)
@@ -91,7 +92,7 @@ export class SharedRecord<F extends Fields = Fields> {
       this.#cursor = cursor
       if (reads) cursor.register(timeout)
       if (store.policy === REJECT) {
-        const room = new Room(store)
+        const room = new FreeSlots(store)
         this.#room = room
         this.#hasRoom = () => room.hasRoom()
       }
