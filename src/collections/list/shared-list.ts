@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import { MemlaneError, useOpen } from '../../errors.js'
 import { type Heap, HeapList, unlinkHeap } from '../../heap/index.js'
 import { rendering, shown } from '../../printable.js'
-import type { NameOptions } from '../../segment/index.js'
+import { Departures, type DeparturesOptions, type NameOptions, type Peer, peersOf } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { closedStandIn } from '../collection.js'
 import { namedList } from '../live/live-list.js'
@@ -42,6 +42,10 @@ export interface SharedList<T = unknown> extends Array<T>, Disposable {
   transaction<R>(work: () => R): R
   /** The changes from now on, as an async iterator that sleeps between them. Up to 32 watchers per list. */
   watch(options?: WatchOptions): Changes<ListChange<T>>
+  /** Who has it open, as {@link Collection.participants}. */
+  participants(): Peer[]
+  /** Who leaves, as {@link Collection.departures}. */
+  departures(options?: DeparturesOptions): Departures
   /** Gives back the memory and the descriptor; what is stored stays. Safe to call twice. */
   close(): void
 }
@@ -126,6 +130,14 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
       checkOpen()
       const checked = checkWatchOptions(options)
       return new Changes(list.watch(), ({ type, key, coalesced }) => change<T>(list, type, key, coalesced), checked)
+    },
+    participants: (): Peer[] => {
+      checkOpen()
+      return peersOf(heap.segment)
+    },
+    departures(options: DeparturesOptions = {}): Departures {
+      checkOpen()
+      return new Departures(heap.segment, isClosed, options)
     },
     close,
     [Symbol.dispose]: close,
