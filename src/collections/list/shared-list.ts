@@ -11,16 +11,24 @@ import { namedList } from '../live/live-list.js'
 import { listOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openList } from '../structure.js'
 
-/** A change of a list. */
-export interface ListChange<T> {
-  /** `set`: an element, or the whole list where `index` is `undefined`. */
-  readonly type: 'set' | 'delete' | 'clear'
-  readonly index: number | undefined
-  /** The element when the change is delivered, live. */
-  readonly value: T | undefined
-  /** Further changes that this one stands for. */
-  readonly coalesced: number
-}
+/** A change of a list; `type` says which. */
+export type ListChange<T> =
+  | {
+      /** An element, or the whole list where `index` is `undefined`. */
+      readonly type: 'set'
+      readonly index: number | undefined
+      /** The element when the change is delivered, live; `undefined` when it is gone by then, and for the whole list. */
+      readonly value: T | undefined
+      /** Further changes that this one stands for. */
+      readonly coalesced: number
+    }
+  | {
+      readonly type: 'delete'
+      readonly index: number | undefined
+      readonly value: undefined
+      readonly coalesced: number
+    }
+  | { readonly type: 'clear'; readonly index: undefined; readonly value: undefined; readonly coalesced: number }
 
 /**
  * An array that every process on the machine sees: index access, `length` and every method of Array.prototype.
@@ -151,5 +159,7 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
 
 function change<T>(list: HeapList, type: ListChange<T>['type'], key: unknown, coalesced: number): ListChange<T> {
   const index = typeof key === 'number' ? key : undefined
-  return { type, index, value: type === 'set' && index !== undefined ? (list.get(index) as T) : undefined, coalesced }
+  if (type === 'clear') return { type, index: undefined, value: undefined, coalesced }
+  if (type === 'delete') return { type, index, value: undefined, coalesced }
+  return { type, index, value: index === undefined ? undefined : (list.get(index) as T), coalesced }
 }
