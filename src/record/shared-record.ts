@@ -4,7 +4,7 @@ import { MemlaneError, useOpen, wrongType } from '../errors.js'
 import { performance } from '../host.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
-import type { Segment } from '../segment/index.js'
+import { Departures, type DeparturesOptions, type Peer, peersOf, type Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
 import { heldTooLong } from '../sync/index.js'
@@ -475,6 +475,23 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   // ---- the handle
+
+  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
+  participants(): Peer[] {
+    this.#checkOpen()
+    return peersOf(this.#segment)
+  }
+
+  /**
+   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
+   * every 50 ms; a handle that is opened and gone between two looks is not told of.
+   *
+   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
+   */
+  departures(options: DeparturesOptions = {}): Departures {
+    this.#checkOpen()
+    return new Departures(this.#segment, () => this.closed, options)
+  }
 
   get closed(): boolean {
     return this.#segment.closed

@@ -98,6 +98,10 @@ export function claimSlot(memory: Memory, header: Header, name: string): Partici
   )
 }
 
+function incarnationAfter(before: number): number {
+  return before >= 1 && before < INCARNATION_MAX ? before + 1 : 1
+}
+
 function takeSlot(memory: Memory, header: Header, slot: number): Participant {
   const word = wordOf(slot)
   const area = areaOf(header, slot)
@@ -108,8 +112,7 @@ function takeSlot(memory: Memory, header: Header, slot: number): Participant {
     throw error
   }
   const { pid, startTime, pidNamespace } = identity()
-  const before = memory.load(word + S_INCARNATION)
-  const incarnation = before >= 1 && before < INCARNATION_MAX ? before + 1 : 1
+  const incarnation = incarnationAfter(memory.load(word + S_INCARNATION))
   memory.store(word + S_STATE, SLOT_CLAIMING)
   memory.i32[word + S_WAIT_WORD] = 0
   memory.store(word + S_INCARNATION, incarnation)
@@ -222,6 +225,8 @@ export function sweepDead(memory: Memory, header: Header): number {
     const word = wordOf(slot)
     if (memory.load(word + S_STATE) === SLOT_FREE || !memory.lock(slot)) continue
     if (!leftWork(memory, header, slot)) {
+      // As at a claim, so that nobody takes its owner for one who left in order.
+      memory.store(word + S_INCARNATION, incarnationAfter(memory.load(word + S_INCARNATION)))
       memory.store(word + S_STATE, SLOT_FREE)
       freed++
     }

@@ -191,6 +191,42 @@ describe('the command line reads and writes collections', () => {
     assert.match(memlane('watch', name, '--count', '-1').err, /a whole number from 1, got -1/)
   })
 
+  test('watch --departures tells who leaves, of every kind, and how', async () => {
+    await using crew = new Crew()
+    const name = crew.name('left')
+    using mutex = Mutex.open(name)
+    const closer = Mutex.open(name)
+    const victim = crew.start('open-handle', ['Mutex', name])
+    await victim.hear('open')
+    const child = spawn(process.execPath, [...runtimeArgs, main, 'watch', name, '--departures'])
+    try {
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+      // It says nothing before somebody leaves: others come and leave until it has seen one.
+      const first = lines.next()
+      let seen = false
+      void first.then(() => {
+        seen = true
+      })
+      closer.close()
+      while (!seen) {
+        const passing = Mutex.open(name)
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        passing.close()
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      assert.match(String((await first).value), new RegExp(`^closed pid ${process.pid}( thread|,)`))
+      await victim.end()
+      let line = ''
+      // More of those that passed by may be told of first.
+      while (!line.startsWith('died')) line = String((await lines.next()).value)
+      assert.match(line, new RegExp(`^died pid ${victim.pid}, attached for`))
+      assert.equal(mutex.closed, false)
+      assert.match(memlane('watch', name, 'path', '--departures').err, /leave the path out/)
+    } finally {
+      send(child)
+    }
+  })
+
   test('an interrupted watch ends in order and leaves no slot; one whose segment is removed says so', async () => {
     await using crew = new Crew()
     const name = crew.name('watched')

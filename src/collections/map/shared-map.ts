@@ -11,16 +11,19 @@ import { handleOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
 import { alias, walkMap } from '../walk.js'
 
-/** A change of a map. */
-export interface MapChange<K extends Key, V> {
-  /** A change inside a value is a `set` of its key. `clear` has neither key nor value. */
-  readonly type: 'set' | 'delete' | 'clear'
-  readonly key: K
-  /** The value when the change is delivered, live; `undefined` when it is gone. */
-  readonly value: V | undefined
-  /** Further changes that this one stands for, because they came faster than they were taken. */
-  readonly coalesced: number
-}
+/** A change of a map; `type` says which. */
+export type MapChange<K extends Key, V> =
+  | {
+      /** A value was stored, or something inside it was changed. */
+      readonly type: 'set'
+      readonly key: K
+      /** The value when the change is delivered, live; `undefined` when it is gone by then. */
+      readonly value: V | undefined
+      /** Further changes that this one stands for, because they came faster than they were taken. */
+      readonly coalesced: number
+    }
+  | { readonly type: 'delete'; readonly key: K; readonly value: undefined; readonly coalesced: number }
+  | { readonly type: 'clear'; readonly key: undefined; readonly value: undefined; readonly coalesced: number }
 
 /**
  * A Map that every process on the machine sees. Keys are primitive values, compared as Map compares them; values are
@@ -265,12 +268,11 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     const watcher = this.#map.watch(keyed ? { key: first as K } : {})
     return new Changes(
       watcher,
-      ({ type, key, coalesced }): MapChange<K, V> => ({
-        type,
-        key: key as K,
-        value: type === 'set' ? this.get(key as K) : undefined,
-        coalesced,
-      }),
+      ({ type, key, coalesced }): MapChange<K, V> => {
+        if (type === 'set') return { type, key: key as K, value: this.get(key as K), coalesced }
+        if (type === 'delete') return { type, key: key as K, value: undefined, coalesced }
+        return { type, key: undefined, value: undefined, coalesced }
+      },
       options,
     )
   }

@@ -12,14 +12,15 @@ import { alias, walkSet } from '../walk.js'
 import type { SetLike } from './set-algebra.js'
 import * as algebra from './set-algebra.js'
 
-/** A change of a set. */
-export interface SetChange<T extends Key> {
-  readonly type: 'add' | 'delete' | 'clear'
-  /** `undefined` for `clear`. */
-  readonly value: T
-  /** Further changes that this one stands for. */
-  readonly coalesced: number
-}
+/** A change of a set; `type` says which. */
+export type SetChange<T extends Key> =
+  | {
+      readonly type: 'add' | 'delete'
+      readonly value: T
+      /** Further changes that this one stands for. */
+      readonly coalesced: number
+    }
+  | { readonly type: 'clear'; readonly value: undefined; readonly coalesced: number }
 
 /**
  * A Set that every process on the machine sees, of primitive values, in the order they were added.
@@ -189,7 +190,10 @@ export class SharedSet<T extends Key = string> extends Collection {
     const checked = checkWatchOptions(options)
     return new Changes(
       this.#map.watch(),
-      ({ type, key, coalesced }): SetChange<T> => ({ type: type === 'set' ? 'add' : type, value: key as T, coalesced }),
+      ({ type, key, coalesced }): SetChange<T> =>
+        type === 'clear'
+          ? { type, value: undefined, coalesced }
+          : { type: type === 'set' ? 'add' : type, value: key as T, coalesced },
       checked,
     )
   }
