@@ -364,6 +364,8 @@ export class Arena {
    * when it has not run for some rounds of garbage collection), and that takes far more stack than there is in the end.
    */
   #practise(): void {
+    // It only reads, and is refused next.
+    if (this.#token === 0) return
     const { i32, memory } = this
     const unused = this.#log + L_UNUSED
     this.#practice = PRACTISE_EVERY
