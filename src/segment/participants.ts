@@ -65,6 +65,11 @@ export function incarnationOf(token: number): number {
 
 const wordOf = (slot: number): number => (TABLE + slot * SLOT_SIZE) / 4
 
+/** The word of a slot's incarnation. */
+export function incarnationWordOf(slot: number): number {
+  return wordOf(slot) + S_INCARNATION
+}
+
 export function areaOf(header: Header, slot: number): number {
   return header.areas + slot * header.participantBytes
 }
