@@ -2,11 +2,11 @@
 
 import { execFileSync } from 'node:child_process'
 import { randomFill, webcrypto } from 'node:crypto'
-import { closeSync, openSync, read, write } from 'node:fs'
+import { closeSync, openSync, read, readFileSync, write } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { deflate, gzip } from 'node:zlib'
 import { type Memory, ShmObject } from '../../memory/index.js'
 import type { Peer, Scenario } from './ground-main.js'
@@ -16,6 +16,21 @@ const SIZE = 2 ** 20
 function openWhole(name: string): Memory {
   const object = ShmObject.open(name)
   return object.map(object.stat().size)
+}
+
+/** A worker in whose code `map()` maps the object, and the names of `data` are variables. */
+function startWorker(code: string, data: { name: string } & Readonly<Record<string, unknown>>): Worker {
+  const source = `
+    const { workerData: { shm, ${Object.keys(data).join(', ')} }, parentPort } = require('node:worker_threads')
+    import(shm).then(({ ShmObject }) => {
+      const map = () => {
+        const object = ShmObject.open(name)
+        return object.map(object.stat().size)
+      }
+      ${code}
+    })`
+  const shm = new URL('../../memory/shm.js', import.meta.url).href
+  return new Worker(source, { eval: true, workerData: { ...data, shm } })
 }
 
 type Reader = (view: Uint8Array<ArrayBuffer>) => Promise<unknown>
@@ -116,6 +131,43 @@ export const nativeScenarios: Readonly<Record<string, Scenario>> = {
     memory.close()
     for (let at = 0; at < here.length; at += 4096) here[at] = 97
     peer.say({ reached: openWhole(name).u8[0] === 97 })
+  },
+
+  /** A buffer that a worker made and sent here, before it ended. */
+  async 'buffer-outlives-worker'(peer: Peer, name: string, closed: boolean) {
+    const worker = startWorker(
+      `const memory = map()
+       if (closed) memory.close()
+       const buffer = memory.buffer.transfer()
+       parentPort.postMessage(buffer, [buffer])
+       setInterval(() => {}, 1000)`,
+      { name, closed },
+    )
+    const here = new Uint8Array(await new Promise<ArrayBuffer>((resolve) => worker.once('message', resolve)))
+    const before = here[0]
+    await worker.terminate()
+    // Deno says so before the thread is gone.
+    while (here[0] !== 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    const sum = here.reduce((a, b) => a + b, 0)
+    here.fill(97)
+    const after = openWhole(name)
+    peer.say({ closed, before, sum, reached: after.u8[0] === 97 })
+    after.close()
+  },
+
+  /** Workers with an open handle end one after the other; says by how much the address space has grown. */
+  async 'workers-come-and-go'(peer: Peer, name: string, workers: number) {
+    const addresses = (): number =>
+      1024 * Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+    const one = async (): Promise<void> => {
+      const worker = startWorker("globalThis.kept = map(); parentPort.postMessage('open')", { name })
+      await new Promise((resolve) => worker.once('message', resolve))
+      await worker.terminate()
+    }
+    await one()
+    const before = addresses()
+    for (let i = 0; i < workers; i++) await one()
+    peer.say(addresses() - before)
   },
 
   /** Opens and closes, keeping each view alive or not; says what that has cost. */
