@@ -634,7 +634,7 @@ static napi_value f_on_wait_end(napi_env env, napi_callback_info info) {
   return integer(env, 0);
 }
 
-/* waitStart(handle, offset, expected, timeout, watch, id) */
+/* waitStart(handle, offset, expected, timeout, watch, id): the place to name when it is cancelled. */
 static napi_value f_wait_start(napi_env env, napi_callback_info info) {
   ARGUMENTS(6);
   wait_arguments w;
@@ -646,11 +646,12 @@ static napi_value f_wait_start(napi_env env, napi_callback_info info) {
 }
 
 static napi_value f_wait_cancel(napi_env env, napi_callback_info info) {
-  ARGUMENTS(1);
+  ARGUMENTS(2);
   double id;
-  if (napi_get_value_double(env, argv[0], &id) != napi_ok) return integer(env, -EINVAL);
-  if (e->loop != NULL) return integer(env, loop_waiter_cancel(e->loop, id) ? 1 : 0);
-  return integer(env, waiter_cancel(e, id) ? 1 : 0);
+  int32_t place;
+  if (napi_get_value_double(env, argv[0], &id) != napi_ok || napi_get_value_int32(env, argv[1], &place) != napi_ok) return integer(env, -EINVAL);
+  if (e->loop != NULL) return integer(env, loop_waiter_cancel(e->loop, id, place) ? 1 : 0);
+  return integer(env, waiter_cancel(e, id, place) ? 1 : 0);
 }
 
 static napi_value f_fence(napi_env env, napi_callback_info info) {

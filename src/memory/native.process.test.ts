@@ -39,6 +39,15 @@ for (const waits of ['', 'thread']) {
     await child.succeed()
   })
 
+  test(`of very many waits each ends its own way, whatever the order ${waits}`, async () => {
+    await using crew = new Crew()
+    const name = crew.object()
+    using _memory = make(name)
+    const child = crew.start('many-waits', [name, 700], { env: { MEMLANE_WAITS: waits } })
+    await child.hear({ aborted: 'aborted', woken: 'woken', timedOut: 'timed out', closed: 'closed' })
+    await child.succeed()
+  })
+
   test(`copies of the JavaScript over one addon wait side by side ${waits}`, {
     skip: runtimeName === 'bun' ? 'Bun has one module for a path, whatever query follows' : false,
   }, async () => {

@@ -207,6 +207,41 @@ export const nativeScenarios: Readonly<Record<string, Scenario>> = {
     peer.say({ heard: heard.sort(), timedOut })
   },
 
+  /** Many waits on a word each are aborted, woken, run out of time or are closed, in an order that mixes them. */
+  async 'many-waits'(peer: Peer, name: string, count: number) {
+    const alive = setInterval(() => {}, 1000)
+    const memory = openWhole(name)
+    const ends = ['aborted', 'woken', 'timed out', 'closed']
+    const ways = ['woken', 'woken', 'timed out', '', 'closed'] // 'changed' is woken, too
+    const signals: AbortController[] = []
+    const settled: Promise<string>[] = []
+    for (let i = 0; i < count; i++) {
+      const abort = new AbortController()
+      signals.push(abort)
+      const timeout = ends[i % 4] === 'timed out' ? 5 : -1
+      settled.push(
+        memory.waitAsync(i + 1, 0, { timeout, signal: abort.signal }).then(
+          (result) => ways[result]!,
+          (reason) => (reason === abort.signal.reason ? 'aborted' : String(reason)),
+        ),
+      )
+    }
+    // A step that has no divisor in common with a count that is no multiple of it visits each once.
+    for (let i = 0, at = 0; i < count; i++, at = (at + 347) % count) {
+      if (ends[at % 4] === 'aborted') signals[at]!.abort()
+      if (ends[at % 4] !== 'woken') continue
+      memory.store(at + 1, 1)
+      memory.wake(at + 1, 1)
+      if (at % 3 === 0) await settled[at]
+    }
+    await Promise.all(settled.filter((_, i) => ends[i % 4] !== 'closed'))
+    memory.close()
+    const said = await Promise.all(settled)
+    const of = (end: number): string => [...new Set(said.filter((_, i) => i % 4 === end))].join()
+    clearInterval(alive)
+    peer.say({ aborted: of(0), woken: of(1), timedOut: of(2), closed: of(3) })
+  },
+
   /** Loads the module of objects once more in this thread, over the same addon. */
   async 'two-copies'(peer: Peer, name: string, shm: string) {
     const alive = setInterval(() => {}, 1000)
