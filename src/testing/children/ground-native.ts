@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { deflate, gzip } from 'node:zlib'
-import { type Memory, ShmObject } from '../../memory/index.js'
+import { type Memory, ShmObject, unlinkObject } from '../../memory/index.js'
 import type { Peer, Scenario } from './ground-main.js'
 
 const SIZE = 2 ** 20
@@ -16,6 +16,17 @@ const SIZE = 2 ** 20
 function openWhole(name: string): Memory {
   const object = ShmObject.open(name)
   return object.map(object.stat().size)
+}
+
+/** `fine`, or what was thrown. */
+function codeOf(work: () => unknown): string {
+  try {
+    work()
+    return 'fine'
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string }
+    return `${code}: ${message}`
+  }
 }
 
 /** A worker in whose code `map()` maps the object, and the names of `data` are variables. */
@@ -299,17 +310,21 @@ export const nativeScenarios: Readonly<Record<string, Scenario>> = {
     while (performance.now() < end);
   },
 
+  /** Makes an object, gives it pages, takes a lock on it and looks at one, as far as it comes. */
+  'make-commit-lock'(peer: Peer, length: number) {
+    const name = `make-commit-lock-${process.pid}`
+    let object: ShmObject | undefined
+    const made = codeOf(() => {
+      object = ShmObject.open(name, { create: true, exclusive: true })
+      unlinkObject(name)
+      object.resize(length)
+    })
+    const others = [() => object?.commit(0, length), () => object?.lock(1), () => object?.isLocked(2)]
+    peer.say([made, ...others.map(codeOf)])
+  },
+
   /** Opens everything there is to open, where there is no /dev/shm. */
   'no-shared-memory'(peer: Peer) {
-    const codeOf = (work: () => unknown): string => {
-      try {
-        work()
-        return 'fine'
-      } catch (error) {
-        const { code, message } = error as Error & { code?: string }
-        return `${code}: ${message}`
-      }
-    }
     peer.say([
       codeOf(() => ShmObject.open('o')),
       codeOf(() => ShmObject.tryOpen('o')),
