@@ -66,12 +66,13 @@ uint64_t now_ns(void);
 /* When so many milliseconds are over; UINT64_MAX, which is never, below 0 and beyond what a clock will see. */
 uint64_t deadline_ns(double timeout_ms);
 
-/* The waiter threads. `done` is called on a waiter thread, once for each wait that was not cancelled. */
+/* The waiter threads. `done` is called on a waiter thread, once for each wait that was not cancelled. The place where the wait
+ * is, or a negated errno: whoever cancels says it. */
 typedef void (*wait_done)(void *owner, double id, int result);
 int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, uint32_t *word, uint32_t expected,
                double timeout_ms, int watch_fd, uint64_t watch_byte);
 /* true when the wait was still pending; it will not be reported. */
-bool waiter_cancel(void *owner, double id);
+bool waiter_cancel(void *owner, double id, int place);
 /* Drops every wait of an owner without a report; when it returns no report is under way. */
 void waiter_drop_owner(void *owner);
 /* Ends every wait that was started through this handle with WAIT_CLOSED. */

@@ -26,15 +26,20 @@ const root: string = resolve(folder, '../..')
 export function libc(): '' | 'glibc' | 'musl' {
   if (process.platform !== 'linux') return ''
   // Without musl's loader there is no doubt. With it there may still be glibc beside; a report, which knows, takes 5 ms.
+  let mayLook = true
   try {
     if (!existsSync('/lib/ld-musl-x86_64.so.1') && !existsSync('/lib/ld-musl-aarch64.so.1')) return 'glibc'
-    const report = process.report?.getReport() as unknown as { header?: { glibcVersionRuntime?: string } } | undefined
-    if (report?.header?.glibcVersionRuntime !== undefined) return 'glibc'
   } catch {
-    // Not every runtime has reports, and Deno may not be permitted to look: then it is glibc, for which Deno itself is built.
-    if (process.versions.deno !== undefined) return 'glibc'
+    mayLook = false
   }
-  return 'musl'
+  try {
+    const report = process.report?.getReport() as unknown as { header?: { glibcVersionRuntime?: string } } | undefined
+    if (report?.header !== undefined) return report.header.glibcVersionRuntime !== undefined ? 'glibc' : 'musl'
+  } catch {
+    // Not every runtime has reports, or permits them.
+  }
+  // Deno itself is built for glibc, and who may not look is most likely there, too.
+  return process.versions.deno !== undefined || !mayLook ? 'glibc' : 'musl'
 }
 
 /** The folder under prebuilds/ for this machine, as `linux-x64-glibc`. */
@@ -112,7 +117,7 @@ let failure: MemlaneError | undefined
 /**
  * The addon.
  *
- * @throws MemlaneError `ERR_NATIVE` when no binary fits this machine; the message lists what was tried and the command
+ * @throws MemlaneError `ERR_PERMISSION` when the runtime forbids addons, or to read this one; `ERR_NATIVE` when no binary fits this machine; the message lists what was tried and the command
  *   that builds one from source. Out of a bundle it says how to keep Memlane out of the bundle.
  */
 export function addon(): Addon {
