@@ -4,6 +4,7 @@ import { MemlaneError, useOpen } from '../errors.js'
 import { Heap } from '../heap/index.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 
+/** What every collection has in common. */
 export abstract class Collection implements Disposable {
   /** The name it was opened by. */
   readonly name: string
@@ -38,6 +39,7 @@ export abstract class Collection implements Disposable {
     return this.#heap.transaction(work)
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#closed || this.#heap.closed
   }
@@ -53,6 +55,7 @@ export abstract class Collection implements Disposable {
   /** @internal The handle is closed while its heap goes on. */
   protected detach(): void {}
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

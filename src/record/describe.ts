@@ -14,6 +14,7 @@ import { fieldText, schemaHash } from './schema.js'
 import { KIND, readShape } from './shape.js'
 import { Store } from './store.js'
 
+/** What a record says of itself. */
 export interface RecordDescription {
   readonly name: string
   /** 0: it holds the latest value. */

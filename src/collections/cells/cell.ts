@@ -72,6 +72,7 @@ export abstract class Cell<T> implements Disposable {
     return this.#store.get()
   }
 
+  /** Stores a value. */
   set value(value: T) {
     this.set(value)
   }
@@ -190,6 +191,7 @@ export abstract class Cell<T> implements Disposable {
     )
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#closed
   }
@@ -201,6 +203,7 @@ export abstract class Cell<T> implements Disposable {
     this.#store.close(this.name)
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
