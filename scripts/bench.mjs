@@ -4,7 +4,7 @@
 //   node scripts/bench.mjs ground membridge      some rooms
 //   node scripts/bench.mjs --json                the lines of the programs as they are, for other tables
 //   node scripts/bench.mjs --rows FILE           rows that other programs measured, one JSON line each, in the same tables
-//   node scripts/bench.mjs --markdown FILE       all tables at the end as a page, as docs/speed.md is made
+//   node scripts/bench.mjs --markdown FILE       all tables at the end as a page, as docs/speed-tables.md is made, and with it docs/speed.md
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { markdown, tables } from './bench-table.mjs'
 import { filesUnder, root, since } from './run.mjs'
+import { writeSpeedPage } from './speed-page.mjs'
 
 const all = process.argv.slice(2)
 const split = all.indexOf('--')
@@ -78,6 +79,7 @@ if (options.markdown !== undefined) {
     `${page.slice(0, begin)}<!-- measured -->\n\nMachine: ${machine}; ${day}.\n\n${markdown(rows)}`,
   )
 }
+if (options.markdown?.endsWith('speed-tables.md')) await writeSpeedPage()
 say('\nevery line: .cache/bench.jsonl')
 if (failed.length > 0) console.error(`bench: failed: ${failed.join(', ')}`)
 process.exitCode = failed.length === 0 ? 0 : 1

@@ -16,6 +16,9 @@ const guards = [
   ['changes of a heap', guard('check-changes')],
   ['layout in C and TypeScript', guard('check-layout')],
   ['error codes and their docs', guard('check-errors')],
+  ['short table and chart of speed', [process.execPath, [join(root, 'scripts', 'speed-page.mjs'), '--check']]],
+  ['links between pages', guard('check-links')],
+  ['API reference', guard('docs')],
   ['exports map', guard('check-exports')],
 ]
 

@@ -8,6 +8,7 @@ import { checkNames, type Known, known } from '../options.js'
 import { checkSignal } from '../sizes.js'
 import { WaitingIterator } from '../waiting/index.js'
 
+/** What `watch` takes. */
 export interface WatchOptions {
   /** Ends the iteration with the signal's reason. */
   signal?: AbortSignal | undefined

@@ -5,6 +5,7 @@ import { Heap } from '../heap/index.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { Departures, type DeparturesOptions, type Peer, peersOf } from '../segment/index.js'
 
+/** What every collection has in common. */
 export abstract class Collection implements Disposable {
   /** The name it was opened by. */
   readonly name: string
@@ -56,6 +57,7 @@ export abstract class Collection implements Disposable {
     return new Departures(this.#heap.segment, () => this.closed, options)
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#closed || this.#heap.closed
   }
@@ -71,6 +73,7 @@ export abstract class Collection implements Disposable {
   /** @internal The handle is closed while its heap goes on. */
   protected detach(): void {}
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

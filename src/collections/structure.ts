@@ -27,6 +27,7 @@ const KINDS: readonly Kind[] = ['map', 'set', 'list', 'string', 'block', 'bool',
 /** The name of the only structure of a SharedMap, SharedSet … that has a heap of its own. */
 export const ALONE = 'main'
 
+/** A collection of a heap: its name and its kind. */
 export interface Found {
   readonly name: string
   readonly kind: Kind

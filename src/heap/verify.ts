@@ -52,6 +52,7 @@ import {
   WATCH,
 } from './values/values.layout.js'
 
+/** What a heap holds, and how much of its memory is used. Sizes are bytes. */
 export interface HeapStats {
   /** Bytes that blocks may come to fill. */
   readonly capacity: number

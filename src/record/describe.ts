@@ -14,6 +14,7 @@ import { RecordMemory } from './record-memory.js'
 import { fieldText, schemaHash } from './schema.js'
 import { KIND, readShape } from './shape.js'
 
+/** What a record says of itself. */
 export interface RecordDescription {
   readonly name: string
   /** 0: it holds the latest value. */

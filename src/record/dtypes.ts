@@ -20,6 +20,7 @@ export interface ArraysByDtype {
   bool: Uint8Array
 }
 
+/** The typed arrays that an array field takes and gives. */
 export type AnyTypedArray = ArraysByDtype[Dtype] | Uint8ClampedArray
 
 export interface TypedArrayConstructor {

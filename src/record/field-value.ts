@@ -24,6 +24,7 @@ export class FieldValue<T = unknown> {
     return (this.status & (TRUNCATED | UNWRITTEN)) === 0
   }
 
+  /** Changed since this reader's last read; in a FIFO: given in this record. */
   get modified(): boolean {
     return (this.status & MODIFIED) !== 0
   }
@@ -38,20 +39,24 @@ export class FieldValue<T = unknown> {
     return (this.status & UNWRITTEN) !== 0
   }
 
+  /** The value itself. */
   valueOf(): T {
     return this.value
   }
 
+  /** The value as text. */
   toString(): string {
     return String(this.value)
   }
 
+  /** The value, where a primitive is wanted. */
   [Symbol.toPrimitive](hint: string): unknown {
     const value = this.value as unknown
     if (typeof value !== 'object' || value === null) return hint === 'string' ? String(value) : value
     return hint === 'number' ? Number(value) : String(value)
   }
 
+  /** The value, for JSON. */
   toJSON(): T {
     return this.value
   }

@@ -18,6 +18,7 @@ export type FieldSpec =
   | { readonly kind: 'record'; readonly fields: Fields }
   | { readonly kind: 'list'; readonly of: Field; readonly count: number }
 
+/** The fields of a record by their names. */
 export type Fields = Readonly<Record<string, Field>>
 
 /**
@@ -38,6 +39,7 @@ export class Field<Out = unknown, In = unknown, Live = unknown> {
   }
 }
 
+/** What the functions that make fields take. */
 export interface FieldOptions<T> {
   /** What the field holds when the first write, or a push into a FIFO, does not give it. */
   default?: T
@@ -46,7 +48,9 @@ export interface FieldOptions<T> {
 /** What a default can be. */
 export type Fallback = number | bigint | boolean | string
 
+/** A field whose value is a number. */
 export type NumberField = Field<number, number, number>
+/** A field whose value is a bigint. */
 export type BigIntField = Field<bigint, bigint | number, bigint>
 
 /** The largest record: what one buffer of Node 20 can hold, with room for several copies. */

@@ -17,10 +17,13 @@ const TORN: typeof quiet.TORN = quiet.TORN
 export interface RecordInfo {
   /** How many records were ever published, this one included. */
   readonly sequence: number
+  /** Whether this field holds a whole value. */
   valid(field: string): boolean
   /** Changed since this reader's last read; in a FIFO: given in this record. */
   modified(field: string): boolean
+  /** Whether the text of this field was longer than its room. */
   truncated(field: string): boolean
+  /** Whether nobody has written this field yet. */
   unwritten(field: string): boolean
 }
 

@@ -22,6 +22,7 @@ const WAIT_OPTIONS = known('timeout')
 const ASYNC_OPTIONS = known(WAIT_OPTIONS, 'signal')
 const READ_OPTIONS = known(WAIT_OPTIONS, 'latest', 'resetModified')
 
+/** What `read` takes. */
 export interface ReadOptions {
   /**
    * Milliseconds to wait when there is nothing: 0 (default) looks once, Infinity waits for ever. Blocks the thread. A look that a
@@ -34,6 +35,7 @@ export interface ReadOptions {
   resetModified?: boolean
 }
 
+/** What waiting for the next record takes. */
 export interface NextOptions {
   /** Milliseconds; default for ever. */
   timeout?: number
@@ -41,16 +43,19 @@ export interface NextOptions {
   signal?: AbortSignal
 }
 
+/** What `write` takes. */
 export interface WriteOptions {
   /** Milliseconds to wait while another writer is inside; default for ever. */
   timeout?: number
 }
 
+/** What `push` takes. */
 export interface PushOptions {
   /** Milliseconds to wait for room, and while another writer is inside; default for ever. */
   timeout?: number
 }
 
+/** What `pushAsync` takes. */
 export interface PushAsyncOptions extends PushOptions {
   /** Rejects with the signal's reason. */
   signal?: AbortSignal
@@ -104,6 +109,7 @@ export class SharedRecord<F extends Fields = Fields> {
     return this.#segment
   }
 
+  /** The name that it was opened by. */
   get name(): string {
     return this.#segment.name
   }
@@ -118,6 +124,7 @@ export class SharedRecord<F extends Fields = Fields> {
     return this.#store.layout.buffers
   }
 
+  /** Whether it keeps records in order, instead of the newest one. */
   get isFifo(): boolean {
     return this.#cursor !== undefined
   }
@@ -470,6 +477,7 @@ export class SharedRecord<F extends Fields = Fields> {
     return found === WRITER_INSIDE ? undefined : found
   }
 
+  /** Records as they come: for `for await`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Snapshot<F>> {
     return this.changes()
   }
@@ -493,6 +501,7 @@ export class SharedRecord<F extends Fields = Fields> {
     return new Departures(this.#segment, () => this.closed, options)
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#segment.closed
   }
@@ -506,6 +515,7 @@ export class SharedRecord<F extends Fields = Fields> {
     this.#segment.close()
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -82,10 +82,12 @@ export class Event extends Handle {
     return unlinkPrimitive(name, options)
   }
 
+  /** `manual`: it stays set; `auto`: the first one to see it makes it not set. */
   get reset(): 'auto' | 'manual' {
     return this.#auto ? 'auto' : 'manual'
   }
 
+  /** Whether it is set at this moment. */
   get isSet(): boolean {
     this.checkOpen()
     return this.segment.memory.load(this.#set) !== 0
@@ -98,6 +100,7 @@ export class Event extends Handle {
     this.#waiters.notifyAll()
   }
 
+  /** Makes it not set. */
   clear(): void {
     this.checkEntry()
     this.segment.memory.store(this.#set, 0)

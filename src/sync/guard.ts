@@ -56,6 +56,7 @@ export class Guard {
     holder.endHold(this.#part)
   }
 
+  /** Releases it: for `using`. */
   [Symbol.dispose](): void {
     this.release()
   }

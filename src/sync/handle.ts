@@ -69,6 +69,7 @@ export class Handle {
     return this.#offset
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#closed || this.segment.memory.closed
   }
@@ -99,6 +100,7 @@ export class Handle {
     if (this.#owned) this.segment.close()
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -8,7 +8,7 @@ import { keepAlive } from './keep-alive.js'
  *
  * Calls of `next()` that overlap are answered one after another.
  */
-export abstract class WaitingIterator<T> implements AsyncIterableIterator<T, undefined>, Disposable, AsyncDisposable {
+export abstract class WaitingIterator<T> implements AsyncIterableIterator<T>, Disposable, AsyncDisposable {
   readonly #yield: EventLoopYield = new EventLoopYield()
   #last: Promise<unknown> = Promise.resolve()
   #pending = 0
@@ -66,19 +66,23 @@ export abstract class WaitingIterator<T> implements AsyncIterableIterator<T, und
     this.release()
   }
 
+  /** Ends it: what leaving a `for await` does. */
   async return(): Promise<IteratorResult<T, undefined>> {
     this.close()
     return { done: true, value: undefined }
   }
 
+  /** Itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
 
+  /** Ends it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
 
+  /** Ends it: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
   }

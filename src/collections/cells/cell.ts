@@ -73,6 +73,7 @@ export abstract class Cell<T> implements Disposable {
     return this.#store.get()
   }
 
+  /** Stores a value. */
   set value(value: T) {
     this.set(value)
   }
@@ -208,6 +209,7 @@ export abstract class Cell<T> implements Disposable {
     return new Departures(this.#store.segment, () => this.closed, options)
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#closed
   }
@@ -219,6 +221,7 @@ export abstract class Cell<T> implements Disposable {
     this.#store.close(this.name)
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -7,6 +7,7 @@ import type { Range } from './word-store.js'
 export type SmallIntType = 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32' | 'uint32'
 /** Integers that take and give `bigint`. */
 export type BigIntType = 'int64' | 'uint64'
+/** How wide an integer is, and whether it has a sign. */
 export type IntType = SmallIntType | BigIntType
 
 interface TypeFacts {

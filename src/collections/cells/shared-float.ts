@@ -10,6 +10,7 @@ import { openScalar, type ScalarOptions, scalarCode } from './scalar-segment.js'
 import type { Store } from './store.js'
 import { BigWord, type Bits, BitsWord, NumberWord, type Range } from './word-store.js'
 
+/** How wide a floating-point number is. */
 export type FloatType = 'float32' | 'float64'
 
 export interface FloatOptions extends ScalarOptions {

@@ -187,6 +187,7 @@ export class SharedHeap extends Collection {
     return this.heap.verify()
   }
 
+  /** The name of the class. */
   get [Symbol.toStringTag](): string {
     return 'SharedHeap'
   }

@@ -79,6 +79,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     return this.#map.get(key) as V | undefined
   }
 
+  /** Whether there is an entry of this key. */
   has(key: K): boolean {
     return this.#map.has(key)
   }
@@ -99,6 +100,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     return this.#map.delete(key)
   }
 
+  /** Removes every entry. One step for everybody. */
   clear(): void {
     this.#map.clear()
   }
@@ -226,10 +228,12 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     })
   }
 
+  /** The keys, as they come; others may change the map meanwhile. */
   keys(): MapIteration<K> {
     return walkMap(this.#map.cursor(), (cursor) => cursor.key as K)
   }
 
+  /** The values, live, as they come; others may change the map meanwhile. */
   values(): MapIteration<V> {
     return walkMap(this.#map.cursor(), (cursor) => cursor.value as V | typeof GONE)
   }
@@ -241,6 +245,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     alias(SharedMap.prototype, 'entries', Symbol.iterator)
   }
 
+  /** Calls `work` with each value and key, as `Map` does. Others may change the map meanwhile. */
   forEach(work: (value: V, key: K, map: this) => void, self: unknown = undefined): void {
     if (typeof work !== 'function') throw wrongType('work', 'a function', work)
     for (const [key, value] of this.entries()) work.call(self, value, key, this)
@@ -277,6 +282,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     )
   }
 
+  /** The name of the class. */
   get [Symbol.toStringTag](): string {
     return 'SharedMap'
   }

@@ -8,13 +8,17 @@ import { checkFunction } from '../../sizes.js'
 /** What the set methods take: size, has and keys, as a Set and a Map have them. */
 export interface SetLike<T> {
   readonly size: number
+  /** Whether it holds this value. */
   has(value: T): boolean
+  /** Its values. */
   keys(): Iterator<T>
 }
 
 interface Record<T> {
   readonly size: number
+  /** Whether it holds this value. */
   has(value: unknown): boolean
+  /** Its values. */
   keys(): Iterable<T>
 }
 

@@ -59,10 +59,12 @@ export class SharedSet<T extends Key = string> extends Collection {
     return unlinkHeap(name, options)
   }
 
+  /** How many values it holds at this moment. */
   get size(): number {
     return this.#map.size
   }
 
+  /** Whether it holds this value. */
   has(value: T): boolean {
     return this.#map.has(value)
   }
@@ -78,10 +80,12 @@ export class SharedSet<T extends Key = string> extends Collection {
     return this
   }
 
+  /** Removes a value. @returns whether it was there. */
   delete(value: T): boolean {
     return this.#map.delete(value)
   }
 
+  /** Removes every value. One step for everybody. */
   clear(): void {
     this.#map.clear()
   }
@@ -133,6 +137,7 @@ export class SharedSet<T extends Key = string> extends Collection {
     return walkSet(this.#map.cursor(), (cursor) => cursor.key as T)
   }
 
+  /** Each value twice, as `Set` gives them. */
   entries(): SetIteration<[T, T]> {
     return walkSet(this.#map.cursor(), ({ key }) => [key as T, key as T])
   }
@@ -147,35 +152,43 @@ export class SharedSet<T extends Key = string> extends Collection {
     alias(SharedSet.prototype, 'values', 'keys', Symbol.iterator)
   }
 
+  /** Calls `work` with each value, as `Set` does. Others may change the set meanwhile. */
   forEach(work: (value: T, again: T, set: this) => void, self: unknown = undefined): void {
     if (typeof work !== 'function') throw wrongType('work', 'a function', work)
     for (const value of this.values()) work.call(self, value, value, this)
   }
 
+  /** A plain `Set` of what is in one or in both. */
   union<U>(other: SetLike<U>): Set<T | U> {
     return algebra.union(() => this.snapshot(), other)
   }
 
+  /** A plain `Set` of what is in both. */
   intersection<U>(other: SetLike<U>): Set<T & U> {
     return algebra.intersection(() => this.snapshot(), other)
   }
 
+  /** A plain `Set` of what is here and not in the other. */
   difference<U>(other: SetLike<U>): Set<T> {
     return algebra.difference(() => this.snapshot(), other)
   }
 
+  /** A plain `Set` of what is in one of the two and not in both. */
   symmetricDifference<U>(other: SetLike<U>): Set<T | U> {
     return algebra.symmetricDifference(() => this.snapshot(), other)
   }
 
+  /** Whether the other holds all that is here. */
   isSubsetOf(other: SetLike<unknown>): boolean {
     return algebra.isSubsetOf(() => this.snapshot(), other)
   }
 
+  /** Whether all of the other is here. */
   isSupersetOf(other: SetLike<unknown>): boolean {
     return algebra.isSupersetOf(() => this.snapshot(), other)
   }
 
+  /** Whether nothing is in both. */
   isDisjointFrom(other: SetLike<unknown>): boolean {
     return algebra.isDisjointFrom(() => this.snapshot(), other)
   }
@@ -198,6 +211,7 @@ export class SharedSet<T extends Key = string> extends Collection {
     )
   }
 
+  /** The name of the class. */
   get [Symbol.toStringTag](): string {
     return 'SharedSet'
   }

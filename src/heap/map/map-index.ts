@@ -40,6 +40,7 @@ import {
   M_WATCH,
 } from './map.layout.js'
 
+/** What can be a key of a map or a value of a set. */
 export type Key = string | number | bigint | boolean | null | undefined
 
 export class MapIndex {

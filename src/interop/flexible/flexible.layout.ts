@@ -41,6 +41,7 @@ export const COUNT: number = 2
 export const SEQUENCE_SIZE: number = 8
 export const STATUS: number = SEQUENCE_SIZE
 
+/** What a field holds. */
 export type FlexibleKind = 'float' | 'int' | 'bool' | 'str' | 'array'
 
 /** Where a field lies in its slot. */
@@ -55,6 +56,7 @@ export interface FlexibleField {
   readonly shape: readonly number[]
 }
 
+/** Where each field of a record lies. Sizes and offsets are bytes. */
 export interface FlexibleLayout {
   readonly fields: readonly FlexibleField[]
   readonly slotSize: number

@@ -21,6 +21,7 @@ const CREATE = known('slots', 'owner', 'mode')
 const READ = known('timeout', 'latest', 'resetModified')
 const READ_ASYNC = known(READ, 'signal')
 
+/** What `create` and `open` take. */
 export interface FlexibleOptions {
   /** 1 (default): latest value. More: a FIFO of so many records. Both sides must say the same. */
   slots?: number
@@ -30,6 +31,7 @@ export interface FlexibleOptions {
   mode?: number
 }
 
+/** What `read` takes. */
 export interface FlexibleReadOptions {
   /** Milliseconds to wait for a record: 0 (default) looks once, Infinity waits for ever. */
   timeout?: number
@@ -39,6 +41,7 @@ export interface FlexibleReadOptions {
   resetModified?: boolean
 }
 
+/** What `readAsync` takes. */
 export interface FlexibleReadAsyncOptions extends FlexibleReadOptions {
   /** Rejects with the signal's reason. */
   signal?: AbortSignal
@@ -289,6 +292,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
     this.#memory.checkWhole(JSON.stringify(this.name))
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#memory.closed
   }
@@ -303,6 +307,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
     return unlinkObject(this.name)
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
@@ -349,18 +354,22 @@ export class FieldStatus {
     this.byte = byte
   }
 
+  /** Whether the text was longer than its field. */
   get isTruncated(): boolean {
     return (this.byte & FieldStatus.MASK_TRUNCATED) !== 0
   }
 
+  /** Whether nobody has written it yet. */
   get isUnwritten(): boolean {
     return (this.byte & FieldStatus.MASK_UNWRITTEN) !== 0
   }
 
+  /** The package's mark that this field was written. */
   get isModified(): boolean {
     return (this.byte & FieldStatus.MASK_MODIFIED) !== 0
   }
 
+  /** Whether it holds a whole value. */
   get isValid(): boolean {
     return !this.isTruncated && !this.isUnwritten
   }

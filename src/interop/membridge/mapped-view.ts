@@ -448,6 +448,7 @@ export class MappedView implements Disposable {
     this.#attachment.release()
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

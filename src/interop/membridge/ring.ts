@@ -465,6 +465,7 @@ export class SpscRingBuffer implements Disposable {
     this.#attachment.release()
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

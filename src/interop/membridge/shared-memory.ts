@@ -248,6 +248,7 @@ export class SharedMemory implements Disposable {
     this.#attachment.release()
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

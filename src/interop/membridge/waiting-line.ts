@@ -25,6 +25,7 @@ import type { RingBytes } from './ring-bytes.js'
 /** What an attempt gives when it must be made again. */
 export const NOT_YET: unique symbol = Symbol('not yet')
 
+/** How long to wait, and how. */
 export interface WaitOptions {
   /** Milliseconds; default for ever. */
   timeout?: number

@@ -88,6 +88,7 @@ export abstract class Handle implements Disposable {
     this.object.close()
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

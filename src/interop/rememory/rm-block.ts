@@ -67,10 +67,12 @@ export class RMBlock<T = unknown> extends Bytes {
     this.locked(() => this.replace(content))
   }
 
+  /** What is stored; assignable. */
   get value(): T {
     return this.get()
   }
 
+  /** Stores a value. */
   set value(value: T) {
     this.set(value)
   }
@@ -149,10 +151,12 @@ export class RMString extends Bytes {
     return this.locked(() => this.#write(bytes))
   }
 
+  /** What is stored; assignable. */
   get value(): string {
     return this.get()
   }
 
+  /** Stores a value. */
   set value(text: string) {
     this.set(text)
   }

@@ -52,10 +52,12 @@ export class RMDict<K = string, V = unknown> extends Container {
     })
   }
 
+  /** Whether there is an entry of this key. */
   has(key: K): boolean {
     return this.read(() => this.image.find(key) >= 0)
   }
 
+  /** How many entries it holds at this moment. */
   get size(): number {
     return this.read(() => this.image.count)
   }
@@ -146,10 +148,12 @@ export class RMDict<K = string, V = unknown> extends Container {
     return (this.read(() => this.image.pairs()) as [K, V][])[Symbol.iterator]()
   }
 
+  /** The entries of one moment. */
   [Symbol.iterator](): IterableIterator<[K, V]> {
     return this.entries()
   }
 
+  /** Calls `work` with each value and key of one moment. */
   forEach(each: (value: V, key: K, dict: this) => void): void {
     for (const [key, value] of this.entries()) each(value, key, this)
   }

@@ -34,6 +34,7 @@ export class RMList<T = unknown> extends Container {
     return unlinkRememory(name, options)
   }
 
+  /** How many items it holds at this moment. */
   get length(): number {
     return this.read(() => this.image.count)
   }
@@ -115,6 +116,7 @@ export class RMList<T = unknown> extends Container {
     return this.#edit((all) => all.splice(start, count, ...items))
   }
 
+  /** Turns the order round, in one step. */
   reverse(): void {
     this.#edit((all) => all.reverse())
   }
@@ -130,6 +132,7 @@ export class RMList<T = unknown> extends Container {
     return this.toArray().findIndex((one) => isDeepStrictEqual(one, item))
   }
 
+  /** Whether it holds this item. */
   includes(item: T): boolean {
     return this.indexOf(item) >= 0
   }

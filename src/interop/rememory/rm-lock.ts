@@ -35,6 +35,7 @@ export class RMHeld implements Disposable {
     this.#release = undefined
   }
 
+  /** Releases it: for `using`. */
   [Symbol.dispose](): void {
     this.release()
   }
@@ -130,6 +131,7 @@ export class RMLock implements Disposable {
     return NamedSemaphore.unlink(this.name)
   }
 
+  /** True after `close()`. */
   get closed(): boolean {
     return this.#closed
   }
@@ -142,6 +144,7 @@ export class RMLock implements Disposable {
     this.#semaphore.close()
   }
 
+  /** Closes it: for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -80,6 +80,7 @@ export abstract class Scalar<N> extends Handle {
     return this.get()
   }
 
+  /** Stores a value. */
   set value(value: N) {
     this.set(value)
   }

@@ -75,6 +75,7 @@ export class PyFloat {
     Object.freeze(this)
   }
 
+  /** The number that it stands for. */
   valueOf(): number {
     return this.value
   }
@@ -109,10 +110,12 @@ export class PyDecimal {
     Object.freeze(this)
   }
 
+  /** As Python writes it. */
   toString(): string {
     return this.text
   }
 
+  /** What JSON can say of it. */
   toJSON(): string {
     return this.text
   }
@@ -155,10 +158,12 @@ export class PyTimeDelta {
     return new PyTimeDelta(days + carry, Math.floor(micro / 1e6), micro % 1e6)
   }
 
+  /** The same length in milliseconds. */
   toMilliseconds(): number {
     return this.days * 86_400_000 + this.seconds * 1000 + this.microseconds / 1000
   }
 
+  /** What JSON can say of it. */
   toJSON(): number {
     return this.toMilliseconds()
   }
@@ -213,10 +218,12 @@ export class PyDate {
     Object.freeze(this)
   }
 
+  /** As Python writes it. */
   toString(): string {
     return `${String(this.year).padStart(4, '0')}-${two(this.month)}-${two(this.day)}`
   }
 
+  /** What JSON can say of it. */
   toJSON(): string {
     return this.toString()
   }
@@ -253,10 +260,12 @@ export class PyTime {
     Object.freeze(this)
   }
 
+  /** As Python writes it. */
   toString(): string {
     return `${two(this.hour)}:${two(this.minute)}:${two(this.second)}${fraction(this.microsecond)}${this.zone ?? ''}`
   }
 
+  /** What JSON can say of it. */
   toJSON(): string {
     return this.toString()
   }
@@ -314,6 +323,7 @@ export class PyDateTime {
     return `${new PyDate(this.year, this.month, this.day)}T${new PyTime(this)}`
   }
 
+  /** What JSON can say of it. */
   toJSON(): string {
     return this.toString()
   }
