@@ -29,6 +29,7 @@ for (const [what, size, sparse] of [
     const name = fresh(crew, size)
     const child = crew.start('close-under-readers', [name, sparse])
     await child.hear('closed under all')
+    await child.succeed()
   })
 }
 

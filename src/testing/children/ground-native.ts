@@ -98,7 +98,9 @@ const readers: Readonly<Record<string, Reader>> = {
     try {
       port1.postMessage(view, [view.buffer])
     } catch {
-      return port1.close() // A runtime that refuses to take it.
+      // A runtime that refuses to take it. Bun does not always tell the other port that this one is closed.
+      port2.close()
+      return port1.close()
     }
     const there = await got
     port1.close()
