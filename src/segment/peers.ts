@@ -64,6 +64,7 @@ export interface Departure extends Owned {
   readonly cause: 'closed' | 'died' | 'unknown'
 }
 
+/** When to end watching for departures. */
 export interface DeparturesOptions {
   /** Ends the iteration with the signal's reason. */
   signal?: AbortSignal | undefined
