@@ -152,6 +152,10 @@ describe('a SharedList does what an array does', () => {
           for (const [{ name, run }, second] of script) {
             const list = lists[second ? 1 : 0]
             const expected = outcome(() => run(model), model)
+            // fill and copyWithin leave one object in several places of an array; a list has a copy in each.
+            for (const [at, value] of model.entries())
+              if (typeof value === 'object' && value !== null && model.indexOf(value) !== at)
+                model[at] = structuredClone(value)
             const real = outcome(() => run(list), list)
             assert.deepStrictEqual(real, expected, name)
             const reader = lists[second ? 0 : 1]
