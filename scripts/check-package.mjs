@@ -1,10 +1,14 @@
 // Guard: what would be published is what a user needs, and tools that read packages agree with it.
-// Why: a missing prebuild, a test folder in the tarball or a wrong "types" is met by every user and by none of our tests.
+// Why: a missing addon, a test folder in the tarball or a wrong "types" is met by every user and by none of our tests.
+//
+//   node scripts/check-package.mjs --addons     and it carries the addon of every platform
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { buildCommonjs } from './build-commonjs.mjs'
 import { target } from './build-native.mjs'
+import { platforms } from './platforms.mjs'
 import { filesUnder, root, run, tool } from './run.mjs'
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -35,6 +39,25 @@ try {
     ...filesUnder('native', (path) => /\.[ch]$/.test(path)),
   ]
   for (const path of needed) if (!files.includes(path)) problems.push(`the tarball lacks ${path}`)
+  const addons = files.filter((path) => path.startsWith('prebuilds/')).sort()
+  const wanted = Object.keys(platforms).map((name) => `prebuilds/${name}/memlane.node`)
+  for (const path of addons)
+    if (!wanted.includes(path)) problems.push(`the tarball carries ${path}, which no platform loads`)
+  // Addons are made when packing (prepack) and before CI packs; everybody else's tree may lack them.
+  if (process.argv.includes('--addons'))
+    for (const path of wanted)
+      if (!files.includes(path)) problems.push(`the tarball lacks ${path}: npm run build:platforms makes it`)
+  const { PLATFORMS } = await import(pathToFileURL(join(root, 'dist', 'native', 'load.js')).href)
+  if (PLATFORMS.join() !== Object.keys(platforms).join())
+    problems.push(`src/native/load.ts names ${PLATFORMS.join(', ')}; scripts/platforms.mjs has others`)
+  // Bundlers see literal paths only, so the platforms stand there once more.
+  for (const file of ['prebuilt.ts', 'prebuilt.bun.ts']) {
+    const named = [
+      ...readFileSync(join(root, 'src', 'native', file), 'utf8').matchAll(/prebuilds\/([\w-]+)\/memlane\.node'/g),
+    ]
+    if (named.map((match) => match[1]).join() !== Object.keys(platforms).join())
+      problems.push(`src/native/${file} does not name the platforms of scripts/platforms.mjs in their order`)
+  }
   for (const path of files) {
     if (/\.(test|soak|litmus)\.|\/(testing|demo|bench|golden)\//.test(path))
       problems.push(`the tarball carries ${path}, which no user needs`)
@@ -56,7 +79,7 @@ try {
   for (const [index, name] of ['publint', 'are-the-types-wrong'].entries()) {
     if (!tools[index].ok) problems.push(`${name} objects:\n${tools[index].output.trim()}`)
   }
-  console.log(`${files.length} files, ${Math.round(listed.size / 1024)} KiB packed`)
+  console.log(`${files.length} files, ${addons.length} native addons, ${Math.round(listed.size / 1024)} KiB packed`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

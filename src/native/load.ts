@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { endianness } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MemlaneError } from '../errors.js'
@@ -22,6 +23,14 @@ const here: string = (() => {
 const folder: string = dirname(here)
 const root: string = resolve(folder, '../..')
 
+/** What the package carries an addon for; scripts/platforms.mjs says how each is built. */
+export const PLATFORMS: readonly string[] = [
+  'linux-x64-glibc',
+  'linux-arm64-glibc',
+  'linux-x64-musl',
+  'linux-arm64-musl',
+]
+
 /** `glibc` or `musl` on Linux, '' elsewhere: which C library the addon must have been built for. */
 export function libc(): '' | 'glibc' | 'musl' {
   if (process.platform !== 'linux') return ''
@@ -37,7 +46,7 @@ export function libc(): '' | 'glibc' | 'musl' {
   return 'musl'
 }
 
-/** The folder under prebuilds/ for this machine, as `linux-x64-glibc`. */
+/** The folder for this machine under prebuilds/, and under build/, as `linux-x64-glibc`. */
 export function prebuildName(): string {
   const c = libc()
   return `${process.platform}-${process.arch}${c === '' ? '' : `-${c}`}`
@@ -75,12 +84,14 @@ function places(load: NodeJS.Require): Place[] {
     path: join(root, inPackage),
     load: () => prebuilt(platform, (path) => at(path).load()) ?? at(join(root, inPackage)).load(),
   }
-  if (!bundled()) return [shipped, at(join(root, 'build', 'memlane.node'))]
+  // What was built here comes first: it is as new as the sources beside it, and whoever built it wants it.
+  const built = join('build', platform, 'memlane.node')
+  if (!bundled()) return [at(join(root, built)), shipped]
   const package_ = installed(load)
   return [
     shipped,
     at(join(folder, 'memlane.node')),
-    ...(package_ === undefined ? [] : [at(join(package_, inPackage)), at(join(package_, 'build', 'memlane.node'))]),
+    ...(package_ === undefined ? [] : [at(join(package_, built)), at(join(package_, inPackage))]),
   ]
 }
 
@@ -100,7 +111,8 @@ let failure: MemlaneError | undefined
  * The addon.
  *
  * @throws MemlaneError `ERR_NATIVE` when no binary fits this machine; the message lists what was tried and the command
- *   that builds one from source. Out of a bundle it says how to keep Memlane out of the bundle.
+ *   that builds one from source, or the platforms there are where none can be built. Out of a bundle it says how to keep
+ *   Memlane out of the bundle.
  */
 export function addon(): Addon {
   if (loaded !== undefined) return loaded
@@ -117,18 +129,20 @@ export function addon(): Addon {
     }
   }
   const platform = prebuildName()
-  if (bundled()) {
-    failure = new MemlaneError(
-      'ERR_NATIVE',
-      `memlane was bundled into ${here} without its native addon. Mark memlane as external (${MARK_EXTERNAL}), or put ` +
-        `node_modules/memlane/prebuilds/${platform}/memlane.node beside ${basename(here)}. Tried:\n${tried.join('\n')}`,
-    )
-    throw failure
-  }
-  const builder = join(root, 'scripts', 'build-native.mjs')
-  failure = new MemlaneError(
-    'ERR_NATIVE',
-    `no native addon for ${platform} could be loaded. Tried:\n${tried.join('\n')}\nBuild it from source (needs a C compiler): node ${/\s/.test(builder) ? JSON.stringify(builder) : builder}`,
-  )
+  const message = bundled()
+    ? `memlane was bundled into ${here} without its native addon. Mark memlane as external (${MARK_EXTERNAL}), or put ` +
+      `node_modules/memlane/prebuilds/${platform}/memlane.node beside ${basename(here)}. Tried:\n${tried.join('\n')}`
+    : `no native addon for ${platform} could be loaded. Tried:\n${tried.join('\n')}\n${cure()}`
+  failure = new MemlaneError('ERR_NATIVE', message)
   throw failure
+}
+
+/** Nobody is told to build what cannot be built. */
+function cure(): string {
+  const system = process.platform
+  if (!PLATFORMS.some((name) => name.startsWith(`${system}-`)))
+    return `Memlane does not know ${system}. It comes with addons for ${PLATFORMS.join(', ')}`
+  if (endianness() !== 'LE') return 'Memlane keeps its numbers in little-endian order, and this processor has the other'
+  const builder = join(root, 'scripts', 'build-native.mjs')
+  return `Build it from source (needs a C compiler): node ${/\s/.test(builder) ? JSON.stringify(builder) : builder}`
 }

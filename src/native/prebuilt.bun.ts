@@ -8,6 +8,12 @@ usePrebuilt((platform) => {
   switch (platform) {
     case 'linux-x64-glibc':
       return require('../../prebuilds/linux-x64-glibc/memlane.node')
+    case 'linux-arm64-glibc':
+      return require('../../prebuilds/linux-arm64-glibc/memlane.node')
+    case 'linux-x64-musl':
+      return require('../../prebuilds/linux-x64-musl/memlane.node')
+    case 'linux-arm64-musl':
+      return require('../../prebuilds/linux-arm64-musl/memlane.node')
     default:
       return undefined
   }
