@@ -7,7 +7,30 @@
 #define OPEN_CREATE 2u
 #define OPEN_EXCLUSIVE 4u
 
-/* How a wait ended. A negative number is a negated errno. */
+/* Why something was refused; every number of a system's own is translated into one of these where it comes up. Below
+ * FAILED_SYSTEM: an error of which we know nothing but the system's number, subtracted from it. */
+#define FAILED_NOT_FOUND (-1)
+#define FAILED_EXISTS (-2)
+#define FAILED_FORBIDDEN (-3)
+#define FAILED_BUSY (-4) /* the other side holds what was asked for */
+#define FAILED_NO_SPACE (-5)
+#define FAILED_NO_MEMORY (-6) /* or address space, or mappings */
+#define FAILED_NO_HANDLES (-7)
+#define FAILED_NO_MORE_HANDLES (-8) /* on the whole machine */
+#define FAILED_NO_LOCKS (-9)
+#define FAILED_TOO_LARGE (-10)
+#define FAILED_NAME_TOO_LONG (-11)
+#define FAILED_INVALID (-12)
+#define FAILED_IS_LINK (-13)
+#define FAILED_IS_FOLDER (-14)
+#define FAILED_IS_DEVICE (-15) /* or a socket */
+#define FAILED_NOT_A_FILE (-16)
+#define FAILED_READ_ONLY (-17) /* a file system that nobody may change */
+#define FAILED_UNSUPPORTED (-18)
+#define FAILED_DEVICE (-19)
+#define FAILED_SYSTEM (-1000)
+
+/* How a wait ended. A negative number says why it could not begin. */
 #define WAIT_WOKEN 0   /* a wake came (or a spurious one: look at the word again) */
 #define WAIT_CHANGED 1 /* the word no longer held the expected value */
 #define WAIT_TIMED_OUT 2
