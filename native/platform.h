@@ -19,6 +19,8 @@ int object_open(const char *name, unsigned flags, unsigned mode, object **out);
 int object_close(object *o);
 /* Takes the name away. Who has the object open keeps it. */
 int object_unlink(const char *name);
+/* Gives an object another name, in one step; without `replace`, FAILED_EXISTS when that name is taken. */
+int object_publish(const char *name, const char *as, bool replace);
 /* What is added is a hole. */
 int object_truncate(object *o, uint64_t size);
 /* Gives bytes room of their own, so that touching them cannot fail. Never makes the object longer. */
@@ -26,8 +28,8 @@ int object_commit(object *o, uint64_t offset, uint64_t length);
 /* STAT_FIELDS numbers. */
 int object_stat(object *o, double out[]);
 int object_stat_name(const char *name, double out[]);
-/* Of the place where objects are, in bytes. */
-int object_space(double *total, double *available);
+/* SPACE_FIELDS numbers about the place where objects are. */
+int object_space(double out[]);
 /* Where objects are, for people to read. */
 const char *object_place(void);
 /* Calls `each` with every name. */

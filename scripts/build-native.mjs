@@ -41,28 +41,31 @@ export function headers() {
   )
 }
 
+/** Each system's files lie in a folder of its own, under the same names. */
+const FOLDERS = { linux: 'linux', darwin: 'darwin', win32: 'windows' }
+
+const named = (folder, end) =>
+  existsSync(join(root, folder))
+    ? readdirSync(join(root, folder))
+        .filter((name) => name.endsWith(end))
+        .sort()
+        .map((name) => `${folder}/${name}`)
+    : []
+
+const folders = (system) => ['native', 'native/napi', `native/${FOLDERS[system] ?? system}`]
+
 /** C files for a system (`linux`, `darwin`, `win32`), relative to the root and in one order everywhere. */
 export function sources(system = process.platform) {
-  const native = join(root, 'native')
-  if (!existsSync(native)) return []
-  const other = system === 'win32' ? 'posix.c' : 'windows.c'
-  return readdirSync(native)
-    .filter((name) => name.endsWith('.c') && name !== other)
-    .sort()
-    .map((name) => `native/${name}`)
+  return folders(system).flatMap((folder) => named(folder, '.c'))
 }
 
-function headerFiles() {
-  return readdirSync(join(root, 'native'))
-    .filter((name) => name.endsWith('.h'))
-    .sort()
-    .map((name) => `native/${name}`)
-}
+const headerFiles = (system) => folders(system).flatMap((folder) => named(folder, '.h'))
 
 /** A digest of every C file that an addon for this system is built from. */
 export function sourcesDigest(system = process.platform) {
   const hash = createHash('sha256')
-  for (const file of [...sources(system), ...headerFiles()]) hash.update(file).update(readFileSync(join(root, file)))
+  for (const file of [...sources(system), ...headerFiles(system)])
+    hash.update(file).update(readFileSync(join(root, file)))
   return hash.digest('hex')
 }
 

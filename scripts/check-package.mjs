@@ -36,7 +36,7 @@ try {
     'README.md',
     'LICENSE',
     'CHANGELOG.md',
-    ...filesUnder('native', (path) => /\.[ch]$/.test(path)),
+    ...filesUnder('native', (path) => /\.[ch]$/.test(path) && !path.startsWith('native/test/')),
   ]
   for (const path of needed) if (!files.includes(path)) problems.push(`the tarball lacks ${path}`)
   const addons = files.filter((path) => path.startsWith('prebuilds/')).sort()

@@ -12,8 +12,8 @@
   _(napi_create_threadsafe_function) _(napi_delete_reference) _(napi_fatal_exception) _(napi_get_and_clear_last_exception) \
   _(napi_get_cb_info) _(napi_get_global) _(napi_get_reference_value) _(napi_get_typedarray_info) _(napi_get_undefined)   \
   _(napi_get_value_bool) _(napi_get_value_double) _(napi_get_value_int32) _(napi_get_value_string_utf8)                  \
-  _(napi_get_value_uint32) _(napi_is_detached_arraybuffer) _(napi_is_exception_pending) _(napi_make_callback)            \
-  _(napi_open_handle_scope) _(napi_remove_env_cleanup_hook) _(napi_set_element) _(napi_set_named_property)               \
+  _(napi_get_value_uint32) _(napi_release_threadsafe_function) _(napi_is_exception_pending) _(napi_make_callback)            \
+  _(napi_open_handle_scope) _(napi_throw_error) _(napi_set_element) _(napi_set_named_property)               \
   _(napi_typeof) _(napi_unref_threadsafe_function)
 
 #define DEFINE(name) void *__imp_##name;

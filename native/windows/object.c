@@ -334,10 +334,11 @@ int object_stat_name(const char *name, double out[]) {
   return result;
 }
 
-int object_space(double *total, double *available) {
+int object_space(double out[]) {
   ULARGE_INTEGER mine, all;
   if (!GetDiskFreeSpaceExW(objects_folder(), &mine, &all, NULL)) return failed(GetLastError());
-  *total = (double)all.QuadPart;
-  *available = (double)mine.QuadPart;
+  for (int i = 0; i < SPACE_FIELDS; i++) out[i] = 0;
+  out[SPACE_TOTAL] = (double)all.QuadPart;
+  out[SPACE_AVAILABLE] = (double)mine.QuadPart;
   return 0;
 }
