@@ -9,7 +9,7 @@
 // this machine gets in. Each addon carries the digest of its sources, so that one which is older than they are is found out
 // wherever it was built.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FLAGS, headers, mark, sources } from './build-native.mjs'
@@ -36,16 +36,31 @@ const isCurrent = (name) => existsSync(pathOf(name)) && readFileSync(pathOf(name
 const digestOf = (path) => createHash('sha256').update(readFileSync(path)).digest('hex')
 
 function command(name, output) {
-  const flags = [...FLAGS, '-Werror', '-O2', '-g0', '-s', `-DMEMLANE_SOURCES="${stampOf(name)}"`]
-  if (systemOf(name) === 'linux') flags.push('-Wl,--build-id=none')
-  return ['cc', '-target', platforms[name].zig, ...flags, '-I', headers(), '-o', output, ...sources(systemOf(name))]
+  const system = systemOf(name)
+  // Position does not matter on Windows, where zig warns of -fPIC.
+  const flags = [
+    ...FLAGS.filter((flag) => system !== 'win32' || (flag !== '-fPIC' && flag !== '-pthread')),
+    '-Werror',
+    '-O2',
+    '-g0',
+    '-s',
+    `-DMEMLANE_SOURCES="${stampOf(name)}"`,
+  ]
+  if (system === 'linux') flags.push('-Wl,--build-id=none')
+  // Symbols of Node-API are found in the host program: macOS has to be told so, Windows does it in host.c.
+  if (system === 'win32') flags.push('-DNAPI_EXTERN=__declspec(dllimport)')
+  if (system === 'darwin') flags.push('-Wl,-undefined,dynamic_lookup')
+  return ['cc', '-target', platforms[name].zig, ...flags, '-I', headers(), '-o', output, ...sources(system)]
 }
 
 async function build(compiler, name, path) {
-  const half = `${path}.${process.pid}`
+  // For Windows the linker leaves an import library beside it, which nobody needs.
+  const folder = mkdtempSync(join(root, '.cache', 'addon-'))
+  const half = join(folder, 'memlane.node')
   const { ok, output } = await run(compiler, command(name, half), { quiet: true, env: zigEnvironment() })
+  if (ok) renameSync(half, path)
+  rmSync(folder, { recursive: true })
   if (!ok) throw new Error(`zig cannot build ${name}:\n${output}`)
-  renameSync(half, path)
 }
 
 const problems = []

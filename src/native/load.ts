@@ -29,6 +29,10 @@ export const PLATFORMS: readonly string[] = [
   'linux-arm64-glibc',
   'linux-x64-musl',
   'linux-arm64-musl',
+  'win32-x64',
+  'win32-arm64',
+  'darwin-arm64',
+  'darwin-x64',
 ]
 
 /** `glibc` or `musl` on Linux, '' elsewhere: which C library the addon must have been built for. */

@@ -29,6 +29,8 @@ const noPidNamespaces =
     : 'pid namespaces are not permitted here'
 const compiler = spawnSync('cc', ['--version']).status === 0 ? false : 'there is no C compiler here'
 const lastPid = '/proc/sys/kernel/ns_last_pid'
+const noStop: string | false =
+  process.platform === 'win32' ? 'Windows has neither signals that stop a process nor zombies' : false
 const noPidReuse = ((): string | false => {
   try {
     // Whoever is root may open it everywhere, and write it only in a pid namespace of its own users.
@@ -144,7 +146,7 @@ test('every worker of a process may attach, and is gone when it ends, whoever go
   await until(() => segment.participants().filter(({ alive }) => alive).length === 2, 'the workers have let go')
 })
 
-test('a stopped process is alive', async () => {
+test('a stopped process is alive', { skip: noStop }, async () => {
   await using crew = new Crew()
   const name = crew.name()
   using segment = Segment.create(name, patterned())
@@ -158,7 +160,7 @@ test('a stopped process is alive', async () => {
   assert.equal(segment.isAlive(token), false)
 })
 
-test('a zombie is dead', async () => {
+test('a zombie is dead', { skip: noStop }, async () => {
   await using crew = new Crew()
   const name = crew.name()
   using segment = Segment.create(name, patterned())
