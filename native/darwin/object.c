@@ -190,6 +190,18 @@ int object_unlink(const char *name) {
   return unlink(path) < 0 ? failed(errno) : 0;
 }
 
+int object_publish(const char *name, const char *as, bool replace) {
+  char from[PATH_ROOM], to[PATH_ROOM];
+  int bad = object_path(name, from, sizeof from);
+  if (bad == 0) bad = object_path(as, to, sizeof to);
+  if (bad < 0) return bad;
+  if (replace) return rename(from, to) < 0 ? failed(errno) : 0;
+  if (link(from, to) < 0) return failed(errno);
+  /* It has both names now; should the first one stay, it is a name too many, and no harm. */
+  (void)unlink(from);
+  return 0;
+}
+
 int object_truncate(object *o, uint64_t size) {
   int fd = o->fd;
   int r;

@@ -117,7 +117,11 @@ static bool names(void) {
   memset(long_name, 'n', sizeof long_name);
   long_name[299] = 0;
   HOLDS(object_open(long_name, 0, 0, &second) == FAILED_NAME_TOO_LONG);
-  HOLDS(object_unlink(name) == 0);
+  object_unlink(other);
+  HOLDS(object_publish(name, other, false) == 0 && object_stat_name(name, stat) == FAILED_NOT_FOUND);
+  HOLDS(object_open(name, OPEN_CREATE | OPEN_EXCLUSIVE, 0600, &second) == 0 && object_close(second) == 0);
+  HOLDS(object_publish(name, other, false) == FAILED_EXISTS && object_publish(name, other, true) == 0);
+  HOLDS(object_unlink(other) == 0 && object_unlink(name) == FAILED_NOT_FOUND);
   HOLDS(object_close(o) == 0);
   return true;
 }

@@ -254,6 +254,14 @@ int object_list(void (*each)(void *context, const char *name), void *context) {
   return 0;
 }
 
+int object_publish(const char *name, const char *as, bool replace) {
+  wchar_t from[PATH_ROOM], to[PATH_ROOM];
+  int bad = file_path(name, from);
+  if (bad == 0) bad = file_path(as, to);
+  if (bad < 0) return bad;
+  return MoveFileExW(from, to, replace ? MOVEFILE_REPLACE_EXISTING : 0) ? 0 : failed(GetLastError());
+}
+
 /* ---- sizes */
 
 int object_truncate(object *o, uint64_t size) {
