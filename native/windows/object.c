@@ -259,7 +259,11 @@ int object_publish(const char *name, const char *as, bool replace) {
   int bad = file_path(name, from);
   if (bad == 0) bad = file_path(as, to);
   if (bad < 0) return bad;
-  return MoveFileExW(from, to, replace ? MOVEFILE_REPLACE_EXISTING : 0) ? 0 : failed(GetLastError());
+  if (MoveFileExW(from, to, replace ? MOVEFILE_REPLACE_EXISTING : 0)) return 0;
+  DWORD error = GetLastError();
+  /* A file that is open is replaced by none: its name is taken away first, and for a moment there is none. */
+  if (!replace || error != ERROR_ACCESS_DENIED || object_unlink(as) < 0) return failed(error);
+  return MoveFileExW(from, to, 0) ? 0 : failed(GetLastError());
 }
 
 /* ---- sizes */
