@@ -105,7 +105,8 @@ export class OwnerLock {
     }
     const wait = new OwnerWait(this, true)
     const end = endOf(timeout)
-    const got = this.#published === undefined ? block(wait, end) : blockVisibly(this.#published, this.#word, OWNED, wait, end)
+    const got =
+      this.#published === undefined ? block(wait, end) : blockVisibly(this.#published, this.#word, OWNED, wait, end)
     return got ?? BUSY
   }
 
