@@ -53,8 +53,6 @@ void mapping_retain(mapping *m);
 void mapping_release(mapping *m);
 /* Zero pages take the place of the object's, which is given back. Once, before the handle's release. */
 void mapping_close(mapping *m, object *o);
-/* Never unmap the addresses: somebody of whom we shall not hear refers to them. */
-void mapping_lend(mapping *m);
 /* MAX_MAPPINGS words; a word other than 0 counts the pages that a fault replaced by zeros. */
 uint32_t *fault_words(void);
 
@@ -71,12 +69,13 @@ int word_wake(mapping *m, uint32_t *word, int count);
 /* Blocks the calling thread: one of the WAIT_ numbers. watched NULL: nobody's life is watched. timeout_ms < 0: for ever. */
 int word_wait(mapping *m, uint32_t *word, uint32_t expected, double timeout_ms, object *watched, uint64_t watch_byte);
 
-/* Waits that end in a call instead: on a thread of the platform's, once for each that was not cancelled. */
+/* Waits that end in a call instead: on a thread of the platform's, once for each that was not cancelled. Gives the place where
+ * the wait is: whoever cancels says it. (Only Linux finds by it; the others give 0 and find by the id.) */
 typedef void (*wait_done)(void *owner, double id, int result);
 int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, uint32_t *word, uint32_t expected,
                double timeout_ms, object *watched, uint64_t watch_byte);
 /* true when the wait was still pending; it will not be reported. */
-bool waiter_cancel(void *owner, double id);
+bool waiter_cancel(void *owner, double id, int place);
 /* Drops every wait of an owner without a report; when it returns no report is under way. */
 void waiter_drop_owner(void *owner);
 /* Ends every wait that was started through this handle with WAIT_CLOSED. */
@@ -89,7 +88,7 @@ struct uv_loop_s;
 loop_waiter *loop_waiter_new(struct uv_loop_s *loop, void *owner, wait_done done);
 int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t *word, uint32_t expected, double timeout_ms,
                     object *watched, uint64_t watch_byte);
-bool loop_waiter_cancel(loop_waiter *l, double id);
+bool loop_waiter_cancel(loop_waiter *l, double id, int place);
 void loop_waiter_close_handle(loop_waiter *l, int handle);
 /* Drops every wait without a report. `ended` is called by the loop once the waiter is gone. */
 void loop_waiter_end(loop_waiter *l, void (*ended)(void *), void *context);

@@ -36,20 +36,21 @@ const ODD = `
   // SYNC: "odd before the first store, even after the last"
   memory.openVersion(version, i32[version] | 1);
   }
-  #close() {`
+  /** Commits`
 const COMMIT = `
   i32[this.#log] = 0;
   this.#length = 0;
   if (this.#extents !== 0)
-  this.#forgetExtents();
+  this.#useExtents(0);
   }
   if (this.unsettled)
   this.pages.settle();
   if ((this.#dirtyLow | this.#dirtyHigh) !== 0)
   this.#cleanStripes();
   memory.closeVersion(version, (i32[version] + 1) & ~1);
+  this.depth = 0;
   this.#lock.release();
-  if (this.#ringCount > 0)`
+  if (this.#undoables.length !== 0)`
 const REPAIR = `
   memory.openVersion(version, i32[version] | 1);
   const log = segment.areaOf(slot) / 4 + L_LENGTH;
@@ -144,7 +145,7 @@ export const BREAKS = {
       ODD,
       `
     }
-    #close() {`,
+    /** Commits`,
     ),
   ],
   'version-odd-before-lock': [
@@ -153,7 +154,7 @@ export const BREAKS = {
       ODD,
       `
     }
-    #close() {`,
+    /** Commits`,
     ),
     edit(
       ARENA,
@@ -173,11 +174,12 @@ export const BREAKS = {
             i32[this.#log] = 0;
             this.#length = 0;
             if (this.#extents !== 0)
-                this.#forgetExtents();
+                this.#useExtents(0);
         }
         this.pages.settle();
+        this.depth = 0;
         this.#lock.release();
-        if (this.#ringCount > 0)`,
+        if (this.#undoables.length !== 0)`,
     ),
   ],
   'unlock-before-commit': [
@@ -191,10 +193,11 @@ export const BREAKS = {
             i32[this.#log] = 0;
             this.#length = 0;
             if (this.#extents !== 0)
-                this.#forgetExtents();
+                this.#useExtents(0);
         }
         this.pages.settle();
-        if (this.#ringCount > 0)`,
+        this.depth = 0;
+        if (this.#undoables.length !== 0)`,
     ),
   ],
   'reuse-in-transaction': [
@@ -278,12 +281,13 @@ export const BREAKS = {
             i32[this.#log] = 0;
             this.#length = 0;
             if (this.#extents !== 0)
-                this.#forgetExtents();
+                this.#useExtents(0);
         }
         this.pages.settle();
         memory.closeVersion(version, (i32[version] + 1) & ~1);
+        this.depth = 0;
         this.#lock.release();
-        if (this.#ringCount > 0)`,
+        if (this.#undoables.length !== 0)`,
     ),
   ],
   'overwritten-text-unlogged': [
@@ -308,8 +312,10 @@ export const BREAKS = {
     edit(
       ARENA,
       `this.i32[this.#log + L_EXTENTS + this.#extents] = page;
-  this.#extents++;`,
+  this.#useExtents(this.#extents + 1);`,
       `
+        this.#entries = this.#pageWord(page) - (this.#limit << 1);
+        this.#limit += extentEntries(this.#extents);
         this.#extents++;`,
     ),
   ],

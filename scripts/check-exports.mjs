@@ -30,8 +30,8 @@ function targets(source) {
   const module = { types: `./dist/${compiled(source, '.d.ts')}`, default: `./dist/${compiled(source, '.js')}` }
   return {
     bun: { types: module.types, default: `./dist/${compiled(source, '.bun.js')}` },
-    // Where `require` takes ES modules it gets the same one that `import` does: one copy in a process.
-    'module-sync': module,
+    // Also where `require` takes ES modules: tools that hook into it (tsx, tracers of deployments) do not always get that right.
+    // A program with both forms has two copies, which get on with each other.
     require: { types: joinedTypes(source), default: joined(source) },
     ...module,
   }

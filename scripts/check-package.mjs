@@ -64,6 +64,20 @@ try {
     if (/(^|\/)binding\.gyp$/.test(path))
       problems.push(`the tarball carries ${path}: npm would run node-gyp on install`)
   }
+  // Types that declare something global, or in a module of somebody else, change the program of whoever imports them.
+  for (const path of files.filter((path) => path.endsWith('.d.ts'))) {
+    const found = /^\s*declare (global|module)\b.*|^\s*\/\/\/ *<reference.*/m.exec(
+      readFileSync(join(root, path), 'utf8'),
+    )
+    if (found) problems.push(`${path} declares beyond itself: ${found[0].trim()}`)
+  }
+  // Bundlers find the addons that stand as literal paths in these two.
+  for (const path of files.filter((path) => path.endsWith('.node'))) {
+    for (const source of ['src/native/prebuilt.ts', 'src/native/prebuilt.bun.ts']) {
+      if (!readFileSync(join(root, source), 'utf8').includes(`'../../${path}'`))
+        problems.push(`${source} does not name ${path}, so bundlers leave it behind`)
+    }
+  }
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
     if (manifest.scripts[script]) problems.push(`package.json has a "${script}" script; installing must run nothing`)
   }

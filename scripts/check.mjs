@@ -13,6 +13,7 @@ const guards = [
   ['format and lint', [tool('biome'), ['ci', '--colors=off', root]]],
   ['import directions', guard('check-imports')],
   ['globals that test runners replace', guard('check-globals')],
+  ['changes of a heap', guard('check-changes')],
   ['layout in C and TypeScript', guard('check-layout')],
   ['error codes and their docs', guard('check-errors')],
   ['exports map', guard('check-exports')],

@@ -46,6 +46,8 @@ export const ERROR_CODES = [
 /** A stable name for what went wrong. See docs/errors.md. */
 export type ErrorCode = (typeof ERROR_CODES)[number]
 
+const BRAND = Symbol.for('memlane.MemlaneError')
+
 /**
  * What Memlane throws: a stable `code`, and a message that holds the names, sizes and numbers concerned.
  *
@@ -67,6 +69,15 @@ export class MemlaneError extends Error {
   }
 }
 
+Object.defineProperty(MemlaneError.prototype, BRAND, { value: true })
+// `instanceof` is true of errors of another copy of the package, too: one loaded by `require` beside one by `import`, say.
+Object.defineProperty(MemlaneError, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    if (this !== MemlaneError) return Function.prototype[Symbol.hasInstance].call(this as () => void, value)
+    return typeof value === 'object' && value !== null && BRAND in value
+  },
+})
+
 /** Throws `ERR_TYPE` saying what was wanted and what came. */
 export function wrongType(what: string, wanted: string, got: unknown): MemlaneError {
   return new MemlaneError('ERR_TYPE', `${what} must be ${wanted}, got ${describe(got)}`)
@@ -80,6 +91,11 @@ export function outOfRange(what: string, range: string, got: unknown): MemlaneEr
 /** For a class whose objects stand for something with a name: what `new` cannot make, `open` does. */
 export function useOpen(type: string, how: string = `${type}.open(name)`): MemlaneError {
   return new MemlaneError('ERR_TYPE', `a ${type} is not made with new; use ${how}`)
+}
+
+/** `a mutex`, `an event`: a kind of thing with its article. */
+export function withArticle(noun: string): string {
+  return `${/^[aeiou]/i.test(noun) ? 'an' : 'a'} ${noun}`
 }
 
 /** A short, safe rendering of any value for a message. */

@@ -9,6 +9,7 @@ import {
   Barrier,
   Condition,
   Event,
+  MemlaneError,
   Mutex,
   RwLock,
   Semaphore,
@@ -183,8 +184,11 @@ test('every collection of a heap that is closed, or that was removed from it, ca
         const value = make(heap)
         if (value === heap && mark === '<stale>') continue
         end(heap)
-        for (const [what, report] of Object.entries(REPORTS))
-          assert.doesNotThrow(() => report({ value }), `${make} ${mark} ${what}`)
+        for (const [what, report] of Object.entries(REPORTS)) {
+          // A list with a name refuses to tell its length: a loop over its indexes must not end in silence.
+          if (Array.isArray(value) && report === copy) assert.throws(() => report({ value }), MemlaneError)
+          else assert.doesNotThrow(() => report({ value }), `${make} ${mark} ${what}`)
+        }
         assert.match(inspect(value), new RegExp(`^Shared.* ${mark}$`))
         assert.match(JSON.stringify(value), new RegExp(mark))
       } finally {

@@ -43,7 +43,17 @@ export {
 } from './collections/index.js'
 export { ERROR_CODES, type ErrorCode, MemlaneError } from './errors.js'
 export type { Owner } from './memory/index.js'
-export type { CreateOptions, Lifetime, NameOptions, OpenOptions } from './segment/index.js'
+export {
+  type CreateOptions,
+  type Departure,
+  Departures,
+  type DeparturesOptions,
+  type Lifetime,
+  type NameOptions,
+  type OpenOptions,
+  type Owned,
+  type Peer,
+} from './segment/index.js'
 export type { Size } from './sizes.js'
 export {
   type AsyncLimits,

@@ -82,7 +82,9 @@ export function whyUncloneable(value: object): string | undefined {
 
 /**
  * Makes cloning a handle an error that says how to open it there. Structured clone reads an object's own properties and
- * refuses symbols, saying what they are called.
+ * refuses symbols, saying what they are called. It looks at nothing else of an object: the property has to be enumerable and
+ * named by a string, and so shows in `Object.keys`. What is refused for what it is says nothing of its own (an object made by
+ * the constructor of WeakRef, a Proxy), or prints and compares as what it is made as (a Set that holds the symbol).
  *
  * @param how what to write there; default `Class.open(name)`.
  */

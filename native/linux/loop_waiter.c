@@ -345,7 +345,7 @@ static int new_slot(loop_waiter *l) {
   if (l->first_free < 0) {
     int room = l->room == 0 ? 16 : l->room * 2;
     wait *grown = realloc(l->waits, (size_t)room * sizeof *grown);
-    if (grown == NULL) return -ENOMEM;
+    if (grown == NULL) return FAILED_NO_MEMORY;
     memset(grown + l->room, 0, (size_t)(room - l->room) * sizeof *grown);
     for (int i = room - 1; i >= l->room; i--) {
       grown[i].next = l->first_free;
@@ -369,23 +369,21 @@ int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t 
   mapping_begin_wait(m);
   if (!m->read_only) ask(l, slot); /* a wait on a private mapping would make the page a copy of its own: see word_wait */
   arm(l, next_look(&l->waits[slot], now_ns()));
-  return 0;
+  return slot;
 }
 
-bool loop_waiter_cancel(loop_waiter *l, double id) {
-  for (int slot = 0; slot < l->used; slot++) {
-    wait *w = &l->waits[slot];
-    if (w->id != id || (w->state != PENDING && w->state != REPORTED)) continue;
-    if (w->state == PENDING) {
-      forget(l, slot);
-    } else {
-      /* It stays in the queue, and nobody hears of it. */
-      if (w->result == WAIT_WOKEN) mapping_pass_on(w->m, w->word);
-      w->state = GONE;
-    }
-    return true;
+bool loop_waiter_cancel(loop_waiter *l, double id, int place) {
+  if (place < 0 || place >= l->used) return false;
+  wait *w = &l->waits[place];
+  if (w->id != id || (w->state != PENDING && w->state != REPORTED)) return false;
+  if (w->state == PENDING) {
+    forget(l, place);
+  } else {
+    /* It stays in the queue, and nobody hears of it. */
+    if (w->result == WAIT_WOKEN) mapping_pass_on(w->m, w->word);
+    w->state = GONE;
   }
-  return false;
+  return true;
 }
 
 void loop_waiter_close_handle(loop_waiter *l, int handle) {

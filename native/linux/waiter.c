@@ -52,23 +52,54 @@ typedef struct wait {
   uint64_t watch_byte;
 } wait;
 
+/* The waits lie close together and move; each has a place that it keeps. (A sparse set: `places` says the place of each wait, and
+ * behind them the free places; `index_of` is the other way round.) */
 typedef struct lane {
-  struct lane *next;
+  uint32_t number;
   uint32_t control; /* +1 at every change of `waits`; the thread sleeps on it too */
   uint32_t count;
   bool running;
+  uint8_t places[LANE_WAITS], index_of[LANE_WAITS];
   wait waits[LANE_WAITS];
 } lane;
 
 /* Guards the lanes and every wait. Reports are made while it is held: they only post to an event loop. */
 static pthread_mutex_t lanes_lock = PTHREAD_MUTEX_INITIALIZER;
-static lane *lanes;
+static lane **lanes;
+static uint32_t lanes_count, lanes_room;
+static uint32_t first_with_room; /* no lane before it has room */
 
-/* Removes wait i. The caller holds lanes_lock. The mapping is given back by the caller, outside the lock. */
+/* Removes wait i. The caller holds lanes_lock, and gives the mapping back. */
 static mapping *take_out(lane *l, uint32_t i) {
   mapping *m = l->waits[i].m;
-  l->waits[i] = l->waits[--l->count];
+  uint32_t last = --l->count;
+  uint8_t freed = l->places[i], moved = l->places[last];
+  l->waits[i] = l->waits[last];
+  l->places[last] = freed;
+  l->places[i] = moved;
+  l->index_of[freed] = (uint8_t)last;
+  l->index_of[moved] = (uint8_t)i;
+  if (l->number < first_with_room) first_with_room = l->number;
   return m;
+}
+
+/* The caller holds lanes_lock. */
+static lane *lane_with_room(void) {
+  while (first_with_room < lanes_count && lanes[first_with_room]->count == LANE_WAITS) first_with_room++;
+  if (first_with_room < lanes_count) return lanes[first_with_room];
+  if (lanes_count == lanes_room) {
+    uint32_t room = lanes_room == 0 ? 8 : lanes_room * 2;
+    lane **grown = realloc(lanes, room * sizeof *grown);
+    if (grown == NULL) return NULL;
+    lanes = grown;
+    lanes_room = room;
+  }
+  lane *l = calloc(1, sizeof *l);
+  if (l == NULL) return NULL;
+  for (uint8_t i = 0; i < LANE_WAITS; i++) l->places[i] = l->index_of[i] = i;
+  l->number = lanes_count;
+  lanes[lanes_count++] = l;
+  return l;
 }
 
 static void ring(lane *l) {
@@ -205,40 +236,32 @@ int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, u
   int result = 0;
   mapping_begin_wait(m);
   pthread_mutex_lock(&lanes_lock);
-  lane *l = lanes;
-  while (l != NULL && l->count == LANE_WAITS) l = l->next;
+  lane *l = lane_with_room();
   if (l == NULL) {
-    l = calloc(1, sizeof *l);
-    if (l == NULL) {
-      result = -ENOMEM;
-    } else {
-      l->next = lanes;
-      lanes = l;
-    }
-  }
-  if (result == 0 && !l->running) {
+    result = FAILED_NO_MEMORY;
+  } else if (!l->running) {
     result = start_thread(l);
     l->running = result == 0;
   }
   if (result == 0) {
+    result = (int)(l->number * LANE_WAITS + l->places[l->count]);
     l->waits[l->count++] = (wait){owner, done, id, handle, m, word, expected, deadline, watched, watch_byte};
     ring(l);
   }
   pthread_mutex_unlock(&lanes_lock);
-  if (result != 0) mapping_end_wait(m);
+  if (result < 0) mapping_end_wait(m);
   return result;
 }
 
-bool waiter_cancel(void *owner, double id) {
+bool waiter_cancel(void *owner, double id, int place) {
   mapping *m = NULL;
   pthread_mutex_lock(&lanes_lock);
-  for (lane *l = lanes; l != NULL && m == NULL; l = l->next) {
-    for (uint32_t i = 0; i < l->count; i++) {
-      if (l->waits[i].owner == owner && l->waits[i].id == id) {
-        m = take_out(l, i);
-        ring(l);
-        break;
-      }
+  if (place >= 0 && (uint32_t)place / LANE_WAITS < lanes_count) {
+    lane *l = lanes[place / LANE_WAITS];
+    uint32_t i = l->index_of[place % LANE_WAITS];
+    if (i < l->count && l->waits[i].owner == owner && l->waits[i].id == id) {
+      m = take_out(l, i);
+      ring(l);
     }
   }
   pthread_mutex_unlock(&lanes_lock);
@@ -246,29 +269,25 @@ bool waiter_cancel(void *owner, double id) {
   return m != NULL;
 }
 
-/* Takes out one wait of the owner (through this handle, unless that is negative). The caller holds lanes_lock. */
-static mapping *take_one(void *owner, int handle, bool report) {
-  for (lane *l = lanes; l != NULL; l = l->next) {
-    for (uint32_t i = 0; i < l->count; i++) {
-      wait *w = &l->waits[i];
-      if (w->owner != owner || (handle >= 0 && w->handle != handle)) continue;
-      if (report) w->done(owner, w->id, WAIT_CLOSED);
-      mapping *m = take_out(l, i);
-      ring(l);
-      return m;
-    }
-  }
-  return NULL;
-}
-
+/* Takes out the waits of the owner (through this handle, unless that is negative). */
 static void take_all(void *owner, int handle, bool report) {
-  mapping *m;
-  do {
-    pthread_mutex_lock(&lanes_lock);
-    m = take_one(owner, handle, report);
-    pthread_mutex_unlock(&lanes_lock);
-    if (m != NULL) mapping_end_wait(m);
-  } while (m != NULL);
+  pthread_mutex_lock(&lanes_lock);
+  for (uint32_t n = 0; n < lanes_count; n++) {
+    lane *l = lanes[n];
+    bool changed = false;
+    for (uint32_t i = 0; i < l->count;) {
+      wait *w = &l->waits[i];
+      if (w->owner != owner || (handle >= 0 && w->handle != handle)) {
+        i++;
+        continue;
+      }
+      if (report) w->done(owner, w->id, WAIT_CLOSED);
+      mapping_end_wait(take_out(l, i));
+      changed = true;
+    }
+    if (changed) ring(l);
+  }
+  pthread_mutex_unlock(&lanes_lock);
 }
 
 void waiter_drop_owner(void *owner) { take_all(owner, -1, false); }

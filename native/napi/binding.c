@@ -19,6 +19,13 @@ typedef struct handle {
 
 static const handle NO_HANDLE = {.o = NULL};
 
+/* How an environment's end is told before the finalizers of its buffers run. */
+typedef enum end_of_buffers {
+  BY_A_BUFFER, /* Node.js runs the finalizers first of all, the latest first: a last buffer that is kept until then */
+  BY_A_HOOK,   /* Bun runs the clean-up hooks first, the latest first */
+  NEVER_ENDS,  /* Deno runs no finalizers then */
+} end_of_buffers;
+
 typedef struct environment {
   napi_env env;
   handle *handles;
@@ -29,16 +36,36 @@ typedef struct environment {
   napi_ref on_wait_end;
   napi_async_cleanup_hook_handle leaving;
   napi_threadsafe_function reports;
+  struct attachment *attachments;
+  struct attachment *_Atomic gone; /* those whose finalizers ran, on any thread, since this thread looked */
+  end_of_buffers buffers_end;
+  bool hooked; /* on_buffers_end is registered */
+  struct sentinel *_Atomic sentinel;
   bool ended;
 } environment;
 
 /* The tie between one external ArrayBuffer and its mapping, which it keeps: a request of the runtime's may go on with the bytes
- * after close(), and holds the buffer for as long as it does. The engine's finalizer, which may run on any thread, ends it. */
+ * after close(), and holds the buffer for as long as it does. The engine's finalizer, which may run on any thread, ends it.
+ *
+ * A buffer that was moved (transfer(), and from there to another thread) has its bytes elsewhere; Node.js and Bun run its finalizer
+ * nevertheless when the environment that made it ends. So each buffer is looked at before that: the addresses of one that is no
+ * longer here stay mapped for good. */
 typedef struct attachment {
+  environment *e;
   mapping *m;
+  napi_ref buffer; /* weak */
   _Atomic bool released;
-  _Atomic int users; /* the finalizer, and f_map until it is done: an engine that refuses may call the finalizer at once */
+  bool listed;
+  struct attachment *next, *previous; /* of its environment */
+  struct attachment *next_gone;
 } attachment;
+
+/* A buffer whose finalizer tells of the end. */
+typedef struct sentinel {
+  environment *e;
+  napi_ref buffer;
+  unsigned char byte;
+} sentinel;
 
 typedef struct report {
   double id;
@@ -249,15 +276,90 @@ static void release_once(attachment *a) {
   if (!atomic_exchange(&a->released, true)) mapping_release(a->m);
 }
 
-static void let_go(attachment *a) {
-  if (atomic_fetch_sub(&a->users, 1) == 1) free(a);
-}
-
 static void on_buffer_gone(napi_env env, void *data, void *hint) {
   (void)env;
   (void)data;
-  release_once(hint);
-  let_go(hint);
+  attachment *a = hint;
+  environment *e = a->e;
+  release_once(a);
+  a->next_gone = atomic_load(&e->gone);
+  while (!atomic_compare_exchange_weak(&e->gone, &a->next_gone, a)) {
+  }
+}
+
+/* Forgets the buffers that are gone: a weak reference is given back by its own thread only, outside the collector. */
+static void sweep_attachments(napi_env env, environment *e) {
+  attachment *next, *a = atomic_exchange(&e->gone, NULL);
+  for (; a != NULL; a = next) {
+    next = a->next_gone;
+    if (a->buffer != NULL) napi_delete_reference(env, a->buffer);
+    if (a->next != NULL) a->next->previous = a->previous;
+    if (a->previous != NULL) a->previous->next = a->next;
+    else if (a->listed) e->attachments = a->next;
+    free(a);
+  }
+}
+
+static bool is_here(napi_env env, const attachment *a) {
+  napi_value buffer = NULL;
+  bool detached = true;
+  return a->buffer != NULL && napi_get_reference_value(env, a->buffer, &buffer) == napi_ok && buffer != NULL &&
+         napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && !detached;
+}
+
+/* Before the engine runs the finalizers of the environment's buffers. */
+static void on_buffers_end(void *data) {
+  environment *e = data;
+  napi_handle_scope scope;
+  bool looking = napi_open_handle_scope(e->env, &scope) == napi_ok;
+  for (attachment *a = e->attachments; a != NULL; a = a->next) {
+    /* Its user is never dropped: the addresses are nobody else's for the life of the process. */
+    if (!looking || !is_here(e->env, a)) atomic_store(&a->released, true);
+  }
+  if (looking) napi_close_handle_scope(e->env, scope);
+}
+
+static void on_sentinel_gone(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  sentinel *s = hint;
+  if (atomic_load(&s->e->sentinel) == s) on_buffers_end(s->e);
+  else free(s);
+}
+
+/* The first of the ends that will be told is the latest that was asked for, so it is asked for anew after each buffer. */
+static bool hear_end_by_hook(napi_env env, environment *e) {
+  if (e->hooked) (void)napi_remove_env_cleanup_hook(env, on_buffers_end, e);
+  e->hooked = napi_add_env_cleanup_hook(env, on_buffers_end, e) == napi_ok;
+  return e->hooked;
+}
+
+static bool hear_end_by_buffer(napi_env env, environment *e) {
+  sentinel *s = calloc(1, sizeof *s), *before = atomic_load(&e->sentinel);
+  napi_value buffer;
+  if (s == NULL) return false;
+  s->e = e;
+  /* Where this fails the small thing stays: whether its finalizer runs, the engine does not say. */
+  if (napi_create_external_arraybuffer(env, &s->byte, 1, on_sentinel_gone, s, &buffer) != napi_ok) return false;
+  if (napi_create_reference(env, buffer, 1, &s->buffer) != napi_ok) return false;
+  atomic_store(&e->sentinel, s);
+  if (before != NULL) napi_delete_reference(env, before->buffer);
+  return true;
+}
+
+static bool hear_end_of_buffers(napi_env env, environment *e) {
+  return e->buffers_end == NEVER_ENDS || (e->buffers_end == BY_A_HOOK ? hear_end_by_hook(env, e) : hear_end_by_buffer(env, e));
+}
+
+static void list_attachment(napi_env env, attachment *a, napi_value buffer) {
+  environment *e = a->e;
+  if (napi_create_reference(env, buffer, 0, &a->buffer) != napi_ok) a->buffer = NULL;
+  /* Nobody will look at it at the end. */
+  if (!hear_end_of_buffers(env, e)) atomic_store(&a->released, true);
+  a->listed = true;
+  a->next = e->attachments;
+  if (a->next != NULL) a->next->previous = a;
+  e->attachments = a;
 }
 
 /* Maps over the bytes of a typed array. 0, or a FAILED_ number. */
@@ -298,22 +400,20 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
     mapping_release(m);
     return integer(env, FAILED_NO_MEMORY);
   }
-  a->m = m;
-  atomic_init(&a->released, false);
-  atomic_init(&a->users, 2);
+  sweep_attachments(env, e);
+  *a = (attachment){.e = e, .m = m};
   napi_value buffer;
   napi_status status = napi_create_external_arraybuffer(env, m->address, m->length, on_buffer_gone, a, &buffer);
   if (status != napi_ok) {
-    /* An engine that refuses may or may not run the finalizer: where it does not, the small tie stays. */
+    /* An engine that refuses may or may not run the finalizer, at once or later: where it does not, the small tie stays. */
     (void)take_exception(env);
     release_once(a);
-    let_go(a);
     return integer(env, status == napi_no_external_buffers_allowed ? FAILED_UNSUPPORTED : FAILED_TOO_LARGE);
   }
   /* The engine may collect the buffer, and with it the tie, while the handle is still open. */
   mapping_retain(m);
   h->m = m;
-  let_go(a);
+  list_attachment(env, a, buffer);
   return buffer;
 }
 
@@ -530,7 +630,7 @@ static napi_value f_on_wait_end(napi_env env, napi_callback_info info) {
   return integer(env, 0);
 }
 
-/* waitStart(handle, offset, expected, timeout, watch, id) */
+/* waitStart(handle, offset, expected, timeout, watch, id): the place to name when it is cancelled. */
 static napi_value f_wait_start(napi_env env, napi_callback_info info) {
   ARGUMENTS(6);
   wait_arguments w;
@@ -542,11 +642,12 @@ static napi_value f_wait_start(napi_env env, napi_callback_info info) {
 }
 
 static napi_value f_wait_cancel(napi_env env, napi_callback_info info) {
-  ARGUMENTS(1);
+  ARGUMENTS(2);
   double id;
-  if (napi_get_value_double(env, argv[0], &id) != napi_ok) return integer(env, FAILED_INVALID);
-  if (e->loop != NULL) return integer(env, loop_waiter_cancel(e->loop, id) ? 1 : 0);
-  return integer(env, waiter_cancel(e, id) ? 1 : 0);
+  int32_t place;
+  if (napi_get_value_double(env, argv[0], &id) != napi_ok || napi_get_value_int32(env, argv[1], &place) != napi_ok) return integer(env, FAILED_INVALID);
+  if (e->loop != NULL) return integer(env, loop_waiter_cancel(e->loop, id, place) ? 1 : 0);
+  return integer(env, waiter_cancel(e, id, place) ? 1 : 0);
 }
 
 static napi_value f_fence(napi_env env, napi_callback_info info) {
@@ -710,10 +811,16 @@ static bool fill(napi_env env, napi_value exports, environment *e) {
   return napi_set_named_property(env, exports, "layout", layout) == napi_ok;
 }
 
+static bool has_global(napi_env env, const char *name) {
+  napi_value global;
+  bool there = false;
+  return napi_get_global(env, &global) == napi_ok && napi_has_named_property(env, global, name, &there) == napi_ok && there;
+}
+
 NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   stay_loaded(); /* a worker that was the only one to load the addon would unload it at its end */
   environment *e = calloc(1, sizeof *e);
-  if (e != NULL) *e = (environment){.env = env};
+  if (e != NULL) *e = (environment){.env = env, .buffers_end = has_global(env, "Deno") ? NEVER_ENDS : has_global(env, "Bun") ? BY_A_HOOK : BY_A_BUFFER};
   /* First, so that it runs last: whatever way the environment takes to its end, its descriptors and locks are given back. */
   if (e == NULL || napi_add_env_cleanup_hook(env, on_environment_end, e) != napi_ok || !fill(env, exports, e)) {
     /* What was defined refers to e, which therefore stays. */

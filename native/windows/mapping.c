@@ -216,5 +216,3 @@ void mapping_release(mapping *m) {
   if (v->sleepers != NULL) sleepers_release(v->sleepers);
   free(v);
 }
-
-void mapping_lend(mapping *m) { ((view *)m)->lent = true; }

@@ -126,7 +126,8 @@ int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, u
   return result;
 }
 
-bool waiter_cancel(void *owner, double id) {
+bool waiter_cancel(void *owner, double id, int place) {
+  (void)place; /* there is one list, searched for the id */
   mapping *m = NULL;
   AcquireSRWLockExclusive(&guard);
   for (size_t i = 0; i < count; i++) {
@@ -176,8 +177,8 @@ int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t 
   return FAILED_UNSUPPORTED;
 }
 
-bool loop_waiter_cancel(loop_waiter *l, double id) {
-  (void)l, (void)id;
+bool loop_waiter_cancel(loop_waiter *l, double id, int place) {
+  (void)l, (void)id, (void)place;
   return false;
 }
 

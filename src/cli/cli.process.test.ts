@@ -246,11 +246,12 @@ test('doctor finds what a killed process left, frees its slot, and leaves the lo
   await killed(child)
   const found = await json('doctor', 'mutex')
   assert.equal(found.code, 1)
+  type Told = { what: string; severity: string; fixable: boolean }
   assert.deepEqual(
-    found.value.findings.map(({ what, fixable }: { what: string; fixable: boolean }) => [what, fixable]),
+    found.value.findings.map(({ what, severity, fixable }: Told) => [what, severity, fixable]),
     [
-      ['dead-participants', true],
-      ['held-by-the-dead', false],
+      ['dead-participants', 'note', true],
+      ['held-by-the-dead', 'problem', false],
     ],
   )
   const text = await memlane('doctor', 'mutex')

@@ -64,6 +64,16 @@ export const NAMESPACE: Option = {
   about: 'look in this namespace instead of MEMLANE_NAMESPACE or "default"',
 }
 
+/** A whole number from `least` that an option was given, or undefined. @throws UsageError. */
+export function numberOf(call: Call, option: string, least: number): number | undefined {
+  const text = call.text(option)
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least)
+    throw new UsageError(`--${option} takes a whole number from ${least}, got ${text}`)
+  return value
+}
+
 /** No option is a digit: `-5` is a number. No word of a command line holds a NUL, so one before it hides its dash. */
 const NUMBER = /^-(?=\.?\d)/
 const hide = (word: string): string => word.replace(NUMBER, '\0-')

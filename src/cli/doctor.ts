@@ -11,7 +11,7 @@ import { inspectForeign, listForeign } from './foreign.js'
 import { findTarget } from './look.js'
 import { Mappings } from './processes.js'
 import { paint, print, printJson, type Style } from './terminal.js'
-import { count, printable } from './text.js'
+import { count, printable, printableLines } from './text.js'
 
 export const doctor: Command = {
   name: 'doctor',
@@ -167,13 +167,18 @@ function show(treated: readonly Treated[], segments: number, foreign: number, le
   print()
   for (const one of treated) {
     const [word, style] = verdict(one)
-    print(`${paint(style, word)}  ${paint('cyan', printable(one.name))}: ${printable(one.message)}`)
-    if (one.failure !== null) print(`         not fixed: ${printable(one.failure)}`)
-    if (!one.fixed) print(`         ${printable(one.cure)}`)
+    print(`${paint(style, word)}  ${paint('cyan', printable(one.name))}: ${lines(one.message)}`)
+    if (one.failure !== null) print(`         not fixed: ${lines(one.failure)}`)
+    if (!one.fixed) print(`         ${lines(one.cure)}`)
   }
   if (treated.length > 0) print()
   if (left > 0) print(`${count(left, 'problem')} left.`)
   else print(treated.some(({ fixed }) => fixed) ? 'All problems are fixed.' : 'No problems.')
+}
+
+/** Later lines stand below the first one. */
+function lines(text: string): string {
+  return printableLines(text).replaceAll('\n', `\n${' '.repeat(9)}`)
 }
 
 function verdict({ fixed, severity }: Treated): [string, Style] {

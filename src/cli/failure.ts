@@ -2,7 +2,7 @@
 
 import { MemlaneError } from '../errors.js'
 import { paint, printError, printJson } from './terminal.js'
-import { printable } from './text.js'
+import { printableLines } from './text.js'
 
 /** All went well, and nothing was found wrong. */
 export const FINE = 0
@@ -46,10 +46,15 @@ export function report(error: unknown, json: boolean): number {
     printJson({ error: failure })
   } else {
     const code = failure.code === 'USAGE' ? '' : `${failure.code}: `
-    printError(`${paint('red', 'memlane:', process.stderr)} ${code}${printable(failure.message)}`)
-    if (failure.hint !== undefined) printError(`  ${printable(failure.hint)}`)
+    printError(`${paint('red', 'memlane:', process.stderr)} ${code}${lines(failure.message)}`)
+    if (failure.hint !== undefined) printError(`  ${lines(failure.hint)}`)
   }
   return isUsage(error) ? USAGE : PROBLEM
+}
+
+/** Later lines of a message stand below the first one. */
+function lines(text: string): string {
+  return printableLines(text).replaceAll('\n', '\n  ')
 }
 
 export function describeFailure(error: unknown): FailureJson {

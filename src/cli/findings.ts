@@ -4,13 +4,14 @@ import { MemlaneError } from '../errors.js'
 import { SharedMemory } from '../interop/membridge/index.js'
 import { RMLock, type SemaphoreState } from '../interop/rememory/index.js'
 import { place, space } from '../native/os-error.js'
+import { isStopped } from '../native/process-state.js'
 import { freeDeadSlots, removeHalfMade, type SegmentInfo } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
 import { allWaits, circlesOf, describeCircle, nameOf, type Waits } from '../sync/index.js'
 import { describeLock, describeSemaphore, type Foreign } from './foreign.js'
 import type { Held } from './kinds/kind.js'
 import { addressOf, detailsOf, lookInto } from './look.js'
-import { isStopped, type Users } from './processes.js'
+import type { Users } from './processes.js'
 import { age, count, quoted } from './text.js'
 
 export interface Finding {
@@ -102,12 +103,19 @@ function deadParticipants(info: SegmentInfo, name: string): Finding[] {
   const list = (all: typeof dead): string => all.map(({ slot, pid }) => `slot ${slot}, pid ${pid}`).join('; ')
   const found: Finding[] = []
   if (tidy.length > 0) {
+    const slots = info.header?.slots ?? 0
+    const short = info.participants.length >= slots
     found.push({
       what: 'dead-participants',
-      severity: 'problem',
+      // Their slots are reused. Only when no other one is left does every open have to look for one of the dead.
+      severity: short ? 'problem' : 'note',
       name,
-      message: `${count(tidy.length, 'participant')} ended without closing, killed or not (${list(tidy)})`,
-      cure: '--fix frees the slots; they are also reused when no other slot is left',
+      message:
+        `${count(tidy.length, 'participant')} ended without closing` +
+        (short
+          ? `, and none of the ${slots} slots is free any more`
+          : `; ${slots - info.participants.length} of ${slots} slots are free`),
+      cure: '--fix frees their slots; without it they are reused when no other slot is left',
       mend: () => {
         freeDeadSlots(info)
         return true

@@ -1,6 +1,7 @@
 // cli: memlane inspect. All that can be told about one segment or object without attaching to it.
 
 import { MemlaneError } from '../errors.js'
+import { isElsewhere, isStopped } from '../native/process-state.js'
 import type { ParticipantInfo, SegmentInfo } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
 import { type Command, JSON_OPTION, NAMESPACE } from './command.js'
@@ -9,7 +10,7 @@ import { FINE, PROBLEM } from './failure.js'
 import { inspectForeign } from './foreign.js'
 import type { Details, Held } from './kinds/kind.js'
 import { detailsOf, findTarget } from './look.js'
-import { commandOf, isElsewhere, isStopped, Mappings } from './processes.js'
+import { commandOf, Mappings } from './processes.js'
 import { type Cell, printFacts, printTable } from './table.js'
 import { paint, print, printError, printJson } from './terminal.js'
 import { age, moment, printable } from './text.js'

@@ -4,8 +4,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import type { ObjectStat } from '../memory/index.js'
 
-export { isElsewhere, isStopped } from '../native/process-state.js'
-
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')

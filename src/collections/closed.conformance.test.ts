@@ -49,6 +49,10 @@ for (const backend of BACKENDS) {
         'live delete': () => delete (live as { n?: number }).n,
         'live list': () => inner[0],
         'live push': () => inner.push(2),
+        'list length': () => list.length,
+        'list loop': () => {
+          for (let i = 0; i < list.length; i++) void list[i]
+        },
         'list get': () => list[0],
         'list set': () => {
           list[0] = 2

@@ -3,6 +3,7 @@
 import { MemlaneError, useOpen } from '../errors.js'
 import { Heap } from '../heap/index.js'
 import { makePrintable, refuseCloning } from '../printable.js'
+import { Departures, type DeparturesOptions, type Peer, peersOf } from '../segment/index.js'
 
 export abstract class Collection implements Disposable {
   /** The name it was opened by. */
@@ -36,6 +37,23 @@ export abstract class Collection implements Disposable {
   transaction<T>(work: () => T): T {
     this.checkOpen()
     return this.#heap.transaction(work)
+  }
+
+  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
+  participants(): Peer[] {
+    this.checkOpen()
+    return peersOf(this.#heap.segment)
+  }
+
+  /**
+   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
+   * every 50 ms; a handle that is opened and gone between two looks is not told of.
+   *
+   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
+   */
+  departures(options: DeparturesOptions = {}): Departures {
+    this.checkOpen()
+    return new Departures(this.#heap.segment, () => this.closed, options)
   }
 
   get closed(): boolean {

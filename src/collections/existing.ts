@@ -1,6 +1,6 @@
 // collections: opening whatever a name stands for, for tools.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, withArticle } from '../errors.js'
 import { Heap } from '../heap/index.js'
 import { type OpenOptions, Segment } from '../segment/index.js'
 import { type Access, isReadOnly } from './access.js'
@@ -51,6 +51,9 @@ export function existing(segment: Segment): Existing {
         : { kind: alone.kind, value: heap.collection(alone), ...close }
     }
     default:
-      throw new MemlaneError('ERR_KIND', `${JSON.stringify(segment.name)} is a ${segment.kind}, not a collection`)
+      throw new MemlaneError(
+        'ERR_KIND',
+        `${JSON.stringify(segment.name)} is ${withArticle(segment.kind)}, not a collection`,
+      )
   }
 }

@@ -3,7 +3,7 @@
 // The heap knows maps, lists and cells. Its names carry what is meant: `set:online`, `int32:round`. One name means one
 // thing: whoever opens it as another kind is told.
 
-import { MemlaneError } from '../errors.js'
+import { MemlaneError, withArticle } from '../errors.js'
 import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
 import { checkNames, type Known, known } from '../options.js'
 import { CREATE_OPTIONS, type CreateOptions } from '../segment/index.js'
@@ -119,5 +119,5 @@ function mixed(heap: Heap, name: string, kind: Kind, other: Found): MemlaneError
     name === ALONE && other.name !== ALONE
       ? `a heap of several collections, as ${other.kind} ${JSON.stringify(other.name)}; open it with SharedHeap`
       : `of the kind ${other.kind}`
-  return new MemlaneError('ERR_KIND', `${wanted} is ${is}, not a ${kind}`)
+  return new MemlaneError('ERR_KIND', `${wanted} is ${is}, not ${withArticle(kind)}`)
 }

@@ -2,6 +2,7 @@
 // again where it stopped. A generator could not.
 
 import { GONE, type MapCursor } from '../heap/index.js'
+import type { MapIteration, SetIteration } from '../iterators.js'
 
 const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())) as object
 
@@ -41,12 +42,12 @@ class SetWalk<T> extends Walk<T> {
 }
 
 /** @param look what to give for an entry; GONE where it was deleted between the step and the look. */
-export function walkMap<T>(cursor: MapCursor, look: (cursor: MapCursor) => T | typeof GONE): MapIterator<T> {
-  return new MapWalk(cursor, look) as unknown as MapIterator<T>
+export function walkMap<T>(cursor: MapCursor, look: (cursor: MapCursor) => T | typeof GONE): MapIteration<T> {
+  return new MapWalk(cursor, look) as unknown as MapIteration<T>
 }
 
-export function walkSet<T>(cursor: MapCursor, look: (cursor: MapCursor) => T): SetIterator<T> {
-  return new SetWalk(cursor, look) as unknown as SetIterator<T>
+export function walkSet<T>(cursor: MapCursor, look: (cursor: MapCursor) => T): SetIteration<T> {
+  return new SetWalk(cursor, look) as unknown as SetIteration<T>
 }
 
 /** Gives a method further names; under each it is the very same function, as Map and Set have it. */

@@ -25,7 +25,7 @@
 
 import { PAGE, roundUp } from '../sizes.js'
 
-export const FORMAT: number = 1
+export const FORMAT: number = 2
 
 /** Word offsets from the body. */
 export const H_FORMAT: number = 0

@@ -1,7 +1,7 @@
 // heap: a heap that is open: its structures by name, its transactions, its figures.
 
 import { randomBytes } from 'node:crypto'
-import { MemlaneError, outOfRange } from '../errors.js'
+import { MemlaneError, outOfRange, withArticle } from '../errors.js'
 import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
 import { checkFunction, given, PAGE, parseSize, roundUp, type Size } from '../sizes.js'
 import { Arena } from './arena/arena.js'
@@ -140,24 +140,7 @@ export class Heap {
   transaction<T>(work: () => T): T {
     this.#open()
     checkFunction(work, 'transaction()')
-    const { arena } = this.core
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    let result: T
-    try {
-      result = work()
-      if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
-        throw new MemlaneError(
-          'ERR_ASYNC',
-          `a transaction of ${JSON.stringify(this.name)} was given an async function; it holds the lock, so it cannot wait`,
-        )
-      }
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
-    return result
+    return this.core.arena.change(transact, this, work) as T
   }
 
   // ---- structures
@@ -222,7 +205,7 @@ export class Heap {
   }
 
   #open(): void {
-    if (this.segment.closed) throw new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.name)} is closed`)
+    if (this.segment.closed) throw this.core.arena.closedError()
   }
 
   /**
@@ -261,7 +244,7 @@ export class Heap {
     const is = found === MAP ? 'map' : found === ARRAY ? 'list' : found === CELL ? 'cell' : `block of the kind ${found}`
     throw new MemlaneError(
       'ERR_KIND',
-      `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is a ${is}, not a ${kind}`,
+      `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is ${withArticle(is)}, not ${withArticle(kind)}`,
     )
   }
 
@@ -318,6 +301,18 @@ export class Heap {
   }
 }
 
+/** What a transaction of the user's does. */
+function transact(heap: Heap, work: () => unknown): unknown {
+  const result = work()
+  if (typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function') {
+    throw new MemlaneError(
+      'ERR_ASYNC',
+      `a transaction of ${JSON.stringify(heap.name)} was given an async function; it holds the lock, so it cannot wait`,
+    )
+  }
+  return result
+}
+
 /** Removes the name. @returns true if it was there. */
 export function unlinkHeap(name: string, options: { namespace?: string | undefined } = {}): boolean {
   return Segment.unlink(name, options)
@@ -353,10 +348,7 @@ function initialize(segment: Segment, pages: number): void {
   i32[base + H_PAGES_MAX] = pages
   i32[base + H_HASH_SEED] = randomBytes(4).readInt32LE()
   const core = makeCore(segment)
-  core.arena.begin()
-  const roots = core.index.create(0)
-  core.arena.put(base + H_ROOTS, roots)
-  core.arena.commit()
+  core.arena.change(() => core.arena.put(base + H_ROOTS, core.index.create(0)))
 }
 
 function makeCore(segment: Segment): Core {
@@ -391,9 +383,6 @@ function makeCore(segment: Segment): Core {
   core.decoder = new Decoder(core)
   core.overwriter = new Overwriter(core)
   core.watches = new Watches(core)
-  arena.onRollback = () => {
-    core.shapes.forget()
-    blocks.forget()
-  }
+  arena.onUndone = () => core.shapes.forget()
   return core
 }

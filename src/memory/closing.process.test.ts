@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Crew } from '../testing/crew.js'
-import { collectGarbage } from '../testing/runtime.js'
+import { collectGarbage, runtimeName } from '../testing/runtime.js'
 import { ShmObject, unlinkObject } from './shm.js'
+
+const GIB = 2 ** 30
 
 function fresh(crew: Crew, size: number): string {
   const name = crew.object()
@@ -36,6 +38,30 @@ test('a buffer that moved on shows zeros when its handle is closed', async () =>
   const child = crew.start('buffer-moves-on', [name])
   await child.hear({ reached: false })
   await child.succeed()
+})
+
+test('a buffer that went to another thread outlives the worker that made it', {
+  skip: 'transfer' in ArrayBuffer.prototype ? false : 'this runtime moves no buffer of an addon',
+}, async () => {
+  await using crew = new Crew()
+  const name = fresh(crew, 2 ** 18)
+  for (const closed of [false, true]) {
+    const child = crew.start('buffer-outlives-worker', [name, closed])
+    await child.hear({ closed, before: closed ? 0 : 1, sum: 0, reached: false })
+    await child.succeed()
+  }
+})
+
+test('workers that end give back the addresses of what they had open', {
+  skip: runtimeName === 'deno' ? 'Deno runs no finalizers when a worker ends' : false,
+}, async () => {
+  await using crew = new Crew()
+  const name = crew.object()
+  using object = ShmObject.open(name, { create: true, exclusive: true })
+  object.resize(GIB)
+  const child = crew.start('workers-come-and-go', [name, 12])
+  const grown = await child.hear<number>()
+  assert.ok(grown < 6 * GIB, `${grown} bytes of address space more after 12 workers with 1 GiB each`)
 })
 
 test('ten thousand handles are opened and closed beside another one, and no limit is met', async () => {

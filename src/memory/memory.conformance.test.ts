@@ -124,6 +124,28 @@ for (const [backend, make] of Object.entries(backends)) {
     await worker.terminate()
   })
 
+  promise('a wait whose end no clock will see is as good as one for ever', async ({ a, b, key }) => {
+    // In nanoseconds from some of these on a number of 64 bits is full, with and without a sign, alone or beside the clock.
+    const timeouts = [1e12, 9.2e12, 9.3e12, 1.84e13, 1.85e13, 1e14, 1e15, Number.MAX_SAFE_INTEGER, 1e300, Infinity]
+    const waits = timeouts.map((timeout, i) => a.waitAsync(20 + i, 0, { timeout }))
+    assert.equal(await watched(a.waitAsync(12, 0, { timeout: 20 }), 'a time-out'), Wait.timedOut)
+    for (const [i, wait] of waits.entries()) {
+      b.store(20 + i, 1)
+      b.wake(20 + i, 1)
+      const how = await watched(wait, 'the wake')
+      assert.ok(how === Wait.woken || how === Wait.changed, `a wait of ${timeouts[i]} ms ended with ${how}`)
+    }
+    const worker = new Worker(helper, { workerData: { do: 'wake', key, word: 12 } })
+    await new Promise((resolve) => worker.once('message', resolve))
+    for (const timeout of timeouts) {
+      a.store(12, 0)
+      worker.postMessage('go')
+      const how = a.wait(12, 0, timeout, NOBODY)
+      assert.ok(how === Wait.woken || how === Wait.changed, `a blocking wait of ${timeout} ms ended with ${how}`)
+    }
+    await worker.terminate()
+  })
+
   promise('a promise of a wait is kept by a wake through another handle', async ({ a, b }) => {
     const wait = a.waitAsync(12, 0)
     b.store(12, 1)
@@ -286,7 +308,7 @@ for (const [backend, make] of Object.entries(backends)) {
 
   promise('a worker that is terminated in the middle of waits takes nobody with it', async ({ a, b, key }) => {
     for (let round = 0; round < 5; round++) {
-      const worker = new Worker(helper, { workerData: { do: 'storm', key } })
+      const worker = new Worker(helper, { workerData: { do: 'busy-waker', key } })
       await new Promise((resolve) => worker.once('message', resolve))
       await watched(worker.terminate(), 'the worker to end')
       collectGarbage()
@@ -294,7 +316,7 @@ for (const [backend, make] of Object.entries(backends)) {
     const wait = a.waitAsync(60, 0)
     b.store(60, 1)
     b.wake(60, 1)
-    await watched(wait, 'a wait after the storm')
+    await watched(wait, 'a wait beside busy wakers')
     await until(() => a.load(60) === 1, 'memory is readable')
   })
 }

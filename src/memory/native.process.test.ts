@@ -21,6 +21,26 @@ const prlimit =
       ? root
       : 'there is no prlimit'
 
+/** Answers as a kernel that does not know the locks of open file descriptions. */
+const WITHOUT_LOCKS = `
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+static int answer(const char *name, int fd, int command, void *argument) {
+  if (command == 36 || command == 37 || command == 38) { errno = EINVAL; return -1; }
+  return ((int (*)(int, int, void *))dlsym(RTLD_NEXT, name))(fd, command, argument);
+}
+int fcntl(int fd, int command, ...) {
+  va_list list; va_start(list, command); void *argument = va_arg(list, void *); va_end(list);
+  return answer("fcntl", fd, command, argument);
+}
+int fcntl64(int fd, int command, ...) {
+  va_list list; va_start(list, command); void *argument = va_arg(list, void *); va_end(list);
+  return answer("fcntl64", fd, command, argument);
+}
+`
+
 function make(name: string, size: number = 8192, mode: number = 0o600): ReturnType<ShmObject['map']> {
   const object = ShmObject.open(name, { create: true, exclusive: true, mode })
   object.resize(size)
@@ -36,6 +56,15 @@ for (const waits of ['', 'thread']) {
     const child = crew.start('throw-after-a-wait', [name], { env: { MEMLANE_WAITS: waits } })
     const heard = [0, 1, 2].flatMap((i) => [`microtask ${i}`, `tick ${i}`]).sort()
     await child.hear({ heard, timedOut: 2 })
+    await child.succeed()
+  })
+
+  test(`of very many waits each ends its own way, whatever the order ${waits}`, async () => {
+    await using crew = new Crew()
+    const name = crew.object()
+    using _memory = make(name)
+    const child = crew.start('many-waits', [name, 700], { env: { MEMLANE_WAITS: waits } })
+    await child.hear({ aborted: 'aborted', woken: 'woken', timedOut: 'timed out', closed: 'closed' })
     await child.succeed()
   })
 
@@ -97,6 +126,66 @@ test('without /dev/shm every open says so, with a code and a cure', { skip: name
   const said = await child.hear<string[]>()
   assert.equal(said.length, 4)
   for (const each of said) assert.match(each, /^ERR_UNSUPPORTED: .*no \/dev\/shm.*mount -t tmpfs/)
+})
+
+/** What /dev/shm is like, and what making, committing and locking an object says there. */
+const folders: readonly [string, string, string, RegExp[]][] = [
+  ['no tmpfs', 'mount -t ramfs ramfs /dev/shm', '', [/^fine$/, /^ERR_UNSUPPORTED: .*a ramfs.*mount -t tmpfs/]],
+  [
+    'out of inodes',
+    'mount -t tmpfs -o nr_inodes=1 tmpfs /dev/shm',
+    '',
+    [/^ERR_NO_SPACE: .*no inodes left.*all 1 are taken.*nr_inodes=/],
+  ],
+  [
+    'out of space',
+    'mount -t tmpfs -o size=64k tmpfs /dev/shm',
+    '',
+    [/^fine$/, /^ERR_NO_SPACE: .*no room for 1\.00 MiB.*holds 64\.0 KiB.*--shm-size/],
+  ],
+  [
+    'closed to this user',
+    'mount -t tmpfs -o mode=755 tmpfs /dev/shm',
+    'setpriv --reuid=65534 --clear-groups',
+    [/^ERR_PERMISSION: .*user 65534 may not make files in \/dev\/shm.*chmod 1777/],
+  ],
+  [
+    'mounted for reading only',
+    'mount -t tmpfs -o ro tmpfs /dev/shm',
+    '',
+    [/^ERR_PERMISSION: .*mounted for reading only/],
+  ],
+]
+
+for (const [what, mount, user, wanted] of folders) {
+  test(`a /dev/shm that is ${what} says what is wrong and what to do`, { skip: namespaces }, async () => {
+    await using crew = new Crew()
+    const child = crew.start('make-commit-lock', [2 ** 20], {
+      prefix: ['unshare', '-m', 'sh', '-c', `${mount} && exec ${user} "$@"`, 'sh'],
+    })
+    const said = await child.hear<string[]>()
+    for (const [i, each] of wanted.entries()) assert.match(said[i]!, each)
+  })
+}
+
+test('a kernel without locks that tell who is alive is named', { skip: compiler }, async () => {
+  await using crew = new Crew()
+  const folder = mkdtempSync(join(tmpdir(), 'memlane-locks-'))
+  try {
+    const source = join(folder, 'locks.c')
+    writeFileSync(source, WITHOUT_LOCKS)
+    const library = join(folder, 'locks.so')
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl'])
+    const child = crew.start('make-commit-lock', [2 ** 20], {
+      env: { LD_PRELOAD: [process.env.LD_PRELOAD, library].filter(Boolean).join(':') },
+    })
+    const [made, committed, locked, looked] = await child.hear<string[]>()
+    assert.deepEqual([made, committed], ['fine', 'fine'])
+    for (const each of [locked!, looked!])
+      assert.match(each, /^ERR_UNSUPPORTED: .*no open file description locks.*gVisor/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 /** How a library sets its handler of SIGBUS when it gets SIGUSR2. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { Crew } from '../testing/crew.js'
-import { ShmObject, Wait } from './index.js'
+import { type Memory, ShmObject, Wait } from './index.js'
 
 const SIZE = 2 ** 30
 const crew = new Crew()
@@ -97,6 +97,33 @@ test('an object that is cut under it says so', () => {
   assert.equal(memory.faults, 1)
   assert.throws(() => memory.checkWhole('it'), { code: 'ERR_TRUNCATED' })
 })
+
+for (const [kind, wait] of [
+  ['blocking', (memory, word) => memory.wait(word, 5, 5, -1)],
+  ['awaited', (memory, word) => memory.waitAsync(word, 5, { timeout: 5 })],
+] as [string, (memory: Memory, word: number) => number | Promise<number>][]) {
+  test(`a ${kind} wait on an object that was cut, and grew again, says so`, async () => {
+    const name = fresh()
+    using object = open(name)
+    const memory = object.map(SIZE)
+    const alive = setInterval(() => {}, 1000)
+    for (const [word, grow] of [
+      [0, false],
+      [5000, true],
+    ] as const) {
+      object.resize(SIZE)
+      const before = memory.faults
+      memory.store(word, 5)
+      object.resize(0)
+      assert.equal(await wait(memory, word), Wait.changed) // It holds 0 where the page is gone.
+      if (grow) object.resize(SIZE)
+      assert.equal(await wait(memory, word), Wait.changed)
+      assert.equal(memory.faults, before + 1)
+      assert.throws(() => memory.checkWhole('it'), { code: 'ERR_TRUNCATED' })
+    }
+    clearInterval(alive)
+  })
+}
 
 test('a thousand lives leave nothing behind, however few of them are collected', () => {
   const name = fresh(2 ** 25)

@@ -89,7 +89,7 @@ test('workers that come and go in the middle of waits leave the process whole', 
   using memory = make(name, 65_536)
   const helper = fileURLToPath(new URL('../testing/children/ground-thread.js', import.meta.url))
   for (let round = 0; round < 4; round++) {
-    const workers = Array.from({ length: 3 }, () => new Worker(helper, { workerData: { do: 'storm', key: name } }))
+    const workers = Array.from({ length: 3 }, () => new Worker(helper, { workerData: { do: 'busy-waker', key: name } }))
     await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))))
     await watched(Promise.all(workers.map((worker) => worker.terminate())), 'the workers')
   }

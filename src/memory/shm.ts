@@ -491,21 +491,14 @@ export class ShmMemory extends Memory {
         release()
         resolve(result)
       })
-      const result = addon.waitStart(
-        this.#handle,
-        word * 4,
-        expected | 0,
-        timeout,
-        watch < 0 ? -1 : lockByte(watch),
-        id,
-      )
-      if (result < 0) {
+      const place = addon.waitStart(this.#handle, word * 4, expected | 0, timeout, watch < 0 ? -1 : lockByte(watch), id)
+      if (place < 0) {
         pending.delete(id)
-        reject(osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, result))
+        reject(osError(`waiting on word ${word} of ${JSON.stringify(this.object.name)}`, place))
         return
       }
       release = onAbort(signal, () => {
-        addon.waitCancel(id)
+        addon.waitCancel(id, place)
         pending.delete(id)
         reject(signal?.reason)
       })

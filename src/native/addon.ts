@@ -37,8 +37,9 @@ export interface Addon {
   wait(handle: number, offset: number, expected: number, timeout: number, watch: number): number
   /** 1: the event loop itself tells (Node.js, where the kernel can), 0: the waiter threads do. */
   onWaitEnd(callback: (id: number, result: number) => void, onLoop: boolean): number
+  /** The place of the wait, which `waitCancel` wants to know besides its number. */
   waitStart(handle: number, offset: number, expected: number, timeout: number, watch: number, id: number): number
-  waitCancel(id: number): number
+  waitCancel(id: number, place: number): number
   fence(): void
   giveWay(): void
   /** Where objects are, for people to read. */

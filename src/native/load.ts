@@ -1,7 +1,7 @@
 // native: finds and loads the addon, once per thread. What was tried stands in the error when nothing fits.
 
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module from 'node:module'
 import { endianness } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,15 +39,20 @@ export const PLATFORMS: readonly string[] = [
 export function libc(): '' | 'glibc' | 'musl' {
   if (process.platform !== 'linux') return ''
   // Without musl's loader there is no doubt. With it there may still be glibc beside; a report, which knows, takes 5 ms.
+  let mayLook = true
   try {
     if (!existsSync('/lib/ld-musl-x86_64.so.1') && !existsSync('/lib/ld-musl-aarch64.so.1')) return 'glibc'
-    const report = process.report?.getReport() as unknown as { header?: { glibcVersionRuntime?: string } } | undefined
-    if (report?.header?.glibcVersionRuntime !== undefined) return 'glibc'
   } catch {
-    // Not every runtime has reports, and Deno may not be permitted to look: then it is glibc, for which Deno itself is built.
-    if (process.versions.deno !== undefined) return 'glibc'
+    mayLook = false
   }
-  return 'musl'
+  try {
+    const report = process.report?.getReport() as unknown as { header?: { glibcVersionRuntime?: string } } | undefined
+    if (report?.header !== undefined) return report.header.glibcVersionRuntime !== undefined ? 'glibc' : 'musl'
+  } catch {
+    // Not every runtime has reports, or permits them.
+  }
+  // Deno itself is built for glibc, and who may not look is most likely there, too.
+  return process.versions.deno !== undefined || !mayLook ? 'glibc' : 'musl'
 }
 
 /** The folder for this machine under prebuilds/, and under build/, as `linux-x64-glibc`. */
@@ -84,25 +89,38 @@ function places(load: NodeJS.Require): Place[] {
   if (chosen !== undefined && chosen !== '') return [at(resolve(chosen))]
   const platform = prebuildName()
   const inPackage = join('prebuilds', platform, 'memlane.node')
-  const shipped = {
-    path: join(root, inPackage),
-    load: () => prebuilt(platform, (path) => at(path).load()) ?? at(join(root, inPackage)).load(),
-  }
   // What was built here comes first: it is as new as the sources beside it, and whoever built it wants it.
   const built = join('build', platform, 'memlane.node')
-  if (!bundled()) return [at(join(root, built)), shipped]
+  const inside = (folder: string): Place[] => [at(join(folder, built)), at(join(folder, inPackage))]
+  if (!bundled()) return inside(root)
+  const alongside: Place = {
+    path: `${inPackage} as the bundler placed it`,
+    load: () => prebuilt(platform, (path) => at(path).load()) ?? fail('it placed none'),
+  }
   const package_ = installed(load)
   return [
-    shipped,
+    alongside,
     at(join(folder, 'memlane.node')),
-    ...(package_ === undefined ? [] : [at(join(package_, built)), at(join(package_, inPackage))]),
+    ...inside(root),
+    ...(package_ === undefined || package_ === root ? [] : inside(package_)),
   ]
 }
 
+function fail(why: string): never {
+  throw new Error(why)
+}
+
+/** There where webpack has put this module into its bundle, and nowhere else. */
+declare const __webpack_require__: unknown
+
 /** Whether a bundler took this module out of its package. */
 function bundled(): boolean {
-  return !existsSync(join(root, 'scripts', 'build-native.mjs'))
+  // webpack writes the path that this module had at the time of bundling for `import.meta.url`.
+  return typeof __webpack_require__ !== 'undefined' || !existsSync(join(root, 'scripts', 'build-native.mjs'))
 }
+
+/** Not imported by its name: webpack puts `undefined` in the place of what it takes for its own business. */
+const requireFrom = (file: string): NodeJS.Require => module.createRequire(file)
 
 const MARK_EXTERNAL =
   "esbuild --external:memlane; bun build --external memlane; rollup and rolldown external: [/^memlane/]; vite ssr: { external: ['memlane'] }; " +
@@ -114,15 +132,15 @@ let failure: MemlaneError | undefined
 /**
  * The addon.
  *
- * @throws MemlaneError `ERR_NATIVE` when no binary fits this machine; the message lists what was tried and the command
- *   that builds one from source, or the platforms there are where none can be built. Out of a bundle it says how to keep
- *   Memlane out of the bundle.
+ * @throws MemlaneError `ERR_PERMISSION` when the runtime forbids addons, or to read this one; `ERR_NATIVE` when no binary
+ *   fits this machine; the message lists what was tried and the command that builds one from source, or the platforms there
+ *   are where none can be built. Out of a bundle it says how to keep Memlane out of the bundle.
  */
 export function addon(): Addon {
   if (loaded !== undefined) return loaded
   if (failure !== undefined) throw failure
   const tried: string[] = []
-  for (const place of permitted('looking for the native addon', () => places(createRequire(here)))) {
+  for (const place of permitted('looking for the native addon', () => places(requireFrom(here)))) {
     try {
       loaded = place.load() as Addon
       return loaded

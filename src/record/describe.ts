@@ -10,9 +10,9 @@ import type { Fields } from './fields.js'
 import type { NdArray } from './ndarray.js'
 import { Reader } from './reader.js'
 import { PUBLISHED, REJECT } from './record.layout.js'
+import { RecordMemory } from './record-memory.js'
 import { fieldText, schemaHash } from './schema.js'
 import { KIND, readShape } from './shape.js'
-import { Store } from './store.js'
 
 export interface RecordDescription {
   readonly name: string
@@ -90,7 +90,7 @@ export async function* watchRecord(name: string, options: WatchOptions = {}): As
   const segment = Segment.open(name, { ...open, kind: KIND, readOnly: true })
   try {
     const { layout, fields } = readShape(segment)
-    const reader = new Reader(new Store(segment, layout))
+    const reader = new Reader(new RecordMemory(segment, layout))
     for (let last = 0; ; ) {
       const newest = reader.newest(last === 0 ? undefined : last)
       if (newest !== undefined && newest.sequence !== last) {
@@ -122,17 +122,21 @@ function fieldsOf(fields: Fields, newest: Record<string, FieldValue> | undefined
   })
 }
 
-function lookAt<T>(name: string, options: NameOptions, look: (store: Store, fields: Fields, text: string) => T): T {
+function lookAt<T>(
+  name: string,
+  options: NameOptions,
+  look: (store: RecordMemory, fields: Fields, text: string) => T,
+): T {
   const segment = Segment.open(name, { ...options, kind: KIND, readOnly: true })
   try {
     const { layout, fields, text } = readShape(segment)
-    return look(new Store(segment, layout), fields, text)
+    return look(new RecordMemory(segment, layout), fields, text)
   } finally {
     segment.close()
   }
 }
 
-function descriptionOf(store: Store, fields: Fields, text: string): RecordDescription {
+function descriptionOf(store: RecordMemory, fields: Fields, text: string): RecordDescription {
   const { segment, layout } = store
   return {
     name: segment.name,

@@ -5,7 +5,7 @@ import { performance } from '../host.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { heldTooLong } from '../sync/index.js'
 import { BRIEF_LOCK_MS } from '../waiting/index.js'
-import { TORN, TORN_TRIES } from './quiet.js'
+import * as quiet from './quiet.js'
 import {
   EVER_READ,
   READER_CURSOR,
@@ -17,16 +17,20 @@ import {
   SHARE_CURSOR,
   SHARES,
 } from './record.layout.js'
-import type { Store } from './store.js'
+import type { RecordMemory } from './record-memory.js'
 
 /** `each`: every reader sees every record. `share`: readers compete, each record goes to one of them. */
 export type ReaderMode = 'each' | 'share'
+
+// Taken apart as in reader.ts.
+const { TORN_TRIES } = quiet
+const TORN: typeof quiet.TORN = quiet.TORN
 
 const TOKEN_MASK = SHARES - 1
 
 /** The cursor of one handle. */
 export class Cursor {
-  readonly #store: Store
+  readonly #store: RecordMemory
   readonly #mode: ReaderMode
   readonly #holdsBack: boolean
   /** 'each': next counter to read. */
@@ -37,7 +41,7 @@ export class Cursor {
   lost = 0
   totalLost = 0
 
-  constructor(store: Store, mode: ReaderMode) {
+  constructor(store: RecordMemory, mode: ReaderMode) {
     this.#store = store
     this.#mode = mode
     this.#holdsBack = store.policy === REJECT
@@ -206,13 +210,13 @@ function remaining(end: number): number {
 }
 
 /** What a `reject` writer asks before it writes. */
-export class Room {
-  readonly #store: Store
+export class FreeSlots {
+  readonly #store: RecordMemory
   /** Next counter of the slowest reader when we last looked; it can only have moved on, unless somebody registered. */
   #floor = 0
   #registrations = -1
 
-  constructor(store: Store) {
+  constructor(store: RecordMemory) {
     this.#store = store
   }
 

@@ -4,7 +4,7 @@
 import { DTYPES, MOST_F32 } from './dtypes.js'
 import { TRUNCATED } from './field-value.js'
 import { CHANGED, type PlacedField, statusOffset } from './record.layout.js'
-import type { Store } from './store.js'
+import type { RecordMemory } from './record-memory.js'
 
 /** Stores the fields of `values` in the buffer `to`. Throws what a field's codec throws, and for a name that is no field. */
 export type GeneratedWriting = (values: object, to: number) => void
@@ -13,9 +13,9 @@ export type GeneratedWriting = (values: object, to: number) => void
 const MOST_FIELDS = 24
 
 /** A statement that stores `v` at the field's place and leaves its status in `bits`. */
-function storing({ index, offset, plated, field }: PlacedField): string {
+function storing({ index, offset, isOutOfLine, field }: PlacedField): string {
   const { kind } = field.spec
-  if (plated)
+  if (isOutOfLine)
     return `bits = fields[${index}].codec.write(bytes, turn(fields[${index}]), v, names[${index}]) ? ${TRUNCATED} : 0`
   const place = `to + ${offset}`
   const general = `bits = c${index}.write(bytes, ${place}, v, names[${index}]) ? ${TRUNCATED} : 0`
@@ -36,7 +36,7 @@ function storing({ index, offset, plated, field }: PlacedField): string {
  * @returns undefined where code cannot be made from text, or would not be worth it.
  */
 export function generateWriting(
-  store: Store,
+  store: RecordMemory,
   turn: (field: PlacedField) => number,
   unknown: (name: string) => void,
 ): GeneratedWriting | undefined {

@@ -8,7 +8,7 @@
 import { DTYPES } from './dtypes.js'
 import { FieldValue } from './field-value.js'
 import { CHANGED, type PlacedField, statusOffset } from './record.layout.js'
-import type { Store } from './store.js'
+import type { RecordMemory } from './record-memory.js'
 
 export interface GeneratedReading {
   fill(target: Record<string, unknown>, buffer: number): void
@@ -20,9 +20,9 @@ export interface GeneratedReading {
 
 /** Reads one field of the buffer `at`. */
 function expression(field: PlacedField, how: 'read' | 'live' = 'read'): string {
-  const { index, offset, plated } = field
+  const { index, offset, isOutOfLine } = field
   const { kind } = field.field.spec
-  if (plated) return `fields[${index}].codec.${how}(bytes, store.place(fields[${index}], at))`
+  if (isOutOfLine) return `fields[${index}].codec.${how}(bytes, store.place(fields[${index}], at))`
   if (kind === 'bool') return `u8[at + ${offset}] !== 0`
   const info = (DTYPES as Readonly<Record<string, { size: number }>>)[kind]
   if (info !== undefined) return `${kind}[(at + ${offset}) >>> ${Math.log2(info.size)}]`
@@ -36,13 +36,13 @@ function isPlainNumber({ field }: PlacedField): boolean {
 }
 
 /** @returns undefined where code cannot be made from text. */
-export function generateReading(store: Store): GeneratedReading | undefined {
+export function generateReading(store: RecordMemory): GeneratedReading | undefined {
   const { fields } = store.layout
   const status = statusOffset(fields.length)
   const fills = fields.map((field) => {
     const name = JSON.stringify(field.name)
     if (!field.codec.refills) return `target[${name}] = ${expression(field)}`
-    const place = field.plated ? `store.place(fields[${field.index}], at)` : `at + ${field.offset}`
+    const place = field.isOutOfLine ? `store.place(fields[${field.index}], at)` : `at + ${field.offset}`
     return `target[${name}] = fields[${field.index}].codec.readInto(bytes, ${place}, target[${name}])`
   })
   const values = fields.map((field) => {

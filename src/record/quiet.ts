@@ -5,7 +5,7 @@ import { performance } from '../host.js'
 import { heldTooLong, OwnerLock } from '../sync/index.js'
 import { BRIEF_LOCK_MS, QUIET_SLICE_MS } from '../waiting/index.js'
 import { LOCK } from './record.layout.js'
-import type { Store } from './store.js'
+import type { RecordMemory } from './record-memory.js'
 
 /** A look gives TORN after so many tries, each of which met a writer. */
 export const TORN_TRIES = 100
@@ -15,12 +15,12 @@ export const TORN: unique symbol = Symbol('torn')
 export const HELD: unique symbol = Symbol('held')
 
 export class Quiet {
-  readonly #store: Store
+  readonly #store: RecordMemory
   #lock: OwnerLock | undefined
   /** This handle reads under the lock at this moment. */
   #inside = false
 
-  constructor(store: Store) {
+  constructor(store: RecordMemory) {
     this.#store = store
   }
 

@@ -5,9 +5,13 @@ import { refusePromise } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
 import { FieldValue, MODIFIED, TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedReading, generateReading } from './generated.js'
-import { TORN, TORN_TRIES } from './quiet.js'
+import * as quiet from './quiet.js'
 import { type PlacedField, SHARED_MARK } from './record.layout.js'
-import type { Store } from './store.js'
+import type { RecordMemory } from './record-memory.js'
+
+// Taken apart, not imported by name: an imported name is looked up at every use, a constant of the module is compiled in.
+const { TORN_TRIES } = quiet
+const TORN: typeof quiet.TORN = quiet.TORN
 
 /** What is known about the record that `view` shows. For a name that is no field its functions throw `ERR_TYPE`. */
 export interface RecordInfo {
@@ -21,7 +25,7 @@ export interface RecordInfo {
 }
 
 export class Reader {
-  readonly #store: Store
+  readonly #store: RecordMemory
   readonly #template: Record<string, unknown>
   readonly #generated: GeneratedReading | undefined
   readonly #live: object
@@ -33,7 +37,7 @@ export class Reader {
   /** The sequence of the record that this reader saw last. */
   seen = 0
 
-  constructor(store: Store) {
+  constructor(store: RecordMemory) {
     this.#store = store
     this.#template = Object.fromEntries(store.layout.fields.map(({ name }) => [name, undefined]))
     this.#generated = generateReading(store)

@@ -7,11 +7,11 @@ import { OwnerLock, TAKEN } from '../sync/index.js'
 import { Killed, Killer } from '../testing/killable.js'
 import { type Bytes, bytesOf } from './bytes.js'
 import { array, type Fields, f64, str } from './fields.js'
-import { Cursor, Room } from './fifo.js'
+import { Cursor, FreeSlots } from './fifo.js'
 import { Reader } from './reader.js'
 import { LOCK, layoutOf, OVERWRITE, REJECT } from './record.layout.js'
+import { RecordMemory } from './record-memory.js'
 import { schemaText } from './schema.js'
-import { Store } from './store.js'
 import { WRITTEN, Writer } from './writer.js'
 
 // One number everywhere: a record is whole when all its fields show the same one.
@@ -32,7 +32,7 @@ const valuesOf = (n: number): Record<string, unknown> => ({
 
 interface World {
   buffer: SharedArrayBuffer
-  attach(killer?: Killer): Store
+  attach(killer?: Killer): RecordMemory
 }
 
 function world(slots: number, policy: number): World {
@@ -43,7 +43,7 @@ function world(slots: number, policy: number): World {
     kind: 'record',
     size: layout().size,
     participants: 8,
-    init: (made) => new Store(made, layout()).initialize({ policy, text, firstCounter: 0 }),
+    init: (made) => new RecordMemory(made, layout()).initialize({ policy, text, firstCounter: 0 }),
   })
   const buffer = segment.memory.buffer as SharedArrayBuffer
   segment.close()
@@ -53,19 +53,19 @@ function world(slots: number, policy: number): World {
       const other = Segment.attachLocal(buffer)
       // Here one thread plays several: waiting for a lock of its own is no deadlock.
       Object.assign(other, { isThisThread: () => false })
-      if (killer === undefined) return new Store(other, layout())
+      if (killer === undefined) return new RecordMemory(other, layout())
       const bytes = bytesOf(other.memory) as unknown as Record<string, unknown>
       for (const [name, view] of Object.entries(bytes)) {
         if (ArrayBuffer.isView(view)) bytes[name] = killer.view(view as unknown as Uint8Array)
       }
       killer.watch(other.memory)
-      return new Store(other, layout(), bytes as unknown as Bytes)
+      return new RecordMemory(other, layout(), bytes as unknown as Bytes)
     },
   }
 }
 
 /** As the kernel leaves it: the liveness lock is gone, everything else stays. */
-const bury = (store: Store): void => store.memory.close()
+const bury = (store: RecordMemory): void => store.memory.close()
 
 function numberIn(snapshot: Record<string, { value: unknown }>): number {
   const { first, text, small, big, last } = snapshot as Record<string, { value: never }>
@@ -85,16 +85,16 @@ function numberIn(snapshot: Record<string, { value: unknown }>): number {
 function killEverywhere(
   slots: number,
   policy: number,
-  prepare: (store: Store) => void,
-  operation: (store: Store) => void,
-  after: (store: Store, done: boolean) => void,
+  prepare: (store: RecordMemory) => void,
+  operation: (store: RecordMemory) => void,
+  after: (store: RecordMemory, done: boolean) => void,
 ): number {
   for (let at = 1; ; at++) {
     const { attach } = world(slots, policy)
     const survivor = attach()
     prepare(survivor)
     const killer = new Killer(at)
-    let victim: Store | undefined
+    let victim: RecordMemory | undefined
     try {
       victim = attach(killer)
       operation(victim)
@@ -112,8 +112,8 @@ function killEverywhere(
   }
 }
 
-const write = (store: Store, n: number): boolean => new Writer(store).write(valuesOf(n)) === WRITTEN
-const read = (store: Store): number => numberIn(new Reader(store).read(false)!)
+const write = (store: RecordMemory, n: number): boolean => new Writer(store).write(valuesOf(n)) === WRITTEN
+const read = (store: RecordMemory): number => numberIn(new Reader(store).read(false)!)
 
 test('a write killed at any store leaves the record before it, or is complete; the next writer goes on', () => {
   let published = 0
@@ -179,12 +179,12 @@ for (const [name, policy] of [
 ] as const) {
   test(`a push into a ${name} FIFO killed at any store leaves all that was there, in order`, () => {
     const slots = 3
-    const push = (store: Store, n: number): boolean => {
-      const room = policy === REJECT ? new Room(store) : undefined
+    const push = (store: RecordMemory, n: number): boolean => {
+      const room = policy === REJECT ? new FreeSlots(store) : undefined
       return new Writer(store).write(valuesOf(n), room && (() => room.hasRoom())) === WRITTEN
     }
     let cursor: Cursor | undefined
-    const drain = (store: Store): number[] => {
+    const drain = (store: RecordMemory): number[] => {
       const all: number[] = []
       const reader = new Reader(store)
       for (;;) {
@@ -217,8 +217,8 @@ for (const [name, policy] of [
 
   for (const mode of ['each', 'share'] as const) {
     test(`a reader (${mode}) of a ${name} FIFO killed at any store holds nobody back`, () => {
-      const push = (store: Store, n: number): boolean => {
-        const room = policy === REJECT ? new Room(store) : undefined
+      const push = (store: RecordMemory, n: number): boolean => {
+        const room = policy === REJECT ? new FreeSlots(store) : undefined
         return new Writer(store).write(valuesOf(n), room && (() => room.hasRoom())) === WRITTEN
       }
       killEverywhere(

@@ -17,8 +17,8 @@ import {
 } from './index.js'
 import { Reader } from './reader.js'
 import { PUBLISHED, READERS } from './record.layout.js'
+import { RecordMemory } from './record-memory.js'
 import { readShape } from './shape.js'
-import { Store } from './store.js'
 
 const Thing = record({
   n: f64(),
@@ -83,7 +83,7 @@ for (const [kind, options] of SHAPES) {
       put()
       const { layout } = readShape(handle.segment)
       const whole = memory.u8.slice(body, body + layout.size)
-      // All but the lock, which keeps its own promises; of the plates, which are nothing but elements, none.
+      // All but the lock, which keeps its own promises; of the out-of-line buffers, which are nothing but elements, none.
       for (let at = PUBLISHED; at < layout.first + layout.buffers * layout.stride; at += 4) {
         // Some for each word, and all of them for each kind of word.
         for (let turn = 0; turn < 2; turn++) {
@@ -101,8 +101,8 @@ for (const [kind, options] of SHAPES) {
 }
 
 describe('the sequence of the newest record', () => {
-  const at = (handle: Open): { store: Store; word: number } => {
-    const store = new Store(handle.segment, readShape(handle.segment).layout)
+  const at = (handle: Open): { store: RecordMemory; word: number } => {
+    const store = new RecordMemory(handle.segment, readShape(handle.segment).layout)
     return { store, word: store.bufferAt(store.published()) / 8 }
   }
 

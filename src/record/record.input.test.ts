@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { array, bool, bytes, f32, f64, i8, i32, i64, list, oneOf, optional, record, str, u64 } from './index.js'
+import { RecordMemory } from './record-memory.js'
 import { readShape } from './shape.js'
-import { Store } from './store.js'
 
 const Thing = record({
   first: f64(),
@@ -31,17 +31,17 @@ type Handle = ReturnType<typeof Thing.create>
 let made = 0
 const fresh = (): string => `reci-${process.pid}-${++made}`
 
-/** All that a reader can see, byte for byte: the number of the published record, its buffer, and the plates that it names. */
+/** All that a reader can see, byte for byte: the number of the published record, its buffer, and the out-of-line buffers that it names. */
 function visible(handle: Handle): Uint8Array {
   const { layout } = readShape(handle.segment)
-  const store = new Store(handle.segment, layout)
+  const store = new RecordMemory(handle.segment, layout)
   const published = store.published()
   const buffer = store.bufferAt(published)
-  const plates = layout.fields.filter((field) => field.plated)
+  const big = layout.fields.filter((field) => field.isOutOfLine)
   return Buffer.concat([
     Buffer.from(String(published)),
     store.bytes.u8.slice(buffer, buffer + layout.stride),
-    ...plates.map((field) => store.bytes.u8.slice(store.place(field, buffer), store.place(field, buffer) + 1500)),
+    ...big.map((field) => store.bytes.u8.slice(store.place(field, buffer), store.place(field, buffer) + 1500)),
   ])
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { array, bool, bytes, f32, f64, i8, i16, i64, list, oneOf, optional, record, str, u16, u64 } from './index.js'
-import { PLATE_LEAST, READER_SIZE, READERS, SHAPE } from './record.layout.js'
+import { OUT_OF_LINE_BYTES, READER_SIZE, READERS, SHAPE } from './record.layout.js'
 
 let made = 0
 const fresh = (): string => `recl-${process.pid}-${++made}`
@@ -72,7 +72,7 @@ test('every field lies where the drawing says', () => {
       [4, 0, 0, Thing.text.length, 0],
     )
 
-    // 10 fields: sequence 8, changed 80, status 10, zeros to 100 (no plates), the first field at 100.
+    // 10 fields: sequence 8, changed 80, status 10, zeros to 100 (no out-of-line buffers), the first field at 100.
     const stride = 192
     const first = Math.ceil((textAt + Thing.text.length) / 64) * 64
     const at = body + first + 2 * stride // the third record, counting the empty one
@@ -99,7 +99,7 @@ test('every field lies where the drawing says', () => {
 test('numbers and arrays lie so that typed arrays fit over them, whatever stands before them', () => {
   const dtypes = ['f64', 'f32', 'i8', 'u8', 'i16', 'u16', 'i32', 'u32', 'i64', 'u64', 'bool'] as const
   for (const dtype of dtypes) {
-    for (const shape of [[1], [3], [0], [2, 0, 3], [1, 1, 1], [2, 3], [2, 3, 4, 5], [PLATE_LEAST + 1]]) {
+    for (const shape of [[1], [3], [0], [2, 0, 3], [1, 1, 1], [2, 3], [2, 3, 4, 5], [OUT_OF_LINE_BYTES + 1]]) {
       const Thing = record({
         odd: bool(),
         text: str(1),

@@ -18,10 +18,10 @@ import { describeRecord, type RecordDescription } from './describe.js'
 import { checkFields, Field, type Fields, RECORD_MAX } from './fields.js'
 import type { ReaderMode } from './fifo.js'
 import { BUFFERS, layoutOf, OVERWRITE, REJECT, type RecordLayout } from './record.layout.js'
+import { RecordMemory } from './record-memory.js'
 import { schemaDifference, schemaHash, schemaText } from './schema.js'
 import { KIND, readShape } from './shape.js'
 import { SharedRecord } from './shared-record.js'
-import { Store } from './store.js'
 import type { InputOf, PlainOf } from './types.js'
 
 const PARTICIPANTS = 64
@@ -168,7 +168,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
       size: layout.size,
       participants: options.participants ?? PARTICIPANTS,
       init: (segment) =>
-        new Store(segment, layout).initialize({ policy, text, firstCounter: firstCounter % layout.modulus }),
+        new RecordMemory(segment, layout).initialize({ policy, text, firstCounter: firstCounter % layout.modulus }),
     }
   }
 
@@ -185,7 +185,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
   }
 
   #made(segment: Segment, options: RecordCreateOptions): SharedRecord<F> {
-    return new SharedRecord<F>(new Store(segment, this.#layout(options)), checkMode(options.readers), false, 0)
+    return new SharedRecord<F>(new RecordMemory(segment, this.#layout(options)), checkMode(options.readers), false, 0)
   }
 
   #opened(segment: Segment, options: RecordOpenOptions): SharedRecord<F> {
@@ -200,7 +200,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
       }
       const timeout = parseTimeout(given(options.timeout, OPEN_LOCK_MS))
       return new SharedRecord<F>(
-        new Store(segment, layout),
+        new RecordMemory(segment, layout),
         checkMode(options.readers),
         options.readOnly !== true,
         timeout,

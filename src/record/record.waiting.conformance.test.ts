@@ -9,8 +9,8 @@ import { type Fields, f64, i32 } from './fields.js'
 import { record, type SharedRecord, watchRecord } from './index.js'
 import { Reader } from './reader.js'
 import { layoutOf, OVERWRITE } from './record.layout.js'
+import { RecordMemory } from './record-memory.js'
 import { schemaText } from './schema.js'
-import { Store } from './store.js'
 import { Writer } from './writer.js'
 
 const Item = record({ n: i32() })
@@ -183,10 +183,10 @@ test('a reader that lies down in the very moment in which a writer wakes the oth
     kind: 'record',
     size: layout().size,
     participants: 4,
-    init: (made) => new Store(made, layout()).initialize({ policy: OVERWRITE, text, firstCounter: 0 }),
+    init: (made) => new RecordMemory(made, layout()).initialize({ policy: OVERWRITE, text, firstCounter: 0 }),
   })
-  const out = new Store(segment, layout())
-  const cam = new Store(Segment.attachLocal(segment.memory.buffer as SharedArrayBuffer), layout())
+  const out = new RecordMemory(segment, layout())
+  const cam = new RecordMemory(Segment.attachLocal(segment.memory.buffer as SharedArrayBuffer), layout())
   // Nobody else awaits what sleeps here, so nothing else would keep the process alive.
   const alive = setInterval(() => {}, 1000)
   try {

@@ -4,17 +4,17 @@ import { MemlaneError, useOpen, wrongType } from '../errors.js'
 import { performance } from '../host.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
-import type { Segment } from '../segment/index.js'
+import { Departures, type DeparturesOptions, type Peer, peersOf, type Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
 import { heldTooLong } from '../sync/index.js'
 import { block, keepAlive, type Pollable, type Sleep, untilFound, WaitingIterator } from '../waiting/index.js'
 import type { Fields } from './fields.js'
-import { Cursor, type ReaderMode, Room } from './fifo.js'
+import { Cursor, FreeSlots, type ReaderMode } from './fifo.js'
 import { TORN, HELD as WRITER_INSIDE } from './quiet.js'
 import { Reader, type RecordInfo } from './reader.js'
 import { type PlacedField, REJECT } from './record.layout.js'
-import { Store } from './store.js'
+import { RecordMemory } from './record-memory.js'
 import type { LiveRecord, LiveView, PartialInput, PlainOf, Snapshot } from './types.js'
 import { FULL, HELD, type UpdateTools, WRITTEN, Writer } from './writer.js'
 
@@ -64,11 +64,11 @@ export interface PushAsyncOptions extends PushOptions {
  * one by one.
  */
 export class SharedRecord<F extends Fields = Fields> {
-  readonly #store: Store
+  readonly #store: RecordMemory
   readonly #segment: Segment
   readonly #reader: Reader
   readonly #cursor: Cursor | undefined
-  readonly #room: Room | undefined
+  readonly #room: FreeSlots | undefined
   readonly #hasRoom: (() => boolean) | undefined
   #writer: Writer | undefined
   #staged: Record<string, unknown> | undefined
@@ -78,8 +78,9 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
-  constructor(store: Store, readers: ReaderMode, reads: boolean, timeout: number) {
-    if (!(store instanceof Store)) throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
+  constructor(store: RecordMemory, readers: ReaderMode, reads: boolean, timeout: number) {
+    if (!(store instanceof RecordMemory))
+      throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
     this.#store = store
     this.#segment = store.segment
     refuseCloning(this, () => `the schema's open(${JSON.stringify(store.segment.name)})`)
@@ -91,7 +92,7 @@ export class SharedRecord<F extends Fields = Fields> {
       this.#cursor = cursor
       if (reads) cursor.register(timeout)
       if (store.policy === REJECT) {
-        const room = new Room(store)
+        const room = new FreeSlots(store)
         this.#room = room
         this.#hasRoom = () => room.hasRoom()
       }
@@ -474,6 +475,23 @@ export class SharedRecord<F extends Fields = Fields> {
   }
 
   // ---- the handle
+
+  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
+  participants(): Peer[] {
+    this.#checkOpen()
+    return peersOf(this.#segment)
+  }
+
+  /**
+   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
+   * every 50 ms; a handle that is opened and gone between two looks is not told of.
+   *
+   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
+   */
+  departures(options: DeparturesOptions = {}): Departures {
+    this.#checkOpen()
+    return new Departures(this.#segment, () => this.closed, options)
+  }
 
   get closed(): boolean {
     return this.#segment.closed

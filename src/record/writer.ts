@@ -10,7 +10,7 @@ import type { ArrayCodec } from './array-codec.js'
 import { TRUNCATED, UNWRITTEN } from './field-value.js'
 import { type GeneratedWriting, generateWriting } from './generated-writing.js'
 import { LOCK, type PlacedField } from './record.layout.js'
-import type { Store } from './store.js'
+import type { RecordMemory } from './record-memory.js'
 
 /** How an attempt to write ended. */
 export const WRITTEN: number = 1
@@ -39,7 +39,7 @@ function frozen<T>(value: T): T {
 }
 
 export class Writer {
-  readonly #store: Store
+  readonly #store: RecordMemory
   readonly #lock: OwnerLock
   readonly #indexOf: ReadonlyMap<string, PlacedField>
   readonly #live: object
@@ -50,10 +50,10 @@ export class Writer {
   #from = 0
   #to = 0
   #next = 0
-  /** While writing: plated fields whose plate has been turned. */
+  /** While writing: out-of-line fields whose out-of-line buffer has been turned. */
   readonly #turned = new Set<PlacedField>()
 
-  constructor(store: Store) {
+  constructor(store: RecordMemory) {
     this.#store = store
     this.#lock = new OwnerLock(store.segment, store.body + LOCK)
     this.#indexOf = new Map(store.layout.fields.map((field) => [field.name, field]))
@@ -183,14 +183,14 @@ export class Writer {
   }
 
   #set(field: PlacedField, value: unknown): void {
-    const at = field.plated ? this.#turn(field) : this.#to + field.offset
+    const at = field.isOutOfLine ? this.#turn(field) : this.#to + field.offset
     this.#store.mark(this.#to, field.index, field.codec.write(this.#store.bytes, at, value, field.name))
   }
 
-  /** The plate to fill; the same one for the whole record. */
+  /** The out-of-line buffer to fill; the same one for the whole record. */
   #turn(field: PlacedField): number {
     this.#turned.add(field)
-    return this.#store.turnPlate(field, this.#from, this.#to)
+    return this.#store.nextOutOfLine(field, this.#from, this.#to)
   }
 
   #get(field: PlacedField): unknown {
@@ -200,7 +200,7 @@ export class Writer {
       this.#store.blank(this.#to, field)
       return this.#current(field)
     }
-    const at = field.plated && !this.#turned.has(field) ? this.#turn(field) : this.#store.place(field, this.#to)
+    const at = field.isOutOfLine && !this.#turned.has(field) ? this.#turn(field) : this.#store.place(field, this.#to)
     this.#store.mark(this.#to, field.index, false)
     return (field.codec as ArrayCodec).live(this.#store.bytes, at)
   }
@@ -213,7 +213,7 @@ export class Writer {
     const status = store.status(this.#to, field.index)
     if ((status & UNWRITTEN) !== 0) return value
     // What can be changed from here on counts as given.
-    if (field.plated && !this.#turned.has(field)) this.#keep(field)
+    if (field.isOutOfLine && !this.#turned.has(field)) this.#keep(field)
     else store.mark(this.#to, field.index, (status & TRUNCATED) !== 0)
     return field.codec.live(store.bytes, store.place(field, this.#to))
   }
@@ -225,7 +225,7 @@ export class Writer {
         `keep() is for latest values: a record pushed into ${JSON.stringify(this.#store.segment.name)} starts empty`,
       )
     }
-    if (!field.plated) return
+    if (!field.isOutOfLine) return
     const { u8 } = this.#store.bytes
     const current = this.#store.place(field, this.#from)
     u8.copyWithin(this.#turn(field), current, current + field.codec.size)

@@ -1,6 +1,6 @@
 // segment: writes and checks the header. Checking trusts nothing and changes nothing.
 
-import { MemlaneError, outOfRange, wrongType } from '../errors.js'
+import { MemlaneError, outOfRange, withArticle, wrongType } from '../errors.js'
 import { wallClock } from '../host.js'
 import type { Memory } from '../memory/index.js'
 import { identity } from '../native/identity.js'
@@ -274,7 +274,10 @@ export function checkExpected(
   name: string,
 ): void {
   if (kind !== undefined && header.kind !== kind) {
-    throw new MemlaneError('ERR_KIND', `${JSON.stringify(name)} is a ${header.kind}, not a ${kind}`)
+    throw new MemlaneError(
+      'ERR_KIND',
+      `${JSON.stringify(name)} is ${withArticle(header.kind)}, not ${withArticle(kind)}`,
+    )
   }
   if (schema !== undefined && header.schema !== schema) {
     throw new MemlaneError(

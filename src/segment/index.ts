@@ -15,6 +15,7 @@ export {
   type SegmentOptions,
 } from './options.js'
 export { incarnationOf, type Participant, type ParticipantInfo, type PublishedWait, slotOf } from './participants.js'
+export { type Departure, Departures, type DeparturesOptions, type Owned, type Peer, peersOf } from './peers.js'
 export {
   freeDeadSlots,
   inspectSegment,

@@ -65,6 +65,11 @@ export function incarnationOf(token: number): number {
 
 const wordOf = (slot: number): number => (TABLE + slot * SLOT_SIZE) / 4
 
+/** The word of a slot's incarnation. */
+export function incarnationWordOf(slot: number): number {
+  return wordOf(slot) + S_INCARNATION
+}
+
 export function areaOf(header: Header, slot: number): number {
   return header.areas + slot * header.participantBytes
 }
@@ -98,6 +103,10 @@ export function claimSlot(memory: Memory, header: Header, name: string): Partici
   )
 }
 
+function incarnationAfter(before: number): number {
+  return before >= 1 && before < INCARNATION_MAX ? before + 1 : 1
+}
+
 function takeSlot(memory: Memory, header: Header, slot: number): Participant {
   const word = wordOf(slot)
   const area = areaOf(header, slot)
@@ -108,8 +117,7 @@ function takeSlot(memory: Memory, header: Header, slot: number): Participant {
     throw error
   }
   const { pid, startTime, pidNamespace } = identity()
-  const before = memory.load(word + S_INCARNATION)
-  const incarnation = before >= 1 && before < INCARNATION_MAX ? before + 1 : 1
+  const incarnation = incarnationAfter(memory.load(word + S_INCARNATION))
   memory.store(word + S_STATE, SLOT_CLAIMING)
   memory.i32[word + S_WAIT_WORD] = 0
   memory.store(word + S_INCARNATION, incarnation)
@@ -222,6 +230,8 @@ export function sweepDead(memory: Memory, header: Header): number {
     const word = wordOf(slot)
     if (memory.load(word + S_STATE) === SLOT_FREE || !memory.lock(slot)) continue
     if (!leftWork(memory, header, slot)) {
+      // As at a claim, so that nobody takes its owner for one who left in order.
+      memory.store(word + S_INCARNATION, incarnationAfter(memory.load(word + S_INCARNATION)))
       memory.store(word + S_STATE, SLOT_FREE)
       freed++
     }

@@ -26,6 +26,7 @@ import {
   areaOf,
   claimSlot,
   clearWait,
+  incarnationWordOf,
   isAlive,
   listParticipants,
   listWaiters,
@@ -195,6 +196,11 @@ export class Segment {
     throw new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.name)} was opened read-only`)
   }
 
+  /** The word that holds this handle's incarnation: with another value there it passes for dead. */
+  get incarnationWord(): number {
+    return incarnationWordOf(this.participant.slot)
+  }
+
   /** Byte offset of a slot's private area. */
   areaOf(slot: number): number {
     return areaOf(this.header, slot)
@@ -202,7 +208,8 @@ export class Segment {
 
   /** True when the token names a handle of this very thread: to block on it would be to block on oneself. */
   isThisThread(token: number): boolean {
-    return this.#siblings.has(token)
+    // One that has given itself up passes for dead.
+    return this.#siblings.has(token) && isAlive(this.memory, this.header, token)
   }
 
   /** True when the participant that a token names is still attached (this handle included). About 0.5 µs. */
@@ -290,6 +297,16 @@ export class Segment {
         releaseSlot(this.memory, participant)
       }
     }
+    this.memory.close()
+  }
+
+  /** Leaves as one who was killed would: whatever is half done is left for the others to undo. */
+  abandon(): void {
+    if (this.memory.closed) return
+    const participant = this.#participant
+    this.#participant = undefined
+    stillOpen.delete(this)
+    if (participant !== undefined) this.#siblings.delete(participant.token)
     this.memory.close()
   }
 

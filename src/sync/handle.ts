@@ -1,9 +1,18 @@
 // sync: what every named primitive has in common: opening, closing, and the checks at its doors.
 
-import { MemlaneError, useOpen } from '../errors.js'
+import { MemlaneError, useOpen, withArticle } from '../errors.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
-import { CREATE_OPTIONS, type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
+import {
+  CREATE_OPTIONS,
+  type CreateOptions,
+  Departures,
+  type DeparturesOptions,
+  type NameOptions,
+  type Peer,
+  peersOf,
+  Segment,
+} from '../segment/index.js'
 import { checkSignal, given, parseTimeout } from '../sizes.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { keepAlive } from '../waiting/index.js'
@@ -62,6 +71,23 @@ export class Handle {
 
   get closed(): boolean {
     return this.#closed || this.segment.memory.closed
+  }
+
+  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
+  participants(): Peer[] {
+    this.checkOpen()
+    return peersOf(this.#segment)
+  }
+
+  /**
+   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
+   * every 50 ms; a handle that is opened and gone between two looks is not told of.
+   *
+   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
+   */
+  departures(options: DeparturesOptions = {}): Departures {
+    this.checkOpen()
+    return new Departures(this.#segment, () => this.closed, options)
   }
 
   /** Gives back the descriptor. What this handle still holds is released first. Safe to call twice. */
@@ -123,7 +149,10 @@ export function checkBody(segment: Segment, bytes: number): Segment {
   const { name, kind, bodySize } = segment
   if (bodySize >= bytes) return segment
   segment.close()
-  throw new MemlaneError('ERR_CORRUPT', `${JSON.stringify(name)}: a ${kind} needs ${bytes} bytes and has ${bodySize}`)
+  throw new MemlaneError(
+    'ERR_CORRUPT',
+    `${JSON.stringify(name)}: ${withArticle(kind)} needs ${bytes} bytes and has ${bodySize}`,
+  )
 }
 
 /** A number from 1 to `most` that cannot differ between those who open a primitive. */
@@ -159,7 +188,7 @@ export function openWithParameter(
     segment.close()
     throw new MemlaneError(
       'ERR_CORRUPT',
-      `${JSON.stringify(name)}: a ${kind} of ${has} (1 to ${most}) in ${bodySize} bytes cannot be`,
+      `${JSON.stringify(name)}: ${withArticle(kind)} of ${has} (1 to ${most}) in ${bodySize} bytes cannot be`,
     )
   }
   return { segment, value: has }

@@ -8,7 +8,7 @@ import { Segment } from '../segment/index.js'
 import { objectName } from '../segment/name.js'
 import { RwLock } from './index.js'
 
-test('a guest has its whole time to come, however long ago an earlier one was late', async (t) => {
+test('an invited reader has its whole time to come, however long ago an earlier one was late', async (t) => {
   const host = Segment.local({ kind: 'host', size: 4096, participants: 4 })
   const [leaving, next, reader] = [0, 1, 2].map(() => {
     const segment = Segment.attachLocal(host.memory.buffer as SharedArrayBuffer)
@@ -18,7 +18,7 @@ test('a guest has its whole time to come, however long ago an earlier one was la
   const first = leaving.write()
   const early = reader.readAsync()
   first.release()
-  assert.equal(next.tryWrite(), undefined, 'the guest is on its way')
+  assert.equal(next.tryWrite(), undefined, 'the invited reader is on its way')
   ;(await early).release()
   next.tryWrite()!.release()
 
@@ -29,9 +29,9 @@ test('a guest has its whole time to come, however long ago an earlier one was la
   const late = reader.readAsync()
   let looked = 0
   const { memory } = leaving.segment
-  // Right after the lock is free, and before the guests are told.
+  // Right after the lock is free, and before the invited readers are told.
   t.mock.method(memory, 'wake', (word: number, count: number) => {
-    if (looked++ === 0) assert.equal(next.tryWrite(), undefined, 'the next guest is on its way')
+    if (looked++ === 0) assert.equal(next.tryWrite(), undefined, 'the next invited reader is on its way')
     return Atomics.notify(memory.i32, word, count)
   })
   second.release()

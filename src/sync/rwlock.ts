@@ -217,6 +217,8 @@ export class RwLock extends Handle {
     const end = endOf(timeout)
     const got = this.#writer.acquire(timeout)
     if (got === BUSY) throw this.#timedOut('writing', timeout)
+    // Where nobody reads there is nothing to wait for.
+    if (this.#readers.drained()) return this.#writeGuard(got)
     let guard: Guard | undefined
     try {
       guard = blockVisibly(this.segment, this.#readers.wordOf(0), READERS_LEAVE, this.#writerWait(got), end)

@@ -346,7 +346,7 @@ for (const [place, make] of Object.entries(places)) {
           await refuses('ERR_TIMEOUT', () => late)
           controller.abort(new RangeError('enough'))
         }
-        // However long this process is kept from its work now, the writer's patience with its guests does not end.
+        // However long this process is kept from its work now, the time of the invited readers does not end.
         const { now } = performance
         const moment = now.call(performance)
         performance.now = () => moment

@@ -70,6 +70,9 @@ export const CREATION_GAP_MS = 100
 /** How often who waits for a creator looks. */
 export const CREATION_LOOK_MS = 1
 
+/** Nothing tells of a newcomer, so `departures()` looks through the participants this often: 0.5 µs for each of them. */
+export const PEERS_LOOK_MS = 50
+
 // ---- other programs, which wake nobody
 
 /** The first nap of who waits for a program that cannot wake it. The next ones grow with the time waited: see NAP_SHARE. */

@@ -21,7 +21,7 @@ const PAUSE_MS = 0.5
 const clock = (): number => Number(process.hrtime.bigint())
 const [role, name = `bench-recp-${process.pid}`] = process.argv.slice(2)
 
-if (role === 'storm') {
+if (role === 'busyWriter') {
   using out = Frame.open(name)
   console.log('ready')
   const data = new Int32Array(20_000)
@@ -49,7 +49,7 @@ if (role === 'storm') {
 async function beside(): Promise<void> {
   using reader = Frame.create(name, { lifetime: 'lastClose' })
   const { result, rtt } = await placed(async () => {
-    const writer = await startRole(program, 'storm', [name])
+    const writer = await startRole(program, 'busyWriter', [name])
     const target = {
       first: 0,
       last: 0,

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SharedHeap, SharedInt, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
 import { inspectSegment, namespaceOf, objectName } from '../../segment/index.js'
+import { Mutex } from '../../sync/index.js'
 import { Crew, ownNamespace } from '../../testing/crew.js'
 import { runtimeArgs } from '../../testing/runtime.js'
 import { send } from '../../testing/signals.js'
@@ -57,6 +58,52 @@ describe('the command line reads and writes collections', () => {
     assert.equal(memlane('get', name, 'constructor').status, 1)
     assert.equal(memlane('get', name, 'ada.').status, 2)
     assert.equal(memlane('set', name, '5').status, 2)
+  })
+
+  test('get and dump show as much as they are told, and say what they leave out', async () => {
+    await using crew = new Crew()
+    const name = crew.name('large')
+    using heap = SharedHeap.open(name)
+    const map = heap.map<number, unknown>('map')
+    for (let i = 0; i < 20; i++) map.set(i, { deep: { er: i } })
+    heap.list('list').push(...Array(30).keys())
+    heap.set('set').add('a').add('b').add('c')
+    heap.map('bytes').set('raw', new Uint8Array(5000))
+    const few = memlane('get', name, 'map', '--limit', '2', '--json')
+    assert.deepEqual(JSON.parse(few.out), [
+      [0, { deep: { er: 0 } }],
+      [1, { deep: { er: 1 } }],
+    ])
+    assert.match(few.err, /18 more entries are not shown/)
+    assert.deepEqual(JSON.parse(memlane('get', name, 'list', '--limit', '3', '--json').out), [0, 1, 2])
+    assert.match(memlane('get', name, 'set', '--limit', '1').err, /2 more entries/)
+    assert.deepEqual(JSON.parse(memlane('dump', name, '--keys', '--json').out).sort(), ['bytes', 'list', 'map', 'set'])
+    assert.deepEqual(JSON.parse(memlane('get', name, 'map', '--keys', '--limit', '3', '--json').out), [0, 1, 2])
+    assert.deepEqual(JSON.parse(memlane('get', name, 'map.7', '--depth', '0', '--json').out), { deep: '[Object]' })
+    assert.equal(memlane('get', name, 'map.7', '--depth', '0').out, '{ deep: [Object] }')
+    assert.match(memlane('get', name, 'bytes').out, /Uint8Array\(5000\).*4936 more items/s)
+    assert.match(memlane('get', name, 'bytes.raw', '--limit', '5').out, /4995 more items/)
+    assert.equal(memlane('get', name, 'bytes.raw', '--json').out.length, Math.ceil(5000 / 3) * 4 + 2)
+    assert.equal(memlane('get', name, 'list.0', '--keys').status, 2)
+    for (const wrong of ['0', '-1', 'x', '', '1.5'])
+      assert.equal(memlane('dump', name, '--limit', wrong).status, 2, wrong)
+  })
+
+  test('a slip in a path is answered with what was meant, and what is no collection with the command for it', async () => {
+    await using crew = new Crew()
+    const name = crew.name('slips')
+    using heap = SharedHeap.open(name)
+    heap.map('players').set('ada', { score: 1 })
+    assert.match(memlane('get', name, 'playrs').err, /Did you mean "players"\?/)
+    assert.match(memlane('get', name, 'players.adda').err, /Did you mean "ada"\?/)
+    assert.match(memlane('get', name, 'players.ada.scroe').err, /Did you mean "score"\?/)
+    const lock = crew.name('lock')
+    using _ = Mutex.open(lock)
+    for (const command of ['get', 'dump']) {
+      const { err, status } = memlane(command, lock)
+      assert.equal(status, 1)
+      assert.match(err, new RegExp(`is a mutex, not a collection\n  memlane inspect ${lock} shows it`))
+    }
   })
 
   test('sets, lists, cells and heaps', async () => {
@@ -141,7 +188,43 @@ describe('the command line reads and writes collections', () => {
     const { err, status } = memlane('get', name, '["\\q"]')
     assert.equal(status, 2)
     assert.match(err, /is not quoted as in JSON/)
-    assert.match(memlane('watch', name, '--count', '-1').err, /a number from 1, got -1/)
+    assert.match(memlane('watch', name, '--count', '-1').err, /a whole number from 1, got -1/)
+  })
+
+  test('watch --departures tells who leaves, of every kind, and how', async () => {
+    await using crew = new Crew()
+    const name = crew.name('left')
+    using mutex = Mutex.open(name)
+    const closer = Mutex.open(name)
+    const victim = crew.start('open-handle', ['Mutex', name])
+    await victim.hear('open')
+    const child = spawn(process.execPath, [...runtimeArgs, main, 'watch', name, '--departures'])
+    try {
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+      // It says nothing before somebody leaves: others come and leave until it has seen one.
+      const first = lines.next()
+      let seen = false
+      void first.then(() => {
+        seen = true
+      })
+      closer.close()
+      while (!seen) {
+        const passing = Mutex.open(name)
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        passing.close()
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      assert.match(String((await first).value), new RegExp(`^closed pid ${process.pid}( thread|,)`))
+      await victim.end()
+      let line = ''
+      // More of those that passed by may be told of first.
+      while (!line.startsWith('died')) line = String((await lines.next()).value)
+      assert.match(line, new RegExp(`^died pid ${victim.pid}, attached for`))
+      assert.equal(mutex.closed, false)
+      assert.match(memlane('watch', name, 'path', '--departures').err, /leave the path out/)
+    } finally {
+      send(child)
+    }
   })
 
   test('an interrupted watch ends in order and leaves no slot; one whose segment is removed says so', async () => {
@@ -246,5 +329,11 @@ describe('the command line reads and writes collections', () => {
     assert.deepEqual(parsePath('players["a.b"].tags[0]'), ['players', 'a.b', 'tags', '0'])
     assert.deepEqual(parsePath('a.0.ü x'), ['a', '0', 'ü x'])
     assert.deepEqual(parsePath(''), [])
+    assert.deepEqual(parsePath(`"a.b".tags['it\\'s'].'x.y'`), ['a.b', 'tags', "it's", 'x.y'])
+    assert.deepEqual(parsePath(`["a.b"]`), ['a.b'])
+    assert.deepEqual(parsePath(`"a.b"`), ['a.b'])
+    assert.deepEqual(parsePath(`it's.5"`), ["it's", '5"'])
+    for (const wrong of ['"a', '[a', `["a]`, 'a.', `"a"b`])
+      assert.throws(() => parsePath(wrong), /ends at character/, wrong)
   })
 })

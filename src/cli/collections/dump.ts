@@ -2,9 +2,10 @@
 
 import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
 import { FINE } from '../failure.js'
-import { print, printJson } from '../terminal.js'
 import { readNamed } from './open.js'
-import { asJson, asText, detached } from './render.js'
+import { printShown } from './print-shown.js'
+import { shown } from './render.js'
+import { SHOWING, showingOf } from './showing.js'
 
 export const dump: Command = {
   name: 'dump',
@@ -12,14 +13,16 @@ export const dump: Command = {
   operands: 'NAME',
   least: 1,
   most: 1,
-  options: { namespace: NAMESPACE, json: JSON_OPTION },
+  options: { namespace: NAMESPACE, ...SHOWING, json: JSON_OPTION },
   examples: [
     ['memlane dump game_state', 'as JavaScript shows it'],
     ['memlane dump game_state --json > game.json', 'as one JSON document'],
     ['memlane dump /game_state', 'a dict or list of the Python package rememory'],
+    ['memlane dump game_state --keys --limit 20', 'the first twenty keys'],
   ],
   notes: [
     'Each collection is printed as it was in one moment. Like get, it claims no slot unless it must.',
+    'As text, a buffer shows its first 64 elements unless --limit says otherwise.',
     'In JSON a Map with string keys is an object, any other one a list of pairs; a Set is a list; a bigint is its digits,\n' +
       'a Date its ISO text, bytes are base64, NaN and infinities are their names.',
   ],
@@ -29,9 +32,12 @@ export const dump: Command = {
     [2, 'the command line was wrong'],
   ],
   run(call) {
-    const value = readNamed(call.operands[0]!, call.namespace, detached)
-    if (call.on('json')) printJson(asJson(value))
-    else print(asText(value))
+    const showing = showingOf(call)
+    printShown(
+      readNamed(call.operands[0]!, call.namespace, (value) => shown(value, showing)),
+      showing,
+      call.on('json'),
+    )
     return FINE
   },
 }

@@ -2,10 +2,11 @@
 
 import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
 import { FINE } from '../failure.js'
-import { print, printJson } from '../terminal.js'
 import { readNamed } from './open.js'
 import { findPlace, parsePath, valueAt } from './path.js'
-import { asJson, asText, detached } from './render.js'
+import { printShown } from './print-shown.js'
+import { shown } from './render.js'
+import { SHOWING, showingOf } from './showing.js'
 
 export const get: Command = {
   name: 'get',
@@ -13,7 +14,7 @@ export const get: Command = {
   operands: 'NAME [PATH]',
   least: 1,
   most: 2,
-  options: { namespace: NAMESPACE, json: JSON_OPTION },
+  options: { namespace: NAMESPACE, ...SHOWING, json: JSON_OPTION },
   examples: [
     ['memlane get hits', 'a single value'],
     ['memlane get game_state ada.score', 'a property of a value of a map'],
@@ -21,6 +22,7 @@ export const get: Command = {
     ['memlane get game \'players["a.b"].tags[0]\'', 'in the map "players" of a heap; quoted where a key has a dot'],
     ['memlane get game_state ada --json', 'as JSON'],
     ['memlane get /game_state ada.score', 'of a dict of the Python package rememory'],
+    ['memlane get game_state --keys', 'the keys of a map'],
   ],
   notes: [
     'Reading claims no slot, takes no lock and changes nothing, and needs no more than the permission to read. Only where\n' +
@@ -34,9 +36,9 @@ export const get: Command = {
   run(call) {
     const [name = '', path = ''] = call.operands
     const steps = parsePath(path)
-    const value = readNamed(name, call.namespace, (root) => detached(valueAt(findPlace(root, steps), steps)))
-    if (call.on('json')) printJson(asJson(value))
-    else print(asText(value))
+    const showing = showingOf(call)
+    const found = readNamed(name, call.namespace, (root) => shown(valueAt(findPlace(root, steps), steps), showing))
+    printShown(found, showing, call.on('json'))
     return FINE
   },
 }

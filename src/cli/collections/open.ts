@@ -3,8 +3,10 @@
 import { type Access, type Existing, openExisting } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
 import { readRememory } from '../../interop/rememory/index.js'
+import { Advised } from '../failure.js'
 import { inspectForeign } from '../foreign.js'
-import { findTarget } from '../look.js'
+import { addressOf, findTarget } from '../look.js'
+import { quoted } from '../text.js'
 
 /** @throws MemlaneError `ERR_NOT_FOUND` with advice, `ERR_FOREIGN`, `ERR_KIND`, and what attaching throws. */
 export function openNamed(name: string, namespace: string | undefined, access: Access = {}): Existing {
@@ -12,7 +14,14 @@ export function openNamed(name: string, namespace: string | undefined, access: A
   if (target.type === 'foreign')
     throw new MemlaneError('ERR_FOREIGN', `/${target.object} belongs to another program; it holds no collection`)
   const { info } = target
-  return openExisting(info.name, { namespace: info.namespace, owner: 'any', ...access })
+  try {
+    return openExisting(info.name, { namespace: info.namespace, owner: 'any', ...access })
+  } catch (error) {
+    if (!(error instanceof MemlaneError) || error.code !== 'ERR_KIND') throw error
+    const address = quoted(addressOf(info))
+    const also = info.header?.kind === 'record' ? `, and memlane watch ${address} its records as they come` : ''
+    throw new Advised(error, `memlane inspect ${address} shows it${also}.`)
+  }
 }
 
 /**

@@ -2,12 +2,14 @@
 
 import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
-import { UsageError } from '../failure.js'
+import { nearest } from '../../nearest.js'
+import { Advised, UsageError } from '../failure.js'
 
-/** Takes a path apart. Dots and brackets part; what stands in brackets may be quoted as in JSON. */
+/** Takes a path apart. Dots and brackets part; a step may be quoted, in brackets or not, as in JSON or in single quotes. */
 export function parsePath(text: string): string[] {
   const steps: string[] = []
-  const step = /\.?(?:\[("(?:[^"\\]|\\.)*"|[^\]"]*)\]|([^.[]+))/y
+  const step =
+    /\.?(?:\[("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\]"']*)\]|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')(?=[.[]|$)|([^.["'][^.[]*))/y
   while (step.lastIndex < text.length) {
     const at = step.lastIndex
     const match = step.exec(text)
@@ -16,13 +18,15 @@ export function parsePath(text: string): string[] {
         `the path ${JSON.stringify(text)} ends at character ${at + 1}`,
         'As in: ada.score, 0.text, ["a.b"].tags[0]',
       )
-    const [, bracket, word = ''] = match
-    steps.push(bracket === undefined ? word : bracket.startsWith('"') ? unquoted(bracket) : bracket)
+    const [, bracket, alone, word] = match
+    const written = bracket ?? alone
+    steps.push(written === undefined ? word! : /^["']/.test(written) ? unquoted(written) : written)
   }
   return steps
 }
 
 function unquoted(text: string): string {
+  if (text.startsWith("'")) return text.slice(1, -1).replace(/\\(.)/g, '$1')
   try {
     return JSON.parse(text) as string
   } catch {
@@ -72,7 +76,12 @@ function collectionOf(heap: SharedHeap, rest: string[]): unknown {
   const [name] = rest
   if (name === undefined) return heap
   const found = heap.names().find((one) => one.name === name)
-  if (found === undefined) throw notThere([name], 'is not in this heap')
+  if (found === undefined)
+    throw notThere(
+      [name],
+      'is not in this heap',
+      heap.names().map((one) => one.name),
+    )
   rest.shift()
   return heap.collection(found)
 }
@@ -83,13 +92,13 @@ export function valueAt({ holder, step }: Place, path: readonly string[]): unkno
   if (step === undefined) return inside
   if (inside instanceof SharedMap || inside instanceof Map) {
     const found = findKey(inside as SharedMap<Key>, step)
-    if (found === undefined) throw notThere(path, 'is not there')
+    if (found === undefined) throw notThere(path, 'is not there', (inside as SharedMap<Key>).keys())
     return (inside as SharedMap<Key>).get(found.key)
   }
   if (inside instanceof SharedSet || inside instanceof Set) return findKey(inside as SharedSet<Key>, step) !== undefined
   if (typeof inside === 'object' && inside !== null && Object.hasOwn(inside, step))
     return (inside as Record<string, unknown>)[step]
-  throw notThere(path, 'is not there')
+  throw notThere(path, 'is not there', typeof inside === 'object' && inside !== null ? Object.keys(inside) : [])
 }
 
 /** Stores at a place. @throws MemlaneError `ERR_NOT_FOUND`, and what storing throws. */
@@ -122,6 +131,16 @@ function isPlain(value: object): boolean {
   return Object.getPrototypeOf(value) === Object.prototype
 }
 
-function notThere(path: readonly string[], why: string): MemlaneError {
-  return new MemlaneError('ERR_NOT_FOUND', `${path.map((step) => JSON.stringify(step)).join(' > ')} ${why}`)
+/** Of so many keys what was meant is looked for among the first. */
+const KEYS_COMPARED = 10_000
+
+function notThere(path: readonly string[], why: string, others: Iterable<unknown> = []): MemlaneError {
+  const error = new MemlaneError('ERR_NOT_FOUND', `${path.map((step) => JSON.stringify(step)).join(' > ')} ${why}`)
+  const candidates: string[] = []
+  for (const key of others) {
+    if (candidates.length === KEYS_COMPARED) break
+    candidates.push(String(key))
+  }
+  const close = nearest(path.at(-1) ?? '', candidates)
+  return close === undefined ? error : new Advised(error, `Did you mean ${JSON.stringify(close)}?`)
 }

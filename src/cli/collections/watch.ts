@@ -2,7 +2,7 @@
 
 import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
-import { type Command, NAMESPACE } from '../command.js'
+import { type Command, NAMESPACE, numberOf } from '../command.js'
 import { FINE, UsageError } from '../failure.js'
 import { findTarget } from '../look.js'
 import { harmless, paint, print, printJson } from '../terminal.js'
@@ -10,6 +10,7 @@ import { Ending } from './ending.js'
 import { openNamed } from './open.js'
 import { findKey, findPlace, parsePath, valueAt } from './path.js'
 import { asJson, asText, detached } from './render.js'
+import { printDepartures } from './watch-departures.js'
 import { printRecords } from './watch-record.js'
 
 interface Event {
@@ -21,13 +22,14 @@ interface Event {
 
 export const watch: Command = {
   name: 'watch',
-  about: 'print the changes of a collection or a record as they come',
+  about: 'print the changes of a collection or a record as they come, or who leaves it',
   operands: 'NAME [PATH]',
   least: 1,
   most: 2,
   options: {
     namespace: NAMESPACE,
     json: { type: 'boolean', about: 'print one JSON document per line' },
+    departures: { type: 'boolean', about: 'print who closes it or dies, instead of changes; of every kind' },
     count: { type: 'string', short: 'c', value: 'N', about: 'end after N events' },
   },
   examples: [
@@ -35,6 +37,7 @@ export const watch: Command = {
     ['memlane watch game_state ada', 'of one key'],
     ['memlane watch game round', 'of the integer "round" of a heap'],
     ['memlane watch hits --count 1', 'waits for one change'],
+    ['memlane watch jobs --departures', 'who closes it, and who dies with it open'],
     ['memlane watch cam0', 'every newer record; "memlane watch cam0 status": one field of it'],
   ],
   notes: [
@@ -47,12 +50,13 @@ export const watch: Command = {
   ],
   async run(call) {
     const [name = '', path = ''] = call.operands
-    const most = Number(call.text('count') ?? Number.POSITIVE_INFINITY)
-    if (!(most >= 1)) throw new UsageError(`--count takes a number from 1, got ${call.text('count')}`)
+    const most = numberOf(call, 'count', 1) ?? Number.POSITIVE_INFINITY
     const target = findTarget(name, call.namespace)
     using ending = new Ending(target)
     try {
-      if (target.type === 'segment' && target.info.header?.kind === 'record') {
+      if (call.on('departures')) {
+        await printDepartures(target, path, most, call.on('json'), ending.signal)
+      } else if (target.type === 'segment' && target.info.header?.kind === 'record') {
         await printRecords(target.info.name, target.info.namespace, path, most, call.on('json'), ending.signal)
       } else {
         await printChanges(name, call.namespace, path, most, call.on('json'), ending.signal)

@@ -3,9 +3,9 @@
 // A look claims no slot and changes nothing: the segment is open read-only. Only `verify` and `repair` may attach. Whatever lies in it may be garbage, so every
 // count is clamped to the body, and nothing is followed without bounds.
 
+import { isElsewhere } from '../../native/process-state.js'
 import { incarnationOf, type Segment, slotOf } from '../../segment/index.js'
 import { TOKEN, WAITERS } from '../../sync/owner-lock.js'
-import { isElsewhere } from '../processes.js'
 import type { Column } from '../table.js'
 
 /** Who holds something, as the words in memory tell it. */

@@ -4,6 +4,7 @@ import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { checkNames, type Known } from '../../options.js'
 import { makePrintable, refuseCloning } from '../../printable.js'
+import { Departures, type DeparturesOptions, type Peer, peersOf } from '../../segment/index.js'
 import { endOf, parseTimeout, refusePromise } from '../../sizes.js'
 import { ASYNC_LIMITS, type AsyncLimits, WAIT_LIMITS, type WaitLimits } from '../../sync/index.js'
 import { keepAlive, LOOK_AGAIN_MS } from '../../waiting/index.js'
@@ -188,6 +189,23 @@ export abstract class Cell<T> implements Disposable {
       ({ coalesced }): CellChange<T> => ({ type: 'set', value: this.get(), coalesced }),
       checked,
     )
+  }
+
+  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
+  participants(): Peer[] {
+    this.checkOpen()
+    return peersOf(this.#store.segment)
+  }
+
+  /**
+   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
+   * every 50 ms; a handle that is opened and gone between two looks is not told of.
+   *
+   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
+   */
+  departures(options: DeparturesOptions = {}): Departures {
+    this.checkOpen()
+    return new Departures(this.#store.segment, () => this.closed, options)
   }
 
   get closed(): boolean {

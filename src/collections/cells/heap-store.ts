@@ -1,6 +1,7 @@
 // collections/cells: values in a cell of a heap: part of its transactions, of any size.
 
 import type { Heap, HeapCell } from '../../heap/index.js'
+import type { Segment } from '../../segment/index.js'
 import type { Source } from '../changes.js'
 import { closedStandIn, doorOf, sameValueZero } from '../collection.js'
 import type { AddingStore, Store } from './store.js'
@@ -15,6 +16,10 @@ export class HeapStore<T> implements Store<T> {
     this.heap = heap
     this.cell = cell
     this.#alone = alone
+  }
+
+  get segment(): Segment {
+    return this.heap.segment
   }
 
   get(): T {

@@ -1,8 +1,11 @@
 // collections/cells: where a cell keeps its value: a word of a segment of its own (word-store.ts), or a cell of a heap.
 
+import type { Segment } from '../../segment/index.js'
 import type { Source } from '../changes.js'
 
 export interface Store<T> {
+  /** What the value lies in. */
+  readonly segment: Segment
   get(): T
   set(value: T): void
   /** @returns the old value. */

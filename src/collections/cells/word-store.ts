@@ -14,27 +14,27 @@ export abstract class WordStore {
   readonly memory: Memory
   readonly base: number
   readonly watchers: EventCount
-  readonly #segment: Segment
+  readonly segment: Segment
 
   constructor(segment: Segment) {
-    this.#segment = segment
+    this.segment = segment
     this.memory = segment.memory
     this.base = segment.body / 4
     this.watchers = new EventCount(segment.memory, segment.body + WATCHERS)
   }
 
   checkOpen(): void {
-    if (this.memory.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} is closed`)
-    if (this.memory.faults !== 0) this.memory.checkWhole(JSON.stringify(this.#segment.name))
+    if (this.memory.closed) throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.segment.name)} is closed`)
+    if (this.memory.faults !== 0) this.memory.checkWhole(JSON.stringify(this.segment.name))
   }
 
   watch(): Source {
     this.checkOpen()
-    return new WordWatch(this.#segment, this.base)
+    return new WordWatch(this.segment, this.base)
   }
 
   close(): void {
-    this.#segment.close()
+    this.segment.close()
   }
 }
 
@@ -205,6 +205,10 @@ export class BitsWord<T, B extends number | bigint> implements Store<T> {
   constructor(word: Store<B>, bits: Bits<T, B>) {
     this.#word = word
     this.#bits = bits
+  }
+
+  get segment(): Segment {
+    return this.#word.segment
   }
 
   get(): T {

@@ -4,23 +4,31 @@ import { inspect } from 'node:util'
 import { MemlaneError, useOpen } from '../../errors.js'
 import { type Heap, HeapList, unlinkHeap } from '../../heap/index.js'
 import { rendering, shown } from '../../printable.js'
-import type { NameOptions } from '../../segment/index.js'
+import { Departures, type DeparturesOptions, type NameOptions, type Peer, peersOf } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { closedStandIn } from '../collection.js'
 import { namedList } from '../live/live-list.js'
 import { listOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openList } from '../structure.js'
 
-/** A change of a list. */
-export interface ListChange<T> {
-  /** `set`: an element, or the whole list where `index` is `undefined`. */
-  readonly type: 'set' | 'delete' | 'clear'
-  readonly index: number | undefined
-  /** The element when the change is delivered, live. */
-  readonly value: T | undefined
-  /** Further changes that this one stands for. */
-  readonly coalesced: number
-}
+/** A change of a list; `type` says which. */
+export type ListChange<T> =
+  | {
+      /** An element, or the whole list where `index` is `undefined`. */
+      readonly type: 'set'
+      readonly index: number | undefined
+      /** The element when the change is delivered, live; `undefined` when it is gone by then, and for the whole list. */
+      readonly value: T | undefined
+      /** Further changes that this one stands for. */
+      readonly coalesced: number
+    }
+  | {
+      readonly type: 'delete'
+      readonly index: number | undefined
+      readonly value: undefined
+      readonly coalesced: number
+    }
+  | { readonly type: 'clear'; readonly index: undefined; readonly value: undefined; readonly coalesced: number }
 
 /**
  * An array that every process on the machine sees: index access, `length` and every method of Array.prototype.
@@ -42,6 +50,10 @@ export interface SharedList<T = unknown> extends Array<T>, Disposable {
   transaction<R>(work: () => R): R
   /** The changes from now on, as an async iterator that sleeps between them. Up to 32 watchers per list. */
   watch(options?: WatchOptions): Changes<ListChange<T>>
+  /** Who has it open, as {@link Collection.participants}. */
+  participants(): Peer[]
+  /** Who leaves, as {@link Collection.departures}. */
+  departures(options?: DeparturesOptions): Departures
   /** Gives back the memory and the descriptor; what is stored stays. Safe to call twice. */
   close(): void
 }
@@ -127,6 +139,14 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
       const checked = checkWatchOptions(options)
       return new Changes(list.watch(), ({ type, key, coalesced }) => change<T>(list, type, key, coalesced), checked)
     },
+    participants: (): Peer[] => {
+      checkOpen()
+      return peersOf(heap.segment)
+    },
+    departures(options: DeparturesOptions = {}): Departures {
+      checkOpen()
+      return new Departures(heap.segment, isClosed, options)
+    },
     close,
     [Symbol.dispose]: close,
     toJSON: (): unknown => shown(members.snapshot),
@@ -139,5 +159,7 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
 
 function change<T>(list: HeapList, type: ListChange<T>['type'], key: unknown, coalesced: number): ListChange<T> {
   const index = typeof key === 'number' ? key : undefined
-  return { type, index, value: type === 'set' && index !== undefined ? (list.get(index) as T) : undefined, coalesced }
+  if (type === 'clear') return { type, index: undefined, value: undefined, coalesced }
+  if (type === 'delete') return { type, index, value: undefined, coalesced }
+  return { type, index, value: index === undefined ? undefined : (list.get(index) as T), coalesced }
 }

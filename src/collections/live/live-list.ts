@@ -82,8 +82,9 @@ const TRAPS: ProxyHandler<LiveArray> = {
         if (key === 'length') return handle.length
       } catch (error) {
         markOfGone(error)
-        // A copy for a report has no elements then, and nobody takes it for the length of an empty list.
-        if (key === 'length') return Number.NaN
+        // A copy for a report has no elements then, and nobody takes it for the length of an empty list. A list with a name is
+        // what programs loop over by index: that loop must not end in silence.
+        if (key === 'length' && LiveArray.members(target) === NONE) return Number.NaN
         throw error
       }
     } else if (key === HANDLE) return handle

@@ -4,18 +4,7 @@ import { Handle, type HeapList } from '../../heap/index.js'
 
 /** Runs `work` as one transaction of the heap that a handle belongs to; it joins one that is open. */
 export function atomically<T>(handle: Handle, work: () => T): T {
-  const { arena } = Handle.coreOf(handle)
-  const mark = arena.begin()
-  const deferred = arena.deferred
-  let result: T
-  try {
-    result = work()
-  } catch (error) {
-    arena.rollback(mark, deferred)
-    throw error
-  }
-  arena.commit()
-  return result
+  return Handle.coreOf(handle).arena.change(work)
 }
 
 /** Runs reads of one list until all of them saw the same moment. */

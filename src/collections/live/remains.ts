@@ -3,7 +3,8 @@
 // Reading or changing it is ERR_STALE or ERR_CLOSED. But whoever only shows it must not fail: a test runner that reports
 // why `expect(m.get('a'))` failed looks at the value when the test, and the map, are over, and so does a log of an error.
 // So the questions that such programs ask before all others have answers: what it prints as, what JSON says, its class
-// and its tag, which is no other value's, so that comparisons end there; and of an array its length, which is NaN.
+// and its tag, which is no other value's, so that comparisons end there; and of an array its length, which is NaN (a list
+// with a name throws there too: a program's loop over its indexes must not end in silence).
 
 import { MemlaneError } from '../../errors.js'
 import { mark } from '../../printable.js'

@@ -2,6 +2,7 @@
 
 import { wrongType } from '../../errors.js'
 import { GONE, type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
+import type { MapIteration } from '../../iterators.js'
 import type { NameOptions } from '../../segment/index.js'
 import { checkObject, collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
@@ -10,16 +11,19 @@ import { handleOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
 import { alias, walkMap } from '../walk.js'
 
-/** A change of a map. */
-export interface MapChange<K extends Key, V> {
-  /** A change inside a value is a `set` of its key. `clear` has neither key nor value. */
-  readonly type: 'set' | 'delete' | 'clear'
-  readonly key: K
-  /** The value when the change is delivered, live; `undefined` when it is gone. */
-  readonly value: V | undefined
-  /** Further changes that this one stands for, because they came faster than they were taken. */
-  readonly coalesced: number
-}
+/** A change of a map; `type` says which. */
+export type MapChange<K extends Key, V> =
+  | {
+      /** A value was stored, or something inside it was changed. */
+      readonly type: 'set'
+      readonly key: K
+      /** The value when the change is delivered, live; `undefined` when it is gone by then. */
+      readonly value: V | undefined
+      /** Further changes that this one stands for, because they came faster than they were taken. */
+      readonly coalesced: number
+    }
+  | { readonly type: 'delete'; readonly key: K; readonly value: undefined; readonly coalesced: number }
+  | { readonly type: 'clear'; readonly key: undefined; readonly value: undefined; readonly coalesced: number }
 
 /**
  * A Map that every process on the machine sees. Keys are primitive values, compared as Map compares them; values are
@@ -215,23 +219,23 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
    * The entries in the order their keys were first set, values live. As with a Map, entries that are added while the
    * iteration runs are visited, entries deleted before their turn are not, whichever process does it.
    */
-  entries(): MapIterator<[K, V]> {
+  entries(): MapIteration<[K, V]> {
     return walkMap(this.#map.cursor(), (cursor) => {
       const { value } = cursor
       return value === GONE ? GONE : [cursor.key as K, value as V]
     })
   }
 
-  keys(): MapIterator<K> {
+  keys(): MapIteration<K> {
     return walkMap(this.#map.cursor(), (cursor) => cursor.key as K)
   }
 
-  values(): MapIterator<V> {
+  values(): MapIteration<V> {
     return walkMap(this.#map.cursor(), (cursor) => cursor.value as V | typeof GONE)
   }
 
   /** The very same as `entries`. */
-  declare readonly [Symbol.iterator]: () => MapIterator<[K, V]>
+  declare readonly [Symbol.iterator]: () => MapIteration<[K, V]>
 
   static {
     alias(SharedMap.prototype, 'entries', Symbol.iterator)
@@ -264,12 +268,11 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     const watcher = this.#map.watch(keyed ? { key: first as K } : {})
     return new Changes(
       watcher,
-      ({ type, key, coalesced }): MapChange<K, V> => ({
-        type,
-        key: key as K,
-        value: type === 'set' ? this.get(key as K) : undefined,
-        coalesced,
-      }),
+      ({ type, key, coalesced }): MapChange<K, V> => {
+        if (type === 'set') return { type, key: key as K, value: this.get(key as K), coalesced }
+        if (type === 'delete') return { type, key: key as K, value: undefined, coalesced }
+        return { type, key: undefined, value: undefined, coalesced }
+      },
       options,
     )
   }

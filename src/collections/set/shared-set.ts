@@ -2,6 +2,7 @@
 
 import { wrongType } from '../../errors.js'
 import { type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
+import type { SetIteration } from '../../iterators.js'
 import type { NameOptions } from '../../segment/index.js'
 import { collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
@@ -11,14 +12,15 @@ import { alias, walkSet } from '../walk.js'
 import type { SetLike } from './set-algebra.js'
 import * as algebra from './set-algebra.js'
 
-/** A change of a set. */
-export interface SetChange<T extends Key> {
-  readonly type: 'add' | 'delete' | 'clear'
-  /** `undefined` for `clear`. */
-  readonly value: T
-  /** Further changes that this one stands for. */
-  readonly coalesced: number
-}
+/** A change of a set; `type` says which. */
+export type SetChange<T extends Key> =
+  | {
+      readonly type: 'add' | 'delete'
+      readonly value: T
+      /** Further changes that this one stands for. */
+      readonly coalesced: number
+    }
+  | { readonly type: 'clear'; readonly value: undefined; readonly coalesced: number }
 
 /**
  * A Set that every process on the machine sees, of primitive values, in the order they were added.
@@ -127,19 +129,19 @@ export class SharedSet<T extends Key = string> extends Collection {
   }
 
   /** The values in the order they were added; as with a Set, what changes meanwhile counts. */
-  values(): SetIterator<T> {
+  values(): SetIteration<T> {
     return walkSet(this.#map.cursor(), (cursor) => cursor.key as T)
   }
 
-  entries(): SetIterator<[T, T]> {
+  entries(): SetIteration<[T, T]> {
     return walkSet(this.#map.cursor(), ({ key }) => [key as T, key as T])
   }
 
   /** The very same as `values`. */
-  declare readonly keys: () => SetIterator<T>
+  declare readonly keys: () => SetIteration<T>
 
   /** The very same as `values`. */
-  declare readonly [Symbol.iterator]: () => SetIterator<T>
+  declare readonly [Symbol.iterator]: () => SetIteration<T>
 
   static {
     alias(SharedSet.prototype, 'values', 'keys', Symbol.iterator)
@@ -188,7 +190,10 @@ export class SharedSet<T extends Key = string> extends Collection {
     const checked = checkWatchOptions(options)
     return new Changes(
       this.#map.watch(),
-      ({ type, key, coalesced }): SetChange<T> => ({ type: type === 'set' ? 'add' : type, value: key as T, coalesced }),
+      ({ type, key, coalesced }): SetChange<T> =>
+        type === 'clear'
+          ? { type, value: undefined, coalesced }
+          : { type: type === 'set' ? 'add' : type, value: key as T, coalesced },
       checked,
     )
   }

@@ -2,12 +2,18 @@
 //
 // Order of stores of a transaction; blocks/ and the structures add theirs between the braces:
 //
-//   take LOCK → HOLDER → VERSION odd → { stripe odd → log entry → LENGTH → word }* → deferred frees, logged
+//   stack to spare → take LOCK → HOLDER → VERSION odd → { stripe odd → log entry → LENGTH → word }* → deferred frees, logged
 //   → LENGTH = 0, the commit point → stripes even → VERSION even → release LOCK → wake watchers
 //
 // Memory that was free when the transaction began needs no log: nobody can reach it until a logged word leads there.
 // Repair, by whoever gets the lock of a dead holder: VERSION odd → undo, last entry first → LENGTH = 0 → stripes even →
 // VERSION even. test:crash visits every store of both, and every wrong order of them.
+//
+// A change inside a change has a mark: where the log, the lent and given pages, the blocks to free, the blocks taken, the
+// bells and those who want to hear of an undoing stood when it began. Undone, it goes back to its mark, whatever was thrown:
+// by the user, by us, by the engine. So that the end of the stack cannot come between: what undoing and committing need is
+// asked for before anything is taken (spare-stack.ts), and compiled long before (#practise). Should undoing fail all the
+// same, plain stores make this handle one of the dead, and the others undo what it left.
 //
 // Readers take no lock: note a version, read, check the version; see read() for what they do when that keeps failing.
 // A handle over a read-only segment has no slot, no log and no lock. It must not store a single byte: its mapping is
@@ -33,7 +39,8 @@ import {
   STRIPE_STEP,
   STRIPES,
 } from '../heap.layout.js'
-import { EXTENT_PAGES, EXTENTS, L_ENTRIES, L_EXTENTS, L_LENGTH } from './log.layout.js'
+import { EXTENT_PAGES, EXTENTS, L_ENTRIES, L_EXTENTS, L_LENGTH, L_UNUSED } from './log.layout.js'
+import { nothing, spareStack } from './spare-stack.js'
 
 /** Optimistic attempts before a reader takes the lock. */
 const ATTEMPTS = 48
@@ -62,10 +69,34 @@ const TURNS = 4
 const BLOCK_WORDS_MIN = 4
 const DEFERRED_MAX = 2 ** 26
 
+/** Words of a mark: five of the arena's own, and room for the allocator's. */
+const MARK_PAGES = 5
+const MARK_WORDS = 9
+/** Marks that there is room for at first. */
+const MARKS = 16
+
+/** In place of a level. */
+const PRACTISING = -1
+
+/** An engine forgets what a function was compiled to when it has not run for some rounds of garbage collection. */
+const PRACTISE_EVERY = 4096
+
+/** Who hears that what it did inside a change was undone. */
+export interface Undoable {
+  /** The change is undone; others around it may still be open. */
+  undone(): void
+}
+
 /** What the allocator does for the arena. */
 export interface Pages {
+  /** Notes up to four words at `at`: what `undone` needs to go back to this moment. */
+  mark(marks: Int32Array, at: number): void
+  /** The words of the heap are again what they were at that mark; below 0: before the outermost change. */
+  undone(marks: Int32Array, at: number): void
   /** Frees blocks for good; between the last change and the commit point, so it may log. */
   release(pointers: number[], count: number): void
+  /** Calls what `undone` may call, to no effect. */
+  practise(): void
   /** Finds free pages for more log, and steps around them until the transaction ends. @returns page number, -1: none. */
   lend(count: number): number
   /** The transaction is over: lent pages may be taken again. */
@@ -86,13 +117,15 @@ export class Arena {
   depth: number = 0
   /** Counts transactions that joined the open one: who runs foreign code may see whether it changed anything. */
   joins: number = 0
-  /** Called after a roll back with the handle's caches to purge. */
-  onRollback: () => void = () => {}
+  /** Called after something was undone, with the handle's caches to purge. */
+  onUndone: () => void = () => {}
   /** Set by the allocator. */
   pages!: Pages
   /** The allocator wants to hear of the end of the transaction. */
   unsettled: boolean = false
   readonly #lock: OwnerLock
+  /** Over a word of this handle's own. */
+  readonly #practiceLock: OwnerLock
   readonly #log: number
   /** Where entry 0 would be if the extent that is being filled began with it. */
   #entries: number
@@ -102,7 +135,10 @@ export class Arena {
   #extents = 0
   readonly #lockWord: number
   /** 0: this handle only reads. */
-  readonly #token: number
+  #token: number
+  /** The word by which the others know that this handle is alive. */
+  readonly #incarnation: number
+  readonly #nextIncarnation: number
   readonly #holder: number
   readonly #slot: number
   #length = 0
@@ -119,6 +155,13 @@ export class Arena {
   /** Bells to ring after the commit. */
   #rings: number[] = []
   #ringCount = 0
+  #marks = new Int32Array(MARKS * MARK_WORDS)
+  /** The level of a change that has failed. */
+  #failed = 0
+  /** Changes until undoing is practised again. */
+  #practice = 0
+  #gaveUp: unknown = undefined
+  readonly #undoables: Undoable[] = []
   /** How often this handle has repaired what a dead one left. */
   repairs: number = 0
 
@@ -134,33 +177,111 @@ export class Arena {
     this.stripes = this.base + H_STRIPES
     // A read-only handle never comes to use it.
     this.#lock = segment.readOnly ? (undefined as never) : new OwnerLock(segment, segment.body + H_LOCK * 4)
+    this.#practiceLock = segment.readOnly
+      ? (undefined as never)
+      : new OwnerLock(segment, segment.participant.area + L_UNUSED * 4)
     this.#lockWord = this.base + H_LOCK
     this.#holder = this.base + H_HOLDER
     this.#token = segment.readOnly ? 0 : segment.participant.token
+    this.#incarnation = segment.readOnly ? 0 : segment.incarnationWord
+    this.#nextIncarnation = segment.readOnly ? 0 : segment.participant.incarnation + 1
     this.#slot = segment.readOnly ? 0 : segment.participant.slot
     this.#log = segment.readOnly ? 0 : segment.participant.area / 4 + L_LENGTH
     this.#entries = this.#log + L_ENTRIES
     this.#limit = this.#areaLimit = (undoBytes / 4 - L_ENTRIES) >> 1
   }
 
-  // ---- transactions
+  // ---- changes
 
   /**
-   * Opens a transaction, or joins the open one.
+   * The one way to change the heap: runs `work` with the lock held, and commits what it did, or undoes all of it when
+   * anything is thrown. Inside another change it joins that one: a failure then undoes its own part alone.
    *
-   * @returns a mark for `rollback`.
+   * `work` should be a function made once, not one made for each call, and gets what it needs as arguments: so that
+   * nothing is allocated, and the engine may compile all of it into the caller.
+   *
+   * @throws what `work` throws, MemlaneError `ERR_CLOSED`, `ERR_READ_ONLY`, `ERR_TRUNCATED`, and the engine's RangeError
+   *   when the stack is nearly full; nothing has begun then.
    */
-  begin(): number {
-    if (this.depth <= 0) this.#open()
-    else this.joins = (this.joins + 1) | 0
-    this.depth++
-    return this.#length
+  change<R>(work: () => R): R
+  change<A, R>(work: (a: A) => R, a: A): R
+  change<A, B, R>(work: (a: A, b: B) => R, a: A, b: B): R
+  change<A, B, C, R>(work: (a: A, b: B, c: C) => R, a: A, b: B, c: C): R
+  change<A, B, C, D, R>(work: (a: A, b: B, c: C, d: D) => R, a: A, b: B, c: C, d: D): R
+  change<A, B, C, D, E, R>(work: (a: A, b: B, c: C, d: D, e: E) => R, a: A, b: B, c: C, d: D, e: E): R
+  change(
+    work: (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown) => unknown,
+    a?: unknown,
+    b?: unknown,
+    c?: unknown,
+    d?: unknown,
+    e?: unknown,
+  ): unknown {
+    const level = this.#enter()
+    let result: unknown
+    try {
+      result = work(a, b, c, d, e)
+      if (level === 0 && this.#deferredCount !== 0) this.pages.release(this.#deferred, this.#deferredCount)
+    } catch (error) {
+      this.#failed = level
+      try {
+        this.#abort()
+      } catch (why) {
+        // The stack is so full that nothing can be called. Stores can be made: with these the others take this handle for
+        // one that was killed, and undo what it left.
+        this.i32[this.#incarnation] = this.#nextIncarnation
+        this.#gaveUp = why
+        this.#token = 0
+        this.depth = -1
+      }
+      throw error
+    }
+    this.#leave(level)
+    return result
   }
 
-  /** Ends what `begin` opened. The outermost one commits. */
-  commit(): void {
-    if (this.depth === 1) this.#close()
-    this.depth--
+  /**
+   * Asks for stack before it takes anything, as spare-stack.ts says: it has the long call here, on a way that is never
+   * taken, so that this costs no further call.
+   *
+   * @returns how many changes are open around the one that begins.
+   */
+  #enter(): number {
+    const { depth } = this
+    if (depth > 0) return this.#join()
+    if (--this.#practice < 0) this.#practise()
+    this.#open()
+    this.depth = 1
+    // biome-ignore format: nobody reads this line.
+    if (depth < -1) nothing(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    return 0
+  }
+
+  #leave(level: number): void {
+    if (this.#gaveUp !== undefined) throw this.closedError()
+    if (level === 0) this.#close()
+    else this.depth = level
+  }
+
+  /** Notes where an inner change begins. The outermost one needs no mark: it goes back to nothing. */
+  #join(): number {
+    const level = this.depth
+    this.joins = (this.joins + 1) | 0
+    const at = (level - 1) * MARK_WORDS
+    if (at + MARK_WORDS > this.#marks.length) {
+      const more = new Int32Array(2 * this.#marks.length)
+      more.set(this.#marks)
+      this.#marks = more
+    }
+    const marks = this.#marks
+    marks[at] = this.#length
+    marks[at + 1] = this.#extents
+    marks[at + 2] = this.#deferredCount
+    marks[at + 3] = this.#ringCount
+    marks[at + 4] = this.#undoables.length
+    this.pages.mark(marks, at + MARK_PAGES)
+    this.depth = level + 1
+    return level
   }
 
   #open(): void {
@@ -179,21 +300,28 @@ export class Arena {
     memory.openVersion(version, i32[version]! | 1)
   }
 
+  /** Commits the outermost change. Nothing here may fail: the stack it needs was asked for in the beginning. */
   #close(): void {
     const { i32, memory, version } = this
-    // Freed only now: a block that dies in a transaction must not be reused in it, or undoing could not bring it back.
-    if (this.#deferredCount !== 0) this.#releaseDeferred()
+    this.#deferredCount = 0
     if (this.#length !== 0) {
       // The commit point.
       i32[this.#log] = 0
       this.#length = 0
-      if (this.#extents !== 0) this.#forgetExtents()
+      if (this.#extents !== 0) this.#useExtents(0)
     }
     if (this.unsettled) this.pages.settle()
     if ((this.#dirtyLow | this.#dirtyHigh) !== 0) this.#cleanStripes()
     memory.closeVersion(version, (i32[version]! + 1) & ~1)
+    this.depth = 0
     this.#lock.release()
-    if (this.#ringCount > 0) this.#ring()
+    if (this.#undoables.length !== 0) this.#undoables.length = 0
+    if (this.#ringCount > 0) {
+      // Who sleeps on without the bell looks by itself after a while; the change has happened.
+      try {
+        this.#ring()
+      } catch {}
+    }
   }
 
   /** Somebody else has the lock. */
@@ -226,38 +354,71 @@ export class Arena {
     return false
   }
 
-  #releaseDeferred(): void {
-    try {
-      this.pages.release(this.#deferred, this.#deferredCount)
-    } catch (error) {
-      this.rollback(0)
-      throw error
-    }
-    this.#deferredCount = 0
+  /** Undoes the change that failed; the outermost one ends so, having changed nothing. */
+  #abort(): void {
+    if (this.#gaveUp === undefined) this.#undoTo(this.#failed)
   }
 
-  /** Undoes everything since `mark`; with the outermost mark the transaction ends, having changed nothing. */
-  rollback(mark: number, deferred: number = 0): void {
+  /**
+   * Calls all that undoing calls, where it does nothing: the engine compiles a function when it is called first (and anew
+   * when it has not run for some rounds of garbage collection), and that takes far more stack than there is in the end.
+   */
+  #practise(): void {
+    // It only reads, and is refused next.
+    if (this.#token === 0) return
+    const { i32, memory } = this
+    const unused = this.#log + L_UNUSED
+    this.#practice = PRACTISE_EVERY
+    this.#failed = PRACTISING
+    this.#abort()
+    this.pages.practise()
+    this.pages.settle()
+    this.#pageWord(0)
+    extentEntries(0)
+    this.#evenWord(unused)
+    memory.closeVersion(unused, i32[unused]!)
+    this.#practiceLock.release()
+    memory.wake(unused, 0)
+    this.depth = 0
+  }
+
+  #undoTo(level: number): void {
     const { i32, memory, version } = this
-    this.#undo(this.#log, this.#length, mark)
-    i32[this.#log] = mark
-    this.#length = mark
-    this.#deferredCount = Math.min(this.#deferredCount, deferred)
-    this.onRollback()
-    if (this.depth === 1) {
-      this.#ringCount = 0
-      if (this.#extents !== 0) this.#forgetExtents()
+    const marks = this.#marks
+    const at = level > 0 ? (level - 1) * MARK_WORDS : -1
+    const length = at < 0 ? 0 : marks[at]!
+    this.#undo(this.#log, this.#length, length)
+    i32[this.#log] = length
+    this.#length = length
+    this.#useExtents(at < 0 ? 0 : marks[at + 1]!)
+    this.#deferredCount = at < 0 ? 0 : marks[at + 2]!
+    this.#ringCount = at < 0 ? 0 : marks[at + 3]!
+    this.pages.undone(marks, at < 0 ? -1 : at + MARK_PAGES)
+    this.onUndone()
+    if (level === 0) {
       if (this.unsettled) this.pages.settle()
       this.#cleanStripes()
       memory.closeVersion(version, (i32[version]! + 1) & ~1)
+      this.depth = 0
       this.#lock.release()
     }
-    this.depth--
+    this.depth = level
+    this.#tell(at < 0 ? 0 : marks[at + 4]!)
   }
 
-  /** Blocks waiting to be freed; the second half of a mark. */
-  get deferred(): number {
-    return this.#deferredCount
+  /** Tells those who asked, the last first. What they throw is not theirs to throw: the change has failed for another reason. */
+  #tell(from: number): void {
+    if (this.#undoables.length <= from) return
+    for (const target of this.#undoables.splice(from).reverse()) {
+      try {
+        target.undone()
+      } catch {}
+    }
+  }
+
+  /** Should the open change, or one around it, be undone, `target` hears of it: for what is not kept in the heap. */
+  ifUndone(target: Undoable): void {
+    this.#undoables.push(target)
   }
 
   /** Words logged in the open transaction. */
@@ -305,19 +466,21 @@ export class Arena {
   }
 
   #extend(): void {
-    const pages = EXTENT_PAGES << this.#extents
-    const page = this.#extents < EXTENTS ? this.pages.lend(pages) : -1
+    const page = this.#extents < EXTENTS ? this.pages.lend(EXTENT_PAGES << this.#extents) : -1
     if (page < 0) this.#full()
     this.i32[this.#log + L_EXTENTS + this.#extents] = page
-    this.#extents++
-    this.#entries = this.#pageWord(page) - (this.#length << 1)
-    this.#limit = this.#length + ((pages * HEAP_PAGE) >> 3)
+    this.#useExtents(this.#extents + 1)
   }
 
-  #forgetExtents(): void {
-    this.#extents = 0
+  /** Goes on in the last of the first `count` extents; 0: in the area. */
+  #useExtents(count: number): void {
+    this.#extents = count
     this.#entries = this.#log + L_ENTRIES
     this.#limit = this.#areaLimit
+    for (let extent = 0; extent < count; extent++) {
+      this.#entries = this.#pageWord(this.i32[this.#log + L_EXTENTS + extent]!) - (this.#limit << 1)
+      this.#limit += extentEntries(extent)
+    }
   }
 
   #pageWord(page: number): number {
@@ -362,17 +525,16 @@ export class Arena {
     while (low !== 0) {
       const stripe = 31 - Math.clz32(low)
       low &= ~(1 << stripe)
-      this.#evenStripe(stripe)
+      this.#evenWord(this.stripes + stripe * STRIPE_STEP)
     }
     while (high !== 0) {
       const stripe = 31 - Math.clz32(high)
       high &= ~(1 << stripe)
-      this.#evenStripe(stripe + 32)
+      this.#evenWord(this.stripes + (stripe + 32) * STRIPE_STEP)
     }
   }
 
-  #evenStripe(stripe: number): void {
-    const word = this.stripes + stripe * STRIPE_STEP
+  #evenWord(word: number): void {
     // SYNC: "odd before the first store, even after the last"
     this.memory.closeVersion(word, (this.i32[word]! + 1) & ~1)
   }
@@ -417,7 +579,7 @@ export class Arena {
       }
     }
     for (let stripe = 0; stripe < STRIPES; stripe++) {
-      if ((i32[this.stripes + stripe * STRIPE_STEP]! & 1) !== 0) this.#evenStripe(stripe)
+      if ((i32[this.stripes + stripe * STRIPE_STEP]! & 1) !== 0) this.#evenWord(this.stripes + stripe * STRIPE_STEP)
     }
     memory.closeVersion(version, (i32[version]! + 1) & ~1)
     // The dead one may have committed without ringing.
@@ -440,7 +602,7 @@ export class Arena {
       if (!(page >= 0 && page + (EXTENT_PAGES << extent) <= pages)) break
       starts.push(start)
       bases.push(this.#pageWord(page))
-      start += ((EXTENT_PAGES << extent) * HEAP_PAGE) >> 3
+      start += extentEntries(extent)
     }
     let extent = starts.length - 1
     for (let i = Math.min(from, start) - 1; i >= to; i--) {
@@ -466,7 +628,7 @@ export class Arena {
   read<T>(word: number, look: () => T): T {
     if (this.depth > 0) return look()
     const { memory } = this
-    if (memory.closed) throw this.#refusal()
+    if (memory.closed || this.#gaveUp !== undefined) throw this.#refusal()
     for (let end = 0; ; end = this.#patience(end)) {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const seen = memory.loadVersion(word)
@@ -522,10 +684,22 @@ export class Arena {
   }
 
   #refusal(): MemlaneError {
+    if (this.#gaveUp !== undefined) this.segment.abandon()
     if (!this.memory.closed) this.memory.checkWhole(`the heap ${JSON.stringify(this.segment.name)}`)
     return this.memory.closed
-      ? new MemlaneError('ERR_CLOSED', `the heap ${JSON.stringify(this.segment.name)} is closed`)
+      ? this.closedError()
       : new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.segment.name)} was opened read-only`)
+  }
+
+  /** Why nothing can be done with this handle any more. */
+  closedError(): MemlaneError {
+    const heap = `the heap ${JSON.stringify(this.segment.name)}`
+    if (this.#gaveUp === undefined) return new MemlaneError('ERR_CLOSED', `${heap} is closed`)
+    return new MemlaneError(
+      'ERR_CLOSED',
+      `${heap} was closed in the middle of a change that could not be undone here; others have undone it. Open it again`,
+      { cause: this.#gaveUp },
+    )
   }
 
   /** Ends a read that has gone on for long and cannot succeed any more; read() begins it again. */
@@ -540,13 +714,14 @@ export class Arena {
   readLocked<T>(look: () => T): T {
     if (this.depth > 0) return look()
     if (this.#token === 0 || this.memory.closed || this.memory.faults !== 0) return this.read(this.version, look)
+    spareStack(true)
     const got = this.#lock.acquire(-1)
+    if (got === RECOVERED) this.#repair()
+    this.depth = 1
     try {
-      if (got === RECOVERED) this.#repair()
-      this.depth++
       return look()
     } finally {
-      this.depth--
+      this.depth = 0
       this.#lock.release()
     }
   }
@@ -554,6 +729,11 @@ export class Arena {
   stripeWord(stripe: number): number {
     return this.stripes + stripe * STRIPE_STEP
   }
+}
+
+/** Entries that fit into an extent. */
+function extentEntries(extent: number): number {
+  return ((EXTENT_PAGES << extent) * HEAP_PAGE) >> 3
 }
 
 const IN_VAIN = new Error('what was being read has changed')

@@ -1,8 +1,8 @@
 // heap/arena: the undo log, in the private area of the participant that writes.
 //
-//   byte   0         4          8 …                      64                    72
+//   byte   0         4          8                        64                    72
 //          +---------+----------+------------------------+---------------------+---------------------+----
-//          | LENGTH  | -        | extents, 8 page numbers| word 0 | old value  | word 1 | old value  | ...
+//          | LENGTH  | -        | extents, 14 numbers    | word 0 | old value  | word 1 | old value  | ...
 //          +---------+----------+------------------------+---------------------+---------------------+----
 //
 // LENGTH  entries that must be undone, oldest first; 0: nothing. Setting it to 0 is the commit point of a transaction,
@@ -17,9 +17,11 @@
 
 /** Word offsets from the area. */
 export const L_LENGTH: number = 0
+/** Always 0. */
+export const L_UNUSED: number = 1
 export const L_EXTENTS: number = 2
 export const L_ENTRIES: number = 16
 
-/** Most extents; together they have 255 times EXTENT_PAGES. */
-export const EXTENTS: number = 8
-export const EXTENT_PAGES: number = 32
+/** Most extents: together 1 GiB of log. */
+export const EXTENTS: number = 14
+export const EXTENT_PAGES: number = 4

@@ -84,22 +84,33 @@ export class Allocator implements Pages {
     this.#pool.settle()
   }
 
-  /** After a roll back: handles to blocks that were taken and are free again must not fit whatever lies there next. */
-  forget(): void {
+  /** @internal See Pages. */
+  mark(marks: Int32Array, at: number): void {
+    marks[at] = this.#takenCount
+    this.#pool.mark(marks, at + 1)
+  }
+
+  /** @internal See Pages. Handles to blocks that were taken meanwhile, and are free again, must not fit what lies there next. */
+  undone(marks: Int32Array, at: number): void {
     const { i32 } = this.arena
-    let kept = 0
-    for (let i = 0; i < this.#takenCount; i++) {
+    const kept = at < 0 ? 0 : marks[at]!
+    for (let i = kept; i < this.#takenCount; i++) {
       const pointer = this.#taken[i]!
       const state = this.#stateOf(pointer)
-      if (state === LIVES) this.#taken[kept++] = pointer
-      else {
-        // Where its page is again what it was before it was carved for this block, the block's header may be the bitmap of that
-        // span. The span is empty, so no handle of anybody minds that the page seems carved anew.
-        const word = state === NO_PLACE ? this.carveWord(pointer) : pointer << 1
-        i32[word] = (i32[word]! + 1) | 0
-      }
+      if (state === LIVES) continue
+      // Where its page is again what it was before it was carved for this block, the block's header may be the bitmap of that
+      // span. The span is empty, so no handle of anybody minds that the page seems carved anew.
+      const word = state === NO_PLACE ? this.carveWord(pointer) : pointer << 1
+      i32[word] = (i32[word]! + 1) | 0
     }
     this.#takenCount = kept
+    this.#pool.undone(marks, at < 0 ? -1 : at + 1)
+  }
+
+  /** @internal See Pages. */
+  practise(): void {
+    this.#stateOf(this.origin)
+    this.carveWord(this.origin)
   }
 
   #stateOf(pointer: number): typeof LIVES | typeof FREE | typeof NO_PLACE {
@@ -212,7 +223,7 @@ export class Allocator implements Pages {
     return pointer
   }
 
-  /** Foreign code may get to know a block that was just taken: should it be rolled back, `forget` sees to it. */
+  /** Foreign code may get to know a block that was just taken: should it be undone, `undone` sees to it. */
   remember(pointer: number): void {
     this.#taken[this.#takenCount++] = pointer
     this.arena.unsettled = true

@@ -166,6 +166,20 @@ export class PagePool {
   }
 
   /** @internal See Pages. */
+  mark(marks: Int32Array, at: number): void {
+    marks[at] = this.#lent.length
+    marks[at + 1] = this.#given.length
+    marks[at + 2] = this.#emptied.length
+  }
+
+  /** @internal See Pages. */
+  undone(marks: Int32Array, at: number): void {
+    this.#lent.length = at < 0 ? 0 : marks[at]!
+    this.#given.length = at < 0 ? 0 : marks[at + 1]!
+    this.#emptied.length = at < 0 ? 0 : marks[at + 2]!
+  }
+
+  /** @internal See Pages. */
   settle(): void {
     this.#lent.length = 0
     this.#given.length = 0

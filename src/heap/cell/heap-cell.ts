@@ -56,41 +56,30 @@ export class HeapCell extends Handle {
 
   /** @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_TX_TOO_BIG`, `ERR_STALE`. */
   set(value: unknown): void {
-    const { arena, encoder, graph, overwriter, watches } = this.#core
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    try {
-      this.check('cell')
-      const word = (this.#cell << 1) + CELL_SLOT
-      arena.touch(this.#stripe)
-      if (typeof value !== 'string' || !overwriter.text(word, value)) {
-        encoder.encode(value, this.#cell, this.#stripe)
-        const { low, high } = encoder
-        this.check('cell')
-        graph.replace(this.#cell, word, low, high)
-      }
-      const watchWord = (this.#cell << 1) + CELL_WATCH
-      if (arena.i32[watchWord] !== 0) watches.note(this.#cell, watchWord, CHANGE_SET, 0, undefined)
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
+    this.#core.arena.change(HeapCell.#setWork, this, value)
+  }
+
+  static #setWork(this: void, self: HeapCell, value: unknown): void {
+    const { arena, encoder, graph, overwriter, watches } = self.#core
+    const cell = self.#cell
+    self.check('cell')
+    const word = (cell << 1) + CELL_SLOT
+    arena.touch(self.#stripe)
+    if (typeof value !== 'string' || !overwriter.text(word, value)) {
+      encoder.encode(value, cell, self.#stripe)
+      const { low, high } = encoder
+      self.check('cell')
+      graph.replace(cell, word, low, high)
     }
-    arena.commit()
+    const watchWord = (cell << 1) + CELL_WATCH
+    if (arena.i32[watchWord] !== 0) watches.note(cell, watchWord, CHANGE_SET, 0, undefined)
   }
 
   /** @throws MemlaneError `ERR_LIMIT` when 32 watch this cell already. */
   watch(): Watcher {
-    const { arena } = this.#core
-    const mark = arena.begin()
-    let watcher: Watcher
-    try {
+    return this.#core.arena.change(() => {
       this.check('cell')
-      watcher = new Watcher(this.#core, this.#cell, (this.#cell << 1) + CELL_WATCH, false, undefined)
-    } catch (error) {
-      arena.rollback(mark)
-      throw error
-    }
-    arena.commit()
-    return watcher
+      return new Watcher(this.#core, this.#cell, (this.#cell << 1) + CELL_WATCH, false, undefined)
+    })
   }
 }

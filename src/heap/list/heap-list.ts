@@ -114,21 +114,14 @@ export class HeapList extends Handle {
   // ---- changing
 
   #change<T>(work: () => T): T {
-    const { arena } = this.#core
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    let result: T
-    try {
-      this.check('list')
-      this.#store.check()
-      arena.touch(this.#stripe)
-      result = work()
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
-    return result
+    return this.#core.arena.change(HeapList.#changeWork, this, work) as T
+  }
+
+  static #changeWork(this: void, list: HeapList, work: () => unknown): unknown {
+    list.check('list')
+    list.#store.check()
+    list.#core.arena.touch(list.#stripe)
+    return work()
   }
 
   #note(index: number | undefined, type: number = CHANGE_SET): void {
@@ -225,22 +218,15 @@ export class HeapList extends Handle {
 
   /** The same. Arguments of calls lie on the stack, and there many of them should lie but once. */
   pushAll(values: readonly unknown[]): number {
-    const { arena } = this.#core
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    let length = 0
-    try {
-      this.check('list')
-      this.#store.check()
-      arena.touch(this.#stripe)
-      for (let i = 0; i < values.length; i++) this.#pushOne(values[i])
-      length = this.#store.length()
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
-    return length
+    return this.#core.arena.change(HeapList.#pushWork, this, values)
+  }
+
+  static #pushWork(this: void, list: HeapList, values: readonly unknown[]): number {
+    list.check('list')
+    list.#store.check()
+    list.#core.arena.touch(list.#stripe)
+    for (let i = 0; i < values.length; i++) list.#pushOne(values[i])
+    return list.#store.length()
   }
 
   #pushOne(value: unknown): void {
@@ -258,32 +244,26 @@ export class HeapList extends Handle {
 
   /** The last element, detached. */
   pop(): unknown {
-    const { arena, decoder } = this.#core
+    return this.#core.arena.change(HeapList.#popWork, this)
+  }
+
+  static #popWork(this: void, list: HeapList): unknown {
+    list.check('list')
+    const last = list.#store.check() - 1
+    if (last < 0) return undefined
+    const { arena, decoder } = list.#core
     const { i32 } = arena
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    let value: unknown
-    try {
-      this.check('list')
-      const a = this.#list << 1
-      const last = this.#store.check() - 1
-      if (last >= 0) {
-        arena.touch(this.#stripe)
-        const word = this.#store.word(last)
-        value = decoder.snapshot(word)
-        const low = i32[word]!
-        const high = i32[word + 1]!
-        arena.put(a + A_LENGTH, last)
-        this.#release(low, high)
-        if (last === 0 || (i32[a + A_MODE] === CHUNKED && ((i32[a + A_FIRST]! + last) & (CHUNK_SLOTS - 1)) === 0))
-          this.#store.giveBack()
-        this.#note(last, CHANGE_DELETE)
-      }
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
+    const a = list.#list << 1
+    arena.touch(list.#stripe)
+    const word = list.#store.word(last)
+    const value = decoder.snapshot(word)
+    const low = i32[word]!
+    const high = i32[word + 1]!
+    arena.put(a + A_LENGTH, last)
+    list.#release(low, high)
+    if (last === 0 || (i32[a + A_MODE] === CHUNKED && ((i32[a + A_FIRST]! + last) & (CHUNK_SLOTS - 1)) === 0))
+      list.#store.giveBack()
+    list.#note(last, CHANGE_DELETE)
     return value
   }
 

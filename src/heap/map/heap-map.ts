@@ -177,16 +177,12 @@ export class HeapMap extends Handle {
     const { arena, index } = this.#core
     const known = this.#recall(key)
     const hash = known === undefined ? index.hash(key) : known.hash
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    try {
-      this.check('map')
-      this.#set(known, this.#find(known, hash, key), hash, key, value)
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
+    arena.change(HeapMap.#setWork, this, known, hash, key, value)
+  }
+
+  static #setWork(this: void, map: HeapMap, known: Known | undefined, hash: number, key: Key, value: unknown): void {
+    map.check('map')
+    map.#set(known, map.#find(known, hash, key), hash, key, value)
   }
 
   /** @param found the entry of the key; 0: it has none yet. */
@@ -242,49 +238,41 @@ export class HeapMap extends Handle {
 
   /** @returns true when the key was there. */
   delete(key: Key): boolean {
-    const { arena, index, graph, watches } = this.#core
-    const { i32 } = arena
+    const { arena, index } = this.#core
     const known = this.#recall(key)
     const hash = known === undefined ? index.hash(key) : known.hash
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    let found = false
-    try {
-      this.check('map')
-      const entry = this.#find(known, hash, key)
-      if (entry !== 0) {
-        found = true
-        if (known !== undefined) this.#memo.forget(key as string)
-        const word = (entry << 1) + E_VALUE
-        arena.touch(hash >>> 26)
-        graph.release(i32[word]!, i32[word + 1]!)
-        index.remove(entry)
-        const watchWord = (this.#map << 1) + M_WATCH
-        if (i32[watchWord] !== 0) watches.note(this.#map, watchWord, CHANGE_DELETE, hash, key)
-      }
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
-    return found
+    return arena.change(HeapMap.#deleteWork, this, known, hash, key)
+  }
+
+  static #deleteWork(this: void, self: HeapMap, known: Known | undefined, hash: number, key: Key): boolean {
+    self.check('map')
+    const entry = self.#find(known, hash, key)
+    if (entry === 0) return false
+    const { arena, index, graph, watches } = self.#core
+    const { i32 } = arena
+    const map = self.#map
+    if (known !== undefined) self.#memo.forget(key as string)
+    const word = (entry << 1) + E_VALUE
+    arena.touch(hash >>> 26)
+    graph.release(i32[word]!, i32[word + 1]!)
+    index.remove(entry)
+    const watchWord = (map << 1) + M_WATCH
+    if (i32[watchWord] !== 0) watches.note(map, watchWord, CHANGE_DELETE, hash, key)
+    return true
   }
 
   clear(): void {
-    const { arena, index, graph, watches } = this.#core
+    this.#core.arena.change(HeapMap.#clearWork, this)
+  }
+
+  static #clearWork(this: void, self: HeapMap): void {
+    const { arena, index, graph, watches } = self.#core
     const { i32 } = arena
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    try {
-      this.check('map')
-      index.clear(this.#map, (entry) => graph.release(i32[(entry << 1) + E_VALUE]!, i32[(entry << 1) + E_VALUE + 1]!))
-      const watchWord = (this.#map << 1) + M_WATCH
-      if (i32[watchWord] !== 0) watches.note(this.#map, watchWord, CHANGE_CLEAR, 0, undefined)
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
+    const map = self.#map
+    self.check('map')
+    index.clear(map, (entry) => graph.release(i32[(entry << 1) + E_VALUE]!, i32[(entry << 1) + E_VALUE + 1]!))
+    const watchWord = (map << 1) + M_WATCH
+    if (i32[watchWord] !== 0) watches.note(map, watchWord, CHANGE_CLEAR, 0, undefined)
   }
 
   /**
@@ -294,26 +282,22 @@ export class HeapMap extends Handle {
    * @throws MemlaneError `ERR_TYPE` when the value is no number, and what `set` throws.
    */
   add(key: Key, amount: number): number {
-    const { arena, index, decoder } = this.#core
+    const { arena, index } = this.#core
     const known = this.#recall(key)
     const hash = known === undefined ? index.hash(key) : known.hash
-    const mark = arena.begin()
-    const deferred = arena.deferred
+    return arena.change(HeapMap.#addWork, this, known, hash, key, amount)
+  }
+
+  static #addWork(this: void, map: HeapMap, known: Known | undefined, hash: number, key: Key, amount: number): number {
+    map.check('map')
+    const entry = map.#find(known, hash, key)
     let sum = amount
-    try {
-      this.check('map')
-      const entry = this.#find(known, hash, key)
-      if (entry !== 0) {
-        const before = decoder.read((entry << 1) + E_VALUE)
-        if (typeof before !== 'number') throw wrongType(`the value of ${String(key)}`, 'a number', before)
-        sum = before + amount
-      }
-      this.#set(known, entry, hash, key, sum)
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
+    if (entry !== 0) {
+      const before = map.#core.decoder.read((entry << 1) + E_VALUE)
+      if (typeof before !== 'number') throw wrongType(`the value of ${String(key)}`, 'a number', before)
+      sum = before + amount
     }
-    arena.commit()
+    map.#set(known, entry, hash, key, sum)
     return sum
   }
 
@@ -355,18 +339,10 @@ export class HeapMap extends Handle {
    * @throws MemlaneError `ERR_LIMIT` when 32 watch this map already.
    */
   watch(options: { key?: Key } = {}): Watcher {
-    const { arena } = this.#core
-    const mark = arena.begin()
-    let watcher: Watcher
-    try {
+    return this.#core.arena.change(() => {
       this.check('map')
-      watcher = new Watcher(this.#core, this.#map, (this.#map << 1) + M_WATCH, 'key' in options, options.key)
-    } catch (error) {
-      arena.rollback(mark)
-      throw error
-    }
-    arena.commit()
-    return watcher
+      return new Watcher(this.#core, this.#map, (this.#map << 1) + M_WATCH, 'key' in options, options.key)
+    })
   }
 }
 

@@ -153,17 +153,12 @@ export class HeapObject {
 
   /** @throws MemlaneError `ERR_STALE`, `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_TX_TOO_BIG`. */
   set(key: string, value: unknown): void {
-    const { arena } = this.#core
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    try {
-      this.#check()
-      this.#set(key, value)
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
+    this.#core.arena.change(HeapObject.#setWork, this, key, value)
+  }
+
+  static #setWork(this: void, object: HeapObject, key: string, value: unknown): void {
+    object.#check()
+    object.#set(key, value)
   }
 
   #set(key: string, value: unknown): void {
@@ -260,19 +255,12 @@ export class HeapObject {
 
   /** @returns true when the property was there. */
   delete(key: string): boolean {
-    const { arena } = this.#core
-    const mark = arena.begin()
-    const deferred = arena.deferred
-    let found = false
-    try {
-      this.#check()
-      found = this.#delete(key)
-    } catch (error) {
-      arena.rollback(mark, deferred)
-      throw error
-    }
-    arena.commit()
-    return found
+    return this.#core.arena.change(HeapObject.#deleteWork, this, key)
+  }
+
+  static #deleteWork(this: void, object: HeapObject, key: string): boolean {
+    object.#check()
+    return object.#delete(key)
   }
 
   #delete(key: string): boolean {

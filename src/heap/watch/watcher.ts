@@ -5,6 +5,7 @@ import { performance } from '../../host.js'
 import { type Memory, Wait } from '../../memory/index.js'
 import { endOf } from '../../sizes.js'
 import { AdaptiveSpin, LOOK_AGAIN_MS } from '../../waiting/index.js'
+import type { Undoable } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import type { Key } from '../map/map-index.js'
 import { WATCH } from '../values/values.layout.js'
@@ -18,7 +19,7 @@ export interface Change {
   readonly coalesced: number
 }
 
-export class Watcher {
+export class Watcher implements Undoable {
   readonly #core: Core
   readonly #structure: number
   readonly #generation: number
@@ -41,6 +42,8 @@ export class Watcher {
     this.#key = key
     this.#keyed = keyed
     this.#place = core.watches.add(watchWord, keyed, keyed ? core.index.hash(key) : 0)
+    // Its place is gone again should an open transaction of the user's fail.
+    core.arena.ifUndone(this)
     this.#next = keyed ? 0 : core.arena.f64[core.arena.i32[watchWord + 1]! + W_CHANGES]!
   }
 
@@ -150,20 +153,26 @@ export class Watcher {
   /** Ends the watching, and a wait that is going on. Safe to call twice. */
   close(): void {
     if (this.#closed) return
-    this.#closed = true
     const { arena, watches } = this.#core
+    if (!arena.memory.closed && arena.memory.faults === 0) arena.change(Watcher.#leave, this)
+    this.#closed = true
     if (arena.memory.closed || arena.memory.faults !== 0) return
-    const mark = arena.begin()
-    try {
-      if (arena.i32[this.#structure << 1] === this.#generation) watches.remove(this.#watchWord, this.#place)
-    } catch (error) {
-      arena.rollback(mark)
-      throw error
-    }
-    arena.commit()
     const bell = watches.bellOf(this.#structure)
     arena.memory.add(bell, 1)
     arena.memory.wake(bell, 0x7fffffff)
+  }
+
+  static #leave(this: void, watcher: Watcher): void {
+    const { arena, watches } = watcher.#core
+    if (arena.i32[watcher.#structure << 1] !== watcher.#generation) return
+    watches.remove(watcher.#watchWord, watcher.#place)
+    if (arena.depth > 1) arena.ifUndone(watcher)
+  }
+
+  /** @internal The change it was made in, or closed in, was undone: its place is not its own any more, or its own again. */
+  undone(): void {
+    if (!this.#closed) this.#closed = true
+    else if (!this.#core.arena.memory.closed) this.#core.arena.change(Watcher.#leave, this)
   }
 
   [Symbol.dispose](): void {

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, describe, test } from 'node:test'
 import { WATCHDOG } from '../../testing/crew.js'
+import { peerReads, peerWrites } from '../../testing/flexible-busy-writer.js'
 import { type Annotations, FlexiblePeer, peerKinds, schemaOf } from '../../testing/flexible-peers.js'
-import { peerReads, peerWrites } from '../../testing/flexible-storm.js'
 import { FlexibleMemory } from './index.js'
 
 const ALL: Annotations = [

@@ -1,8 +1,8 @@
 // interop/flexible: 80 KB records for 4 seconds in every mix of old and new peers, every element compared.
 
 import { after, test } from 'node:test'
+import { peerReads, peerWrites } from '../../testing/flexible-busy-writer.js'
 import { FlexiblePeer, peerKinds } from '../../testing/flexible-peers.js'
-import { peerReads, peerWrites } from '../../testing/flexible-storm.js'
 
 const SECONDS = 4
 after(() => FlexiblePeer.killAll())

@@ -34,7 +34,7 @@ function read(latest: boolean): unknown {
 }
 
 /** Writes whole frames without a pause; one at least, however late it is when it begins. */
-export function storm(target: Any, seconds: number): { written: number } {
+export function busyWriter(target: Any, seconds: number): { written: number } {
   const end = performance.now() + seconds * 1000
   const data = new Int32Array(20_000)
   let n = 0
@@ -86,7 +86,7 @@ if (process.argv[1]?.endsWith('flexible-peer.js')) {
     } else if (command.op === 'write') say(memory!.write(command.values as never))
     else if (command.op === 'finalize') say(memory!.finalize())
     else if (command.op === 'read') say(read(command.latest === true))
-    else if (command.op === 'storm') say(storm(memory!, command.seconds))
+    else if (command.op === 'busyWriter') say(busyWriter(memory!, command.seconds))
     else if (command.op === 'push') say(await push(memory!, command.count))
     else if (command.op === 'watch') {
       say('watching')

@@ -7,6 +7,7 @@ import { memoryScenarios } from './ground-memory.js'
 import { nativeScenarios } from './ground-native.js'
 import { segmentScenarios } from './ground-segment.js'
 import { syncScenarios } from './ground-sync.js'
+import { peerScenarios } from './peers.js'
 
 /** The way to the test that started this process. Listening keeps the process alive only while something is awaited. */
 export interface Peer {
@@ -36,6 +37,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   ...litmusScenarios,
   ...memoryScenarios,
   ...nativeScenarios,
+  ...peerScenarios,
   ...segmentScenarios,
   ...syncScenarios,
 }

@@ -2,13 +2,13 @@
 
 import { execFileSync } from 'node:child_process'
 import { randomFill, webcrypto } from 'node:crypto'
-import { closeSync, openSync, read, write } from 'node:fs'
+import { closeSync, openSync, read, readFileSync, write } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { deflate, gzip } from 'node:zlib'
-import { type Memory, ShmObject } from '../../memory/index.js'
+import { type Memory, ShmObject, unlinkObject } from '../../memory/index.js'
 import type { Peer, Scenario } from './ground-main.js'
 
 const SIZE = 2 ** 20
@@ -16,6 +16,32 @@ const SIZE = 2 ** 20
 function openWhole(name: string): Memory {
   const object = ShmObject.open(name)
   return object.map(object.stat().size)
+}
+
+/** `fine`, or what was thrown. */
+function codeOf(work: () => unknown): string {
+  try {
+    work()
+    return 'fine'
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string }
+    return `${code}: ${message}`
+  }
+}
+
+/** A worker in whose code `map()` maps the object, and the names of `data` are variables. */
+function startWorker(code: string, data: { name: string } & Readonly<Record<string, unknown>>): Worker {
+  const source = `
+    const { workerData: { shm, ${Object.keys(data).join(', ')} }, parentPort } = require('node:worker_threads')
+    import(shm).then(({ ShmObject }) => {
+      const map = () => {
+        const object = ShmObject.open(name)
+        return object.map(object.stat().size)
+      }
+      ${code}
+    })`
+  const shm = new URL('../../memory/shm.js', import.meta.url).href
+  return new Worker(source, { eval: true, workerData: { ...data, shm } })
 }
 
 type Reader = (view: Uint8Array<ArrayBuffer>) => Promise<unknown>
@@ -118,6 +144,43 @@ export const nativeScenarios: Readonly<Record<string, Scenario>> = {
     peer.say({ reached: openWhole(name).u8[0] === 97 })
   },
 
+  /** A buffer that a worker made and sent here, before it ended. */
+  async 'buffer-outlives-worker'(peer: Peer, name: string, closed: boolean) {
+    const worker = startWorker(
+      `const memory = map()
+       if (closed) memory.close()
+       const buffer = memory.buffer.transfer()
+       parentPort.postMessage(buffer, [buffer])
+       setInterval(() => {}, 1000)`,
+      { name, closed },
+    )
+    const here = new Uint8Array(await new Promise<ArrayBuffer>((resolve) => worker.once('message', resolve)))
+    const before = here[0]
+    await worker.terminate()
+    // Deno says so before the thread is gone.
+    while (here[0] !== 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    const sum = here.reduce((a, b) => a + b, 0)
+    here.fill(97)
+    const after = openWhole(name)
+    peer.say({ closed, before, sum, reached: after.u8[0] === 97 })
+    after.close()
+  },
+
+  /** Workers with an open handle end one after the other; says by how much the address space has grown. */
+  async 'workers-come-and-go'(peer: Peer, name: string, workers: number) {
+    const addresses = (): number =>
+      1024 * Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+    const one = async (): Promise<void> => {
+      const worker = startWorker("globalThis.kept = map(); parentPort.postMessage('open')", { name })
+      await new Promise((resolve) => worker.once('message', resolve))
+      await worker.terminate()
+    }
+    await one()
+    const before = addresses()
+    for (let i = 0; i < workers; i++) await one()
+    peer.say(addresses() - before)
+  },
+
   /** Opens and closes, keeping each view alive or not; says what that has cost. */
   async 'close-many-times'(peer: Peer, name: string, times: number) {
     const kept: Uint8Array[] = []
@@ -153,6 +216,41 @@ export const nativeScenarios: Readonly<Record<string, Scenario>> = {
     const timedOut = await memory.waitAsync(0, 3, { timeout: 20 })
     clearInterval(alive)
     peer.say({ heard: heard.sort(), timedOut })
+  },
+
+  /** Many waits on a word each are aborted, woken, run out of time or are closed, in an order that mixes them. */
+  async 'many-waits'(peer: Peer, name: string, count: number) {
+    const alive = setInterval(() => {}, 1000)
+    const memory = openWhole(name)
+    const ends = ['aborted', 'woken', 'timed out', 'closed']
+    const ways = ['woken', 'woken', 'timed out', '', 'closed'] // 'changed' is woken, too
+    const signals: AbortController[] = []
+    const settled: Promise<string>[] = []
+    for (let i = 0; i < count; i++) {
+      const abort = new AbortController()
+      signals.push(abort)
+      const timeout = ends[i % 4] === 'timed out' ? 5 : -1
+      settled.push(
+        memory.waitAsync(i + 1, 0, { timeout, signal: abort.signal }).then(
+          (result) => ways[result]!,
+          (reason) => (reason === abort.signal.reason ? 'aborted' : String(reason)),
+        ),
+      )
+    }
+    // A step that has no divisor in common with a count that is no multiple of it visits each once.
+    for (let i = 0, at = 0; i < count; i++, at = (at + 347) % count) {
+      if (ends[at % 4] === 'aborted') signals[at]!.abort()
+      if (ends[at % 4] !== 'woken') continue
+      memory.store(at + 1, 1)
+      memory.wake(at + 1, 1)
+      if (at % 3 === 0) await settled[at]
+    }
+    await Promise.all(settled.filter((_, i) => ends[i % 4] !== 'closed'))
+    memory.close()
+    const said = await Promise.all(settled)
+    const of = (end: number): string => [...new Set(said.filter((_, i) => i % 4 === end))].join()
+    clearInterval(alive)
+    peer.say({ aborted: of(0), woken: of(1), timedOut: of(2), closed: of(3) })
   },
 
   /** Loads the module of objects once more in this thread, over the same addon. */
@@ -212,17 +310,21 @@ export const nativeScenarios: Readonly<Record<string, Scenario>> = {
     while (performance.now() < end);
   },
 
+  /** Makes an object, gives it pages, takes a lock on it and looks at one, as far as it comes. */
+  'make-commit-lock'(peer: Peer, length: number) {
+    const name = `make-commit-lock-${process.pid}`
+    let object: ShmObject | undefined
+    const made = codeOf(() => {
+      object = ShmObject.open(name, { create: true, exclusive: true })
+      unlinkObject(name)
+      object.resize(length)
+    })
+    const others = [() => object?.commit(0, length), () => object?.lock(1), () => object?.isLocked(2)]
+    peer.say([made, ...others.map(codeOf)])
+  },
+
   /** Opens everything there is to open, where there is no /dev/shm. */
   'no-shared-memory'(peer: Peer) {
-    const codeOf = (work: () => unknown): string => {
-      try {
-        work()
-        return 'fine'
-      } catch (error) {
-        const { code, message } = error as Error & { code?: string }
-        return `${code}: ${message}`
-      }
-    }
     peer.say([
       codeOf(() => ShmObject.open('o')),
       codeOf(() => ShmObject.tryOpen('o')),

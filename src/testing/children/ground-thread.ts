@@ -5,7 +5,7 @@ import { LocalMemory, type Memory, ShmObject, unlinkObject } from '../../memory/
 import { Segment } from '../../segment/index.js'
 
 interface Order {
-  readonly do: 'wake' | 'count' | 'storm' | 'make-and-wait' | 'attach'
+  readonly do: 'wake' | 'count' | 'busy-waker' | 'make-and-wait' | 'attach'
   readonly key: string | SharedArrayBuffer
   readonly word: number
   readonly times: number
@@ -53,7 +53,7 @@ switch (order.do) {
     parentPort?.on('message', () => {})
     parentPort?.postMessage('waiting')
     break
-  case 'storm': {
+  case 'busy-waker': {
     // Waits of every kind, handles opened and closed, until somebody ends this thread.
     const all = Array.from({ length: 300 }, (_, i) =>
       memory.waitAsync(1000 + i, 0, i % 3 === 0 ? { timeout: 1 + (i % 7) } : {}).catch(() => {}),

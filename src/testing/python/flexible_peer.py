@@ -154,7 +154,7 @@ class Own:
             return self.map[at + 4:at + 4 + length].decode(errors="ignore")
         return list(struct.unpack_from("<%d%s" % (f.count, CODES[f.kind]), self.map, at))
 
-    # The same without making lists, for the storms.
+    # The same without making lists, for the busy writer.
     def read_frame(self):
         begin = self.u64(0)
         first = self.load(self.fields[0], self.fields[0].offset)
@@ -215,7 +215,7 @@ class Real:
         self.memory.close()
 
 
-def storm(peer, seconds):
+def busy_writer(peer, seconds):
     """Writes whole frames without a pause; one at least, however late it is when it begins."""
     end = time.monotonic() + seconds
     n = 0
@@ -255,8 +255,8 @@ def main():
             peer.finalize()
         elif op == "read":
             answer = peer.read(command.get("latest", False))
-        elif op == "storm":
-            answer = storm(peer, command["seconds"])
+        elif op == "busyWriter":
+            answer = busy_writer(peer, command["seconds"])
         elif op == "watch":
             print(json.dumps("watching"), flush=True)
             answer = watch(peer, command["seconds"])

@@ -5,6 +5,7 @@ The statements see the package as `rememory`, and `tracked(name)` / `untrack(nam
 the names of what a process had open.
 """
 import json
+import multiprocessing
 import os
 import sys
 import time
@@ -25,6 +26,10 @@ def untrack(name):
 def semaphore(name):
     return posix_ipc.Semaphore("/rememorydict_" + name)
 
+
+# A Python that is started through a wrapper is started so again, for its resource tracker.
+if os.environ.get("MEMLANE_PYTHON"):
+    multiprocessing.set_executable(os.environ["MEMLANE_PYTHON"])
 
 scope = {"rememory": rememory, "posix_ipc": posix_ipc, "untrack": untrack, "semaphore": semaphore, "os": os, "time": time}
 

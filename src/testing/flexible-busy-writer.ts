@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { FlexibleMemory } from '../interop/flexible/index.js'
-import { storm, watch } from './children/flexible-peer.js'
+import { busyWriter, watch } from './children/flexible-peer.js'
 import { FlexiblePeer, FRAME, type PeerKind, schemaOf } from './flexible-peers.js'
 
 /** The peer writes, we read. */
@@ -12,7 +12,7 @@ export async function peerWrites(kind: PeerKind, name: string, seconds: number):
   try {
     memory.write({ first: 0, data: new Int32Array(20_000), last: 0 } as never)
     await peer.open(name, FRAME, 1, false)
-    peer.send('storm', { seconds })
+    peer.send('busyWriter', { seconds })
     const seen = watch(memory, seconds)
     const { written } = (await peer.said()) as { written: number }
     await peer.end()
@@ -33,7 +33,7 @@ export async function peerReads(kind: PeerKind, name: string, seconds: number): 
     await peer.open(name, FRAME, 1, false)
     peer.send('watch', { seconds })
     assert.equal(await peer.said(), 'watching')
-    const { written } = storm(memory, seconds)
+    const { written } = busyWriter(memory, seconds)
     const seen = (await peer.said()) as { good: number; torn: number; refused: number }
     await peer.end()
     assert.equal(seen.torn, 0, `torn records accepted: ${JSON.stringify(seen)}`)

@@ -30,7 +30,7 @@ const LAST = Number.MAX_SAFE_INTEGER
 /** Up to so many bytes a loop copies faster than a call. */
 const SMALL = 256
 
-export class Store {
+export class RecordMemory {
   readonly segment: Segment
   readonly memory: Memory
   readonly bytes: Bytes
@@ -175,18 +175,20 @@ export class Store {
 
   /** Byte offset of a field's value in the record that a buffer holds. */
   place(field: PlacedField, buffer: number): number {
-    return field.plated ? this.plateAt(field, this.bytes.u32[(buffer + field.offset) >>> 2]!) : buffer + field.offset
+    return field.isOutOfLine
+      ? this.outOfLineAt(field, this.bytes.u32[(buffer + field.offset) >>> 2]!)
+      : buffer + field.offset
   }
 
-  plateAt(field: PlacedField, plate: number): number {
-    return this.body + field.plates + ((plate >>> 0) % this.#buffers) * field.plateStride
+  outOfLineAt(field: PlacedField, which: number): number {
+    return this.body + field.outOfLine + ((which >>> 0) % this.#buffers) * field.outOfLineStride
   }
 
-  /** Names the next plate in the buffer being written, as seen from the published one. @returns its byte offset. */
-  turnPlate(field: PlacedField, from: number, to: number): number {
-    const plate = ((this.bytes.u32[(from + field.offset) >>> 2]! >>> 0) + 1) % this.#buffers
-    this.bytes.u32[(to + field.offset) >>> 2] = plate
-    return this.plateAt(field, plate)
+  /** Names the next out-of-line buffer in the buffer being written, as seen from the published one. @returns its byte offset. */
+  nextOutOfLine(field: PlacedField, from: number, to: number): number {
+    const which = ((this.bytes.u32[(from + field.offset) >>> 2]! >>> 0) + 1) % this.#buffers
+    this.bytes.u32[(to + field.offset) >>> 2] = which
+    return this.outOfLineAt(field, which)
   }
 
   /** Carries every field over from one buffer to another. */
@@ -222,8 +224,8 @@ export class Store {
   }
 
   /** Makes zeros of a field that nobody gave, so that what an older record held does not show. */
-  blank(buffer: number, { index, offset, plated, codec }: PlacedField): void {
-    if (plated || (this.status(buffer, index) & UNWRITTEN) === 0) return
+  blank(buffer: number, { index, offset, isOutOfLine, codec }: PlacedField): void {
+    if (isOutOfLine || (this.status(buffer, index) & UNWRITTEN) === 0) return
     this.bytes.u8.fill(0, buffer + offset, buffer + offset + codec.size)
   }
 
