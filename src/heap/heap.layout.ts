@@ -7,7 +7,7 @@
 //   |    256 | VERSION  | HOLDER                                                                    |
 //   |    384 | PAGE_HINT                                                                            |
 //   |    512 | class heads, one word per size class: 1 + page number of a span with room, 0 none     |
-//   |   2048 | bells, 64 of (epoch, flag): who waits for changes of a structure sleeps on one             |
+//   |   2048 | bells, 64 of (epoch, flag): who waits for changes of a structure sleeps on one           |
 //   |   4096 | stripe versions, 64 words, one per 64 bytes                                           |
 //   |   8192 | page bitmap, 1 bit per page: 1 taken                                                  |
 //   |    ... | page table, 32 bytes per page, see blocks/pages.layout.ts                             |
