@@ -6,7 +6,6 @@ import { checkNames, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { Departures, type DeparturesOptions, type Peer, peersOf } from '../segment/index.js'
 
-/** What every collection has in common. */
 /** How long a transaction may wait. */
 export interface TransactionOptions {
   /** Milliseconds to wait for the lock of the heap; Infinity for ever. Inside another transaction nothing is waited for. */
@@ -20,6 +19,7 @@ export function transactionTimeout(options: TransactionOptions | undefined): num
   return options === undefined ? undefined : checkNames(options, TRANSACTION_OPTIONS).timeout
 }
 
+/** What every collection has in common. */
 export abstract class Collection implements Disposable {
   /** The name it was opened by. */
   readonly name: string
