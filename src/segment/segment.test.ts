@@ -467,6 +467,18 @@ test('a state word that somebody spoiled does not get a segment in use made anew
   using _again = Segment.open(name)
 })
 
+test('a handle knows its own token, and those of other handles of this thread, while they are open', async () => {
+  await using crew = new Crew()
+  const name = crew.name()
+  using one = Segment.create(name, { kind: 'x', size: 1 })
+  const other = Segment.open(name)
+  const { token } = other.participant
+  for (const segment of [one, other])
+    assert.deepEqual([segment.isThisThread(one.participant.token), segment.isThisThread(token)], [true, true])
+  other.close()
+  assert.equal(one.isThisThread(token), false)
+})
+
 test('a local segment is used like a named one, by several participants', async () => {
   const segment = Segment.local(patterned())
   const other = Segment.attachLocal(segment.memory.buffer as SharedArrayBuffer)

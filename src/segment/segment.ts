@@ -209,7 +209,7 @@ export class Segment {
   /** True when the token names a handle of this very thread: to block on it would be to block on oneself. */
   isThisThread(token: number): boolean {
     // One that has given itself up passes for dead.
-    return this.#siblings.has(token) && isAlive(this.memory, this.header, token)
+    return this.#siblings.has(token) && this.isAlive(token)
   }
 
   /** True when the participant that a token names is still attached (this handle included). About 0.5 µs. */
