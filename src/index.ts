@@ -39,6 +39,7 @@ export {
   type Snapshot,
   type StringOptions,
   snapshot,
+  type TransactionOptions,
   type WatchOptions,
 } from './collections/index.js'
 export { ERROR_CODES, type ErrorCode, MemlaneError } from './errors.js'

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { nearest } from '../nearest.js'
+import { COMMAND_LOCK_MS } from '../waiting/index.js'
 import { UsageError } from './failure.js'
 
 export interface Option {
@@ -62,6 +63,17 @@ export const NAMESPACE: Option = {
   short: 'n',
   value: 'NS',
   about: 'look in this namespace instead of MEMLANE_NAMESPACE or "default"',
+}
+
+export const TIMEOUT: Option = {
+  type: 'string',
+  value: 'MS',
+  about: 'wait this long for a process that is changing it; default 2000',
+}
+
+/** Milliseconds to wait for the lock of a heap. @throws UsageError. */
+export function timeoutOf(call: Call): number {
+  return numberOf(call, 'timeout', 0) ?? COMMAND_LOCK_MS
 }
 
 /** A whole number from `least` that an option was given, or undefined. @throws UsageError. */

@@ -2,8 +2,22 @@
 
 import { MemlaneError, useOpen } from '../errors.js'
 import { Heap } from '../heap/index.js'
+import { checkNames, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { Departures, type DeparturesOptions, type Peer, peersOf } from '../segment/index.js'
+
+/** How long a transaction may wait. */
+export interface TransactionOptions {
+  /** Milliseconds to wait for the lock of the heap; Infinity for ever. Inside another transaction nothing is waited for. */
+  timeout?: number | undefined
+}
+
+const TRANSACTION_OPTIONS = known('timeout')
+
+/** @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`. */
+export function transactionTimeout(options: TransactionOptions | undefined): number | undefined {
+  return options === undefined ? undefined : checkNames(options, TRANSACTION_OPTIONS).timeout
+}
 
 /** What every collection has in common. */
 export abstract class Collection implements Disposable {
@@ -32,12 +46,14 @@ export abstract class Collection implements Disposable {
    * Runs `work` as one step for everybody: all of its changes, to every collection of the same heap, or none when it
    * throws or the process is killed. Nested calls join. The heap is locked meanwhile, so keep it short.
    *
+   * @param options how long to wait for the lock; default as `open` was told.
    * @throws MemlaneError `ERR_ASYNC` for an async function, after undoing what it did before its first `await`;
+   *   `ERR_TIMEOUT` naming the process that has the lock, `ERR_DEADLOCK` in a circle of waits: nothing has begun then;
    *   `ERR_CLOSED`, and what `work` throws.
    */
-  transaction<T>(work: () => T): T {
+  transaction<T>(work: () => T, options?: TransactionOptions): T {
     this.checkOpen()
-    return this.#heap.transaction(work)
+    return this.#heap.transaction(work, transactionTimeout(options))
   }
 
   /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */

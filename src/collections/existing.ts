@@ -22,11 +22,14 @@ export interface Existing extends Disposable {
  *
  * @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND` when it is no collection, and what `Segment.open` throws.
  */
-export function openExisting(name: string, options: OpenOptions & Access = {}): Existing {
+export function openExisting(
+  name: string,
+  options: OpenOptions & Access & { timeout?: number | undefined } = {},
+): Existing {
   const { namespace, owner } = options
   const segment = Segment.open(name, { namespace, owner, readOnly: isReadOnly(options) })
   try {
-    return existing(segment)
+    return existing(segment, options.timeout)
   } catch (error) {
     segment.close()
     throw error
@@ -34,7 +37,7 @@ export function openExisting(name: string, options: OpenOptions & Access = {}): 
 }
 
 /** The same, over a segment that is open already, which is closed with what this gives. */
-export function existing(segment: Segment): Existing {
+export function existing(segment: Segment, timeout?: number): Existing {
   const close = { [Symbol.dispose]: () => segment.close() }
   switch (segment.kind) {
     case 'int':
@@ -44,7 +47,7 @@ export function existing(segment: Segment): Existing {
     case 'bool':
       return { kind: 'bool', value: SharedBool.over(segment), ...close }
     case 'heap': {
-      const heap = SharedHeap.over(Heap.over(segment))
+      const heap = SharedHeap.over(Heap.over(segment, timeout))
       const alone = heap.names().find((found) => found.name === ALONE)
       return alone === undefined
         ? { kind: 'heap', value: heap, ...close }

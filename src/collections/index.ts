@@ -11,7 +11,7 @@ export { type FloatOptions, type FloatType, SharedFloat } from './cells/shared-f
 export { type IntOptions, type IntValue, SharedInt } from './cells/shared-int.js'
 export { SharedString, type StringOptions } from './cells/shared-string.js'
 export { Changes, type WatchOptions } from './changes.js'
-export { Collection } from './collection.js'
+export { Collection, type TransactionOptions } from './collection.js'
 export { type Existing, existing, openExisting } from './existing.js'
 export { type AnyCollection, SharedHeap } from './heap/shared-heap.js'
 export { type ListChange, SharedList } from './list/shared-list.js'

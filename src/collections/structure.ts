@@ -7,7 +7,7 @@ import { MemlaneError, withArticle } from '../errors.js'
 import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
 import { checkNames, type Known, known } from '../options.js'
 import { CREATE_OPTIONS, type CreateOptions } from '../segment/index.js'
-import { given } from '../sizes.js'
+import { given, parseTimeout } from '../sizes.js'
 import { type Access, isReadOnly } from './access.js'
 import { INT_TYPES, type IntType } from './cells/int-types.js'
 import type { FloatType } from './cells/shared-float.js'
@@ -17,6 +17,11 @@ import { LIVE } from './live/adapter.js'
 export interface CollectionOptions extends CreateOptions, Access {
   /** Most bytes it may grow to, as 268435456 or `'256 MiB'` (the default), below 4 GiB. Reserved, and used as it grows. */
   maxSize?: HeapOptions['maxSize']
+  /**
+   * Milliseconds that an operation may wait for the lock of the heap, for whoever changes it; default 10 s, Infinity for ever.
+   * After it `ERR_TIMEOUT` names the process that has the lock; nothing has begun then.
+   */
+  timeout?: number | undefined
 }
 
 /** What a name in a heap may stand for. */
@@ -52,7 +57,7 @@ export function structuresOf(heap: Heap): Found[] {
     .filter((found) => found !== undefined)
 }
 
-const COLLECTION_OPTIONS: Known = known(CREATE_OPTIONS, 'readOnly', 'maxSize')
+const COLLECTION_OPTIONS: Known = known(CREATE_OPTIONS, 'readOnly', 'maxSize', 'timeout')
 /** Those of a collection that is made with a value. */
 const VALUE_OPTIONS: Known = known(COLLECTION_OPTIONS, 'initial')
 
@@ -67,6 +72,7 @@ export function openHeap(
   maxSize?: HeapOptions['maxSize'],
 ): Heap {
   checkNames(options, withInitial ? VALUE_OPTIONS : COLLECTION_OPTIONS)
+  parseTimeout(options.timeout)
   const heap = isReadOnly(options)
     ? Heap.open(name, options)
     : Heap.createOrOpen(

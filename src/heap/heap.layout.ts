@@ -7,7 +7,7 @@
 //   |    256 | VERSION  | HOLDER                                                                    |
 //   |    384 | PAGE_HINT                                                                            |
 //   |    512 | class heads, one word per size class: 1 + page number of a span with room, 0 none     |
-//   |   2048 | bells, 64 of (count, sleepers): who waits for changes of a structure sleeps on one          |
+//   |   2048 | bells, 64 of (epoch, flag): who waits for changes of a structure sleeps on one           |
 //   |   4096 | stripe versions, 64 words, one per 64 bytes                                           |
 //   |   8192 | page bitmap, 1 bit per page: 1 taken                                                  |
 //   |    ... | page table, 32 bytes per page, see blocks/pages.layout.ts                             |
@@ -18,8 +18,8 @@
 // HOLDER names the slot of who holds (or held) LOCK: it tells a repairer whose log to undo. It is stored after LOCK was
 // taken and before the first log entry; killed between the two, HOLDER names a log that is empty.
 //
-// Bells are the exception: whoever is about to sleep sets `sleepers`, whoever has committed a change that is watched adds
-// to `count`, after the lock is free. Killed before that, sleepers oversleep until the next change or their next look.
+// Bells are the exception: event counts (src/waiting/event-count.ts) whose epoch comes first. Whoever has committed a change that is
+// watched advances one, after the lock is free. Killed before that, sleepers sleep on until the next change or their next look.
 //
 // A pointer is the index of 8 bytes from the start of the memory (byte / 8); 0 is none. A word index is byte / 4.
 

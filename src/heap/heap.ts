@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { MemlaneError, outOfRange, withArticle } from '../errors.js'
 import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
-import { checkFunction, given, PAGE, parseSize, roundUp, type Size } from '../sizes.js'
+import { checkFunction, given, PAGE, parseSize, parseTimeout, roundUp, type Size } from '../sizes.js'
 import { Arena } from './arena/arena.js'
 import { Allocator } from './blocks/allocator.js'
 import { createCell, HeapCell } from './cell/heap-cell.js'
@@ -33,6 +33,8 @@ export interface HeapOptions extends CreateOptions {
   maxSize?: Size | undefined
   /** Bytes for blocks committed at creation; default `'64 KiB'`. */
   initialSize?: Size | undefined
+  /** Milliseconds that an operation waits for the lock; default 10 s, Infinity for ever. */
+  timeout?: number | undefined
   /** Undo log of each participant; default `'64 KiB'`. A longer log goes on in free pages of the heap. */
   undoSize?: Size | undefined
 }
@@ -40,6 +42,8 @@ export interface HeapOptions extends CreateOptions {
 export interface HeapOpenOptions extends OpenOptions {
   /** Only reads: claims no slot, stores nothing, and needs the permission to read alone. */
   readOnly?: boolean | undefined
+  /** As when it is made. */
+  timeout?: number | undefined
 }
 
 export interface StructureOptions {
@@ -68,23 +72,23 @@ export class Heap {
 
   /** Makes a new heap. @throws MemlaneError what Segment.create throws. */
   static create(name: string, options: HeapOptions = {}): Heap {
-    return Heap.#over(Segment.create(name, plan(options)))
+    return Heap.#over(Segment.create(name, plan(options)), options.timeout)
   }
 
   /** Opens an existing heap. @throws MemlaneError what Segment.open throws. */
   static open(name: string, options: HeapOpenOptions = {}): Heap {
     const { namespace, owner, readOnly = false } = options
-    return Heap.#over(Segment.open(name, { namespace, owner, readOnly, kind: KIND, sparse: true }))
+    return Heap.#over(Segment.open(name, { namespace, owner, readOnly, kind: KIND, sparse: true }), options.timeout)
   }
 
   /** Opens a heap, or makes it when it is not there; then the options count. */
   static createOrOpen(name: string, options: HeapOptions = {}): Heap {
-    return Heap.#over(Segment.createOrOpen(name, { ...plan(options), least: 1 }))
+    return Heap.#over(Segment.createOrOpen(name, { ...plan(options), least: 1 }), options.timeout)
   }
 
   /** A heap in plain memory, for workers and tests. */
   static local(options: HeapOptions = {}): Heap {
-    return Heap.#over(Segment.local(plan(options)))
+    return Heap.#over(Segment.local(plan(options)), options.timeout)
   }
 
   /** The same heap from another worker, or once more. */
@@ -93,13 +97,15 @@ export class Heap {
   }
 
   /** A heap over a segment that is open already; it is closed with the heap. */
-  static over(segment: Segment): Heap {
-    return Heap.#over(segment)
+  static over(segment: Segment, timeout?: number): Heap {
+    return Heap.#over(segment, timeout)
   }
 
-  static #over(segment: Segment): Heap {
+  static #over(segment: Segment, timeout?: number): Heap {
     try {
-      return new Heap(segment)
+      const heap = new Heap(segment)
+      if (timeout !== undefined) heap.core.arena.lockTimeout = parseTimeout(timeout)
+      return heap
     } catch (error) {
       segment.close()
       throw error
@@ -135,12 +141,26 @@ export class Heap {
   /**
    * Runs `work` with the heap locked: all it stores or, when it throws or the process dies, nothing. Calls nest.
    *
-   * @throws MemlaneError `ERR_ASYNC` when `work` gives a promise (nothing is stored then), `ERR_CLOSED`, and what `work` throws.
+   * @param timeout milliseconds to wait for the lock; default that of the heap.
+   * @throws MemlaneError `ERR_ASYNC` when `work` gives a promise (nothing is stored then), `ERR_TIMEOUT` naming who has the lock,
+   *   `ERR_DEADLOCK`, `ERR_CLOSED`, and what `work` throws.
    */
-  transaction<T>(work: () => T): T {
+  transaction<T>(work: () => T, timeout?: number): T {
     this.#open()
     checkFunction(work, 'transaction()')
+    if (timeout !== undefined) return this.#transactionWithin(parseTimeout(timeout), work)
     return this.core.arena.change(transact, this, work) as T
+  }
+
+  #transactionWithin<T>(timeout: number, work: () => T): T {
+    const { arena } = this.core
+    const before = arena.lockTimeout
+    arena.lockTimeout = timeout
+    try {
+      return arena.change(transact, this, work) as T
+    } finally {
+      arena.lockTimeout = before
+    }
   }
 
   // ---- structures

@@ -69,6 +69,13 @@ export class EventCount {
     if (this.#memory.load(this.#flag) !== 0) this.#wakeAll()
   }
 
+  /** The same, moving the epoch on in any case, for waiters that spin on it before they prepare to sleep. Ends sleeps early at most. */
+  advance(): void {
+    // SYNC: "flag before the look, change before the flag"
+    if (this.#memory.load(this.#flag) !== 0) this.#wakeAll()
+    else this.#memory.add(this.#epoch, 1)
+  }
+
   #wakeAll(): void {
     this.#memory.store(this.#flag, 0)
     this.#memory.add(this.#epoch, 1)

@@ -42,6 +42,15 @@ export const BRIEF_LOCK_MS = 1000
 /** Opening waits this long for a lock when nobody says otherwise: a stopped holder is told of, a debugger's short stop is not. */
 export const OPEN_LOCK_MS = 10_000
 
+/**
+ * Operations on a heap wait this long for its lock when nobody says otherwise. A transaction takes microseconds, a large one
+ * milliseconds; a process that a debugger or a paused container holds up for longer must not hold up all others with it.
+ */
+export const HEAP_LOCK_MS = 10_000
+
+/** Commands wait this long: somebody sits before them. */
+export const COMMAND_LOCK_MS = 2000
+
 /** A reader that was torn many times asks for the writers' lock in slices of this length, and reads without it in between. */
 export const QUIET_SLICE_MS = 5
 

@@ -1,6 +1,6 @@
 // cli: memlane dump. All of a collection, of one moment.
 
-import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
+import { type Command, JSON_OPTION, NAMESPACE, TIMEOUT, timeoutOf } from '../command.js'
 import { FINE } from '../failure.js'
 import { readNamed } from './open.js'
 import { printShown } from './print-shown.js'
@@ -13,7 +13,7 @@ export const dump: Command = {
   operands: 'NAME',
   least: 1,
   most: 1,
-  options: { namespace: NAMESPACE, ...SHOWING, json: JSON_OPTION },
+  options: { namespace: NAMESPACE, timeout: TIMEOUT, ...SHOWING, json: JSON_OPTION },
   examples: [
     ['memlane dump game_state', 'as JavaScript shows it'],
     ['memlane dump game_state --json > game.json', 'as one JSON document'],
@@ -34,7 +34,7 @@ export const dump: Command = {
   run(call) {
     const showing = showingOf(call)
     printShown(
-      readNamed(call.operands[0]!, call.namespace, (value) => shown(value, showing)),
+      readNamed(call.operands[0]!, call.namespace, timeoutOf(call), (value) => shown(value, showing)),
       showing,
       call.on('json'),
     )

@@ -1,6 +1,6 @@
 // cli: memlane get. Prints what is at a place in a collection.
 
-import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
+import { type Command, JSON_OPTION, NAMESPACE, TIMEOUT, timeoutOf } from '../command.js'
 import { FINE } from '../failure.js'
 import { readNamed } from './open.js'
 import { findPlace, parsePath, valueAt } from './path.js'
@@ -14,7 +14,7 @@ export const get: Command = {
   operands: 'NAME [PATH]',
   least: 1,
   most: 2,
-  options: { namespace: NAMESPACE, ...SHOWING, json: JSON_OPTION },
+  options: { namespace: NAMESPACE, timeout: TIMEOUT, ...SHOWING, json: JSON_OPTION },
   examples: [
     ['memlane get hits', 'a single value'],
     ['memlane get game_state ada.score', 'a property of a value of a map'],
@@ -37,7 +37,9 @@ export const get: Command = {
     const [name = '', path = ''] = call.operands
     const steps = parsePath(path)
     const showing = showingOf(call)
-    const found = readNamed(name, call.namespace, (root) => shown(valueAt(findPlace(root, steps), steps), showing))
+    const found = readNamed(name, call.namespace, timeoutOf(call), (root) =>
+      shown(valueAt(findPlace(root, steps), steps), showing),
+    )
     printShown(found, showing, call.on('json'))
     return FINE
   },

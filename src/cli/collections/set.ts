@@ -1,7 +1,7 @@
 // cli: memlane set. Stores a value at a place in a collection.
 
 import { Cell } from '../../collections/index.js'
-import { type Command, JSON_OPTION, NAMESPACE } from '../command.js'
+import { type Command, JSON_OPTION, NAMESPACE, TIMEOUT, timeoutOf } from '../command.js'
 import { FINE } from '../failure.js'
 import { printJson } from '../terminal.js'
 import { openNamed } from './open.js'
@@ -16,6 +16,7 @@ export const set: Command = {
   most: 3,
   options: {
     namespace: NAMESPACE,
+    timeout: TIMEOUT,
     text: { type: 'boolean', short: 't', about: 'take VALUE as text, even where it reads as JSON' },
     json: JSON_OPTION,
   },
@@ -38,7 +39,7 @@ export const set: Command = {
     const [name = '', ...rest] = call.operands
     const text = rest.pop() ?? ''
     const steps = parsePath(rest[0] ?? '')
-    using open = openNamed(name, call.namespace)
+    using open = openNamed(name, call.namespace, timeoutOf(call))
     const place = findPlace(open.value, steps)
     const value = call.on('text') ? text : valueFrom(text, place)
     storeAt(place, value, steps)

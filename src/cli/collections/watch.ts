@@ -2,7 +2,7 @@
 
 import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
-import { type Command, NAMESPACE, numberOf } from '../command.js'
+import { type Command, NAMESPACE, numberOf, TIMEOUT, timeoutOf } from '../command.js'
 import { FINE, UsageError } from '../failure.js'
 import { findTarget } from '../look.js'
 import { harmless, paint, print, printJson } from '../terminal.js'
@@ -28,6 +28,7 @@ export const watch: Command = {
   most: 2,
   options: {
     namespace: NAMESPACE,
+    timeout: TIMEOUT,
     json: { type: 'boolean', about: 'print one JSON document per line' },
     departures: { type: 'boolean', about: 'print who closes it or dies, instead of changes; of every kind' },
     count: { type: 'string', short: 'c', value: 'N', about: 'end after N events' },
@@ -59,7 +60,7 @@ export const watch: Command = {
       } else if (target.type === 'segment' && target.info.header?.kind === 'record') {
         await printRecords(target.info.name, target.info.namespace, path, most, call.on('json'), ending.signal)
       } else {
-        await printChanges(name, call.namespace, path, most, call.on('json'), ending.signal)
+        await printChanges(name, call.namespace, timeoutOf(call), path, most, call.on('json'), ending.signal)
       }
     } catch (error) {
       if (!ending.isInterrupt(error)) throw error
@@ -71,12 +72,13 @@ export const watch: Command = {
 async function printChanges(
   name: string,
   namespace: string | undefined,
+  timeout: number,
   path: string,
   most: number,
   json: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  using open = openNamed(name, namespace)
+  using open = openNamed(name, namespace, timeout)
   let left = most
   for await (const event of eventsOf(open.value, parsePath(path), signal)) {
     if (json) printJson({ ...event, key: asJson(event.key), value: asJson(event.value) }, 0)

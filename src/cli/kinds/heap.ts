@@ -11,6 +11,7 @@ import { H_LOCK, H_VERSION, HEAP_PAGE } from '../../heap/heap.layout.js'
 import { Heap } from '../../heap/index.js'
 import type { Segment } from '../../segment/index.js'
 import { formatSize } from '../../sizes.js'
+import { COMMAND_LOCK_MS } from '../../waiting/index.js'
 import { count } from '../text.js'
 import { type Details, heldSummary, holderOf, type Kind, wordAt } from './kind.js'
 
@@ -60,7 +61,7 @@ export const heap: Kind = {
 }
 
 function attached<T>(segment: Segment, work: (heap: Heap) => T): T {
-  const open = Heap.open(segment.name, { namespace: segment.namespace })
+  const open = Heap.open(segment.name, { namespace: segment.namespace, timeout: COMMAND_LOCK_MS })
   try {
     return work(open)
   } finally {

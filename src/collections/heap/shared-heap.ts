@@ -35,7 +35,7 @@ import {
   structuresOf,
 } from '../structure.js'
 
-const LOCAL_OPTIONS = known('maxSize', 'participants')
+const LOCAL_OPTIONS = known('maxSize', 'participants', 'timeout')
 
 /** One of everything that has a name. */
 export type AnyCollection =
@@ -79,7 +79,7 @@ export class SharedHeap extends Collection {
   }
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
-  static local(options: Pick<CollectionOptions, 'maxSize' | 'participants'> = {}): SharedHeap {
+  static local(options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'timeout'> = {}): SharedHeap {
     checkNames(options, LOCAL_OPTIONS)
     return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...options }))
   }

@@ -6,7 +6,7 @@ import { type Heap, HeapList, unlinkHeap } from '../../heap/index.js'
 import { rendering, shown } from '../../printable.js'
 import { Departures, type DeparturesOptions, type NameOptions, type Peer, peersOf } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
-import { closedStandIn } from '../collection.js'
+import { closedStandIn, type TransactionOptions, transactionTimeout } from '../collection.js'
 import { namedList } from '../live/live-list.js'
 import { listOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openList } from '../structure.js'
@@ -47,7 +47,7 @@ export interface SharedList<T = unknown> extends Array<T>, Disposable {
   /** Replaces all elements in one step for everybody. */
   assign(values: Iterable<T>): void
   /** Runs `work` as one step for everybody, as `SharedMap.transaction` does. */
-  transaction<R>(work: () => R): R
+  transaction<R>(work: () => R, options?: TransactionOptions): R
   /** The changes from now on, as an async iterator that sleeps between them. Up to 32 watchers per list. */
   watch(options?: WatchOptions): Changes<ListChange<T>>
   /** Who has it open, as {@link Collection.participants}. */
@@ -130,9 +130,9 @@ export function sharedList<T>(name: string, heap: Heap, list: HeapList, alone: b
       checkOpen()
       list.assign(all)
     },
-    transaction: <R>(work: () => R): R => {
+    transaction: <R>(work: () => R, options?: TransactionOptions): R => {
       checkOpen()
-      return heap.transaction(work)
+      return heap.transaction(work, transactionTimeout(options))
     },
     watch(options?: WatchOptions): Changes<ListChange<T>> {
       checkOpen()

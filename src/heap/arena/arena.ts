@@ -24,7 +24,8 @@ import { performance } from '../../host.js'
 import type { Memory } from '../../memory/index.js'
 import { pause as sleep } from '../../pause.js'
 import type { Segment } from '../../segment/index.js'
-import { OwnerLock, RECOVERED } from '../../sync/index.js'
+import { BUSY, heldTooLong, OwnerLock, RECOVERED } from '../../sync/index.js'
+import { EventCount, HEAP_LOCK_MS } from '../../waiting/index.js'
 import { corrupt } from '../corrupt.js'
 import {
   BELLS,
@@ -115,6 +116,8 @@ export class Arena {
   readonly stripes: number
   /** Nesting of transactions; 0: none is open and the lock is not ours; -1: closed, so that no quick path is taken. */
   depth: number = 0
+  /** Milliseconds that a change, or a read that needs the lock, waits for it; below 0 for ever. */
+  lockTimeout: number = HEAP_LOCK_MS
   /** Counts transactions that joined the open one: who runs foreign code may see whether it changed anything. */
   joins: number = 0
   /** Called after something was undone, with the handle's caches to purge. */
@@ -200,8 +203,9 @@ export class Arena {
    * `work` should be a function made once, not one made for each call, and gets what it needs as arguments: so that
    * nothing is allocated, and the engine may compile all of it into the caller.
    *
-   * @throws what `work` throws, MemlaneError `ERR_CLOSED`, `ERR_READ_ONLY`, `ERR_TRUNCATED`, and the engine's RangeError
-   *   when the stack is nearly full; nothing has begun then.
+   * @throws what `work` throws, MemlaneError `ERR_TIMEOUT` naming who has the lock, `ERR_DEADLOCK` in a circle of waits,
+   *   `ERR_CLOSED`, `ERR_READ_ONLY`, `ERR_TRUNCATED`, and the engine's RangeError when the stack is nearly full; nothing has begun
+   *   then.
    */
   change<R>(work: () => R): R
   change<A, R>(work: (a: A) => R, a: A): R
@@ -335,11 +339,16 @@ export class Arena {
         while (performance.now() < end) memory.giveWay()
       } while (!this.#grab() && --turns > 0)
       if (turns === 0) {
-        const got = this.#lock.acquire(-1)
+        const got = this.#lock.acquire(this.lockTimeout)
+        if (got === BUSY) throw this.#timedOut()
         if (got === RECOVERED) this.#repair()
       }
     }
     this.#contended = this.i32[this.version]!
+  }
+
+  #timedOut(): MemlaneError {
+    return heldTooLong(this.segment, this.#lock.owner, 'the heap', this.lockTimeout)
   }
 
   #grab(): boolean {
@@ -555,13 +564,8 @@ export class Arena {
   }
 
   #ringBell(word: number): void {
-    const { memory } = this
-    memory.add(word, 1)
-    // SYNC: "a sleeper's flag is up before it looks at the bell, and the bell has rung before we look at the flag"
-    if (memory.load(word + 1) !== 0) {
-      memory.store(word + 1, 0)
-      memory.wake(word, 0x7fffffff)
-    }
+    // The epoch lies before the flag.
+    new EventCount(this.memory, (word + 1) * 4, word * 4).advance()
   }
 
   // ---- repair
@@ -623,7 +627,8 @@ export class Arena {
    * instead.
    *
    * @param look must be total: whatever the bytes, it ends. What it throws counts only when the version held.
-   * @throws MemlaneError `ERR_BUSY` on a read-only handle, when the writers give it no quiet moment.
+   * @throws MemlaneError `ERR_TIMEOUT` naming who has the lock; `ERR_BUSY` on a read-only handle, when the writers give it no
+   *   quiet moment.
    */
   read<T>(word: number, look: () => T): T {
     if (this.depth > 0) return look()
@@ -715,7 +720,8 @@ export class Arena {
     if (this.depth > 0) return look()
     if (this.#token === 0 || this.memory.closed || this.memory.faults !== 0) return this.read(this.version, look)
     spareStack(true)
-    const got = this.#lock.acquire(-1)
+    const got = this.#lock.acquire(this.lockTimeout)
+    if (got === BUSY) throw this.#timedOut()
     if (got === RECOVERED) this.#repair()
     this.depth = 1
     try {

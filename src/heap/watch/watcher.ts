@@ -1,10 +1,9 @@
 // heap/watch: one watcher, as its user sees it. Sleeps on the structure's bell; what changed is read from the ring.
 
 import { MemlaneError } from '../../errors.js'
-import { performance } from '../../host.js'
-import { type Memory, Wait } from '../../memory/index.js'
+import type { Memory } from '../../memory/index.js'
 import { endOf } from '../../sizes.js'
-import { AdaptiveSpin, LOOK_AGAIN_MS } from '../../waiting/index.js'
+import { AdaptiveSpin, block, EventCount, type Pollable, type Sleep, untilFound } from '../../waiting/index.js'
 import type { Undoable } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import type { Key } from '../map/map-index.js'
@@ -19,7 +18,7 @@ export interface Change {
   readonly coalesced: number
 }
 
-export class Watcher implements Undoable {
+export class Watcher implements Undoable, Pollable<boolean> {
   readonly #core: Core
   readonly #structure: number
   readonly #generation: number
@@ -31,7 +30,8 @@ export class Watcher implements Undoable {
   /** What `#next` becomes once the read that found it has held. */
   #after = 0
   #closed = false
-  readonly #spin: AdaptiveSpin = new AdaptiveSpin()
+  /** @internal */
+  readonly spin: AdaptiveSpin = new AdaptiveSpin()
 
   /** @internal Made by watch() of a structure. */
   constructor(core: Core, structure: number, watchWord: number, keyed: boolean, key: Key) {
@@ -107,59 +107,45 @@ export class Watcher implements Undoable {
    * @returns true when there is one, false when the time (milliseconds, below 0 for ever) is over or the watcher closed.
    */
   async wait(timeout: number = -1, signal?: AbortSignal): Promise<boolean> {
-    const { memory } = this.#core.arena
-    const bell = this.#core.watches.bellOf(this.#structure)
-    const end = endOf(timeout)
-    for (;;) {
-      signal?.throwIfAborted()
-      if (this.#closed || memory.closed) return false
-      const seen = memory.load(bell)
-      if (this.#pending()) return true
-      const left = end - performance.now()
-      if (left <= 0) return false
-      if (this.#spin.spin(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
-      const start = performance.now()
-      const ended = await memory.waitAsync(bell, seen, { timeout: Math.min(left, LOOK_AGAIN_MS), signal })
-      this.#spin.slept(start)
-      if (ended === Wait.closed) return false
-    }
+    return (await untilFound(this, endOf(timeout), signal)) ?? false
   }
 
   /** The same, blocking the thread. */
   waitSync(timeout: number = -1): boolean {
-    const { memory } = this.#core.arena
-    const bell = this.#core.watches.bellOf(this.#structure)
-    const end = endOf(timeout)
-    for (;;) {
-      if (this.#closed || memory.closed) return false
-      const seen = memory.load(bell)
-      if (this.#pending()) return true
-      const left = end - performance.now()
-      if (left <= 0) return false
-      if (this.#spin.spin(memory, bell, seen) || !this.#announce(memory, bell, seen)) continue
-      const start = performance.now()
-      memory.wait(bell, seen, Math.min(left, LOOK_AGAIN_MS), -1)
-      this.#spin.slept(start)
-    }
+    return block(this, endOf(timeout)) ?? false
   }
 
-  /** Says that somebody sleeps. @returns false when the bell has rung meanwhile. */
-  #announce(memory: Memory, bell: number, seen: number): boolean {
-    // SYNC: "a sleeper's flag is up before it looks at the bell, and the bell has rung before we look at the flag"
-    memory.store(bell + 1, 1)
-    return memory.load(bell) === seen
+  /** @internal */
+  get memory(): Memory {
+    return this.#core.arena.memory
+  }
+
+  /** @internal */
+  poll(sleep: Sleep): boolean | undefined {
+    const { memory } = this
+    for (;;) {
+      if (this.#closed || memory.closed) return false
+      const epoch = memory.load(this.#core.watches.bellOf(this.#structure))
+      if (this.#pending()) return true
+      if (!this.spin.spin(memory, this.#core.watches.bellOf(this.#structure), epoch)) break
+    }
+    this.#bell.prepareWait(sleep)
+    return this.#pending() ? true : undefined
+  }
+
+  get #bell(): EventCount {
+    const epoch = this.#core.watches.bellOf(this.#structure) * 4
+    return new EventCount(this.memory, epoch + 4, epoch)
   }
 
   /** Ends the watching, and a wait that is going on. Safe to call twice. */
   close(): void {
     if (this.#closed) return
-    const { arena, watches } = this.#core
+    const { arena } = this.#core
     if (!arena.memory.closed && arena.memory.faults === 0) arena.change(Watcher.#leave, this)
     this.#closed = true
     if (arena.memory.closed || arena.memory.faults !== 0) return
-    const bell = watches.bellOf(this.#structure)
-    arena.memory.add(bell, 1)
-    arena.memory.wake(bell, 0x7fffffff)
+    this.#bell.advance()
   }
 
   static #leave(this: void, watcher: Watcher): void {

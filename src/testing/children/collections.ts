@@ -42,6 +42,44 @@ function whenNotBusy<T>(read: () => T): T {
 }
 
 export const collectionScenarios: Readonly<Record<string, Scenario>> = {
+  // ---- waiting for the lock of a heap
+
+  /** In a transaction that has changed the key `touched`, until it is told to go on. */
+  async 'inside-transaction'(peer, name: string) {
+    using map = SharedMap.open<string, number>(name)
+    using inside = Event.open(`${name}-inside`)
+    using go = Event.open(`${name}-go`)
+    map.transaction(() => {
+      map.set('touched', 2)
+      inside.set()
+      go.wait()
+    })
+    peer.say('done')
+    await peer.hear()
+  },
+
+  /** Changes the one heap and, inside, the other. Says how that ended. */
+  async 'heap-in-heap'(peer, outer: string, inner: string) {
+    using first = SharedMap.open<string, number>(outer)
+    using second = SharedMap.open<string, number>(inner)
+    using inside = Event.open(`${outer}-inside`)
+    using both = Event.open(`${inner}-inside`)
+    peer.say('open')
+    await peer.hear()
+    try {
+      first.transaction(() => {
+        first.set('by', process.pid)
+        inside.set()
+        both.wait()
+        second.set('by', process.pid)
+      })
+      peer.say('both')
+    } catch (error) {
+      peer.say({ code: (error as MemlaneError).code, message: (error as Error).message })
+    }
+    await peer.hear()
+  },
+
   // ---- the self-tests of four processes
 
   async 'self-test-dict'(peer, name: string) {
