@@ -13,6 +13,7 @@ const floors = [
   ['bridge'],
   ['interop/membridge', 'interop/flexible', 'interop/rememory'],
   ['collections', 'objects', 'record', 'channel'],
+  ['live'],
   ['heap'],
   ['sync'],
   ['segment'],

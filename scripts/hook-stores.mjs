@@ -47,7 +47,7 @@ export function buildHooked(broken, tag = broken) {
   const folder = join(root, 'build', tag === undefined ? 'hooked' : `hooked-${tag}`)
   rmSync(folder, { recursive: true, force: true })
   // The collections come along without hooks, so that what users call runs over the hooked heap.
-  for (const room of ['heap', 'collections'])
+  for (const room of ['heap', 'live', 'collections'])
     cpSync(join(root, 'dist', room), join(folder, room), {
       recursive: true,
       filter: (path) => statSync(path).isDirectory() || (/\.js$/.test(path) && !/\.(test|soak|bench)\.js$/.test(path)),

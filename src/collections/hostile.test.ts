@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { MemlaneError } from '../errors.js'
-import { Handle } from '../heap/handle.js'
+import { Handle } from '../heap/handles/handle.js'
 import {
   H_CLASS_HEADS,
   H_HASH_SEED,
@@ -22,10 +22,28 @@ import {
   STRIPES,
 } from '../heap/heap.layout.js'
 import type { Heap, HeapMap } from '../heap/index.js'
-import { A_FIRST, A_LENGTH, A_MODE, A_ROOM, A_ROOT, A_STORE, C_FIRST, CHUNK_SHIFT } from '../heap/list/list.layout.js'
-import { B_OVERFLOW, D_DEPTH, D_FIRST, E_NEXT, M_DIRECTORY, M_HEAD, M_ROOT, M_SIZE } from '../heap/map/map.layout.js'
-import { O_OUTSIDE, O_ROOM, O_SHAPE, O_UNITS } from '../heap/object/object.layout.js'
-import { S_NEXT } from '../heap/object/shapes.js'
+import {
+  A_FIRST,
+  A_LENGTH,
+  A_MODE,
+  A_ROOM,
+  A_ROOT,
+  A_STORE,
+  C_FIRST,
+  CHUNK_SHIFT,
+} from '../heap/kinds/list/list.layout.js'
+import {
+  B_OVERFLOW,
+  D_DEPTH,
+  D_FIRST,
+  E_NEXT,
+  M_DIRECTORY,
+  M_HEAD,
+  M_ROOT,
+  M_SIZE,
+} from '../heap/kinds/map/map.layout.js'
+import { O_OUTSIDE, O_ROOM, O_SHAPE, O_UNITS } from '../heap/kinds/object/object.layout.js'
+import { S_NEXT } from '../heap/kinds/object/shapes.js'
 import { TAG_BLOCK, TAG_STRING } from '../heap/values/values.layout.js'
 import { W_CHANGES } from '../heap/watch/watch.layout.js'
 import { SharedHeap } from './heap/shared-heap.js'

@@ -1,8 +1,8 @@
 // collections: plain copies of what is shared.
 
+import { handleOf } from '../live/handle-of.js'
 import { Cell } from './cells/cell.js'
 import { SharedBlock } from './cells/shared-block.js'
-import { handleOf } from './live/secret.js'
 import { SharedMap } from './map/shared-map.js'
 import { SharedSet } from './set/shared-set.js'
 

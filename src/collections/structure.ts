@@ -5,13 +5,13 @@
 
 import { MemlaneError, withArticle } from '../errors.js'
 import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
+import { LIVE } from '../live/adapter.js'
 import { checkNames, type Known, known } from '../options.js'
 import { CREATE_OPTIONS, type CreateOptions } from '../segment/index.js'
 import { given, parseTimeout } from '../sizes.js'
 import { type Access, isReadOnly } from './access.js'
 import { INT_TYPES, type IntType } from './cells/int-types.js'
 import type { FloatType } from './cells/shared-float.js'
-import { LIVE } from './live/adapter.js'
 
 /** Options of every collection that has a heap of its own, and of a heap. */
 export interface CollectionOptions extends CreateOptions, Access {

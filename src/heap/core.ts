@@ -2,15 +2,15 @@
 
 import type { Arena } from './arena/arena.js'
 import type { Allocator } from './blocks/allocator.js'
-import type { HeapList } from './list/heap-list.js'
-import type { MapIndex } from './map/map-index.js'
-import type { HeapObject } from './object/heap-object.js'
-import type { Shapes } from './object/shapes.js'
+import type { HeapList } from './handles/heap-list.js'
+import type { HeapObject } from './handles/heap-object.js'
+import type { MapIndex } from './kinds/map/map-index.js'
+import type { Shapes } from './kinds/object/shapes.js'
+import type { TextBytes } from './kinds/text/text.js'
 import type { Decoder } from './values/decode.js'
 import type { Encoder } from './values/encode.js'
 import type { Graph } from './values/graph.js'
 import type { Overwriter } from './values/overwrite.js'
-import type { TextBytes } from './values/text.js'
 import type { Watches } from './watch/watches.js'
 
 /** How the room above shows live objects and arrays, and finds its way back. Default: the handles themselves. */

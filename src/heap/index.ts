@@ -10,9 +10,13 @@
 // takes may contain such wrapped values: heap.adapter.unwrap leads back to the handle, and the live value is copied.
 // Detached: snapshot(), snapshotOf(), and what pop(), shift(), splice() return.
 
-export { HeapCell } from './cell/heap-cell.js'
 export type { Adapter } from './core.js'
-export { Handle } from './handle.js'
+export { GONE, type MapCursor } from './handles/cursor.js'
+export { Handle } from './handles/handle.js'
+export { HeapCell } from './handles/heap-cell.js'
+export { HeapList } from './handles/heap-list.js'
+export { HeapMap } from './handles/heap-map.js'
+export { HeapObject } from './handles/heap-object.js'
 export {
   Heap,
   type HeapOpenOptions,
@@ -21,11 +25,7 @@ export {
   type StructureOptions,
   unlinkHeap,
 } from './heap.js'
-export { HeapList } from './list/heap-list.js'
-export { GONE, type MapCursor } from './map/cursor.js'
-export { HeapMap } from './map/heap-map.js'
-export type { Key } from './map/map-index.js'
-export { HeapObject } from './object/heap-object.js'
+export type { Key } from './kinds/map/map-index.js'
 export type { HeapStats } from './verify.js'
 export type { Change, Watcher } from './watch/watcher.js'
 

@@ -18,7 +18,7 @@ import {
   STRIPE_STEP,
   STRIPES,
 } from './heap.layout.js'
-import { A_FIRST, A_LENGTH, A_ROOM } from './list/list.layout.js'
+import { A_FIRST, A_LENGTH, A_ROOM } from './kinds/list/list.layout.js'
 import {
   B_FIRST,
   B_LOCAL,
@@ -34,9 +34,9 @@ import {
   M_SEQUENCE,
   M_SIZE,
   M_TAIL,
-} from './map/map.layout.js'
-import { O_OUTSIDE, O_ROOM, O_SHAPE, TABLE } from './object/object.layout.js'
-import { S_ID, S_NAME, S_NEXT } from './object/shapes.js'
+} from './kinds/map/map.layout.js'
+import { O_OUTSIDE, O_ROOM, O_SHAPE, TABLE } from './kinds/object/object.layout.js'
+import { S_ID, S_NAME, S_NEXT } from './kinds/object/shapes.js'
 import {
   ARRAY,
   BUCKET,

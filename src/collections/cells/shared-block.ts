@@ -2,9 +2,9 @@
 
 import { wrongType } from '../../errors.js'
 import { unlinkHeap } from '../../heap/index.js'
+import { handleOf } from '../../live/handle-of.js'
 import type { NameOptions } from '../../segment/index.js'
 import { refuseThenable } from '../collection.js'
-import { handleOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openCell, openHeap } from '../structure.js'
 import { Cell } from './cell.js'
 import type { HeapStore } from './heap-store.js'

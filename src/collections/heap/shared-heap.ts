@@ -2,6 +2,7 @@
 
 import { outOfRange } from '../../errors.js'
 import { Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
+import { LIVE } from '../../live/adapter.js'
 import { checkNames, known } from '../../options.js'
 import type { NameOptions } from '../../segment/index.js'
 import { HeapIntStore, HeapStore } from '../cells/heap-store.js'
@@ -21,7 +22,6 @@ import { SharedInt } from '../cells/shared-int.js'
 import { SharedString } from '../cells/shared-string.js'
 import { Collection } from '../collection.js'
 import { type SharedList, sharedList } from '../list/shared-list.js'
-import { LIVE } from '../live/adapter.js'
 import { SharedMap } from '../map/shared-map.js'
 import { SharedSet } from '../set/shared-set.js'
 import {

@@ -3,12 +3,12 @@
 import { inspect } from 'node:util'
 import { MemlaneError, useOpen } from '../../errors.js'
 import { type Heap, HeapList, unlinkHeap } from '../../heap/index.js'
+import { listOf } from '../../live/handle-of.js'
+import { namedList } from '../../live/live-list.js'
 import { rendering, shown } from '../../printable.js'
 import { Departures, type DeparturesOptions, type NameOptions, type Peer, peersOf } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { closedStandIn, type TransactionOptions, transactionTimeout } from '../collection.js'
-import { namedList } from '../live/live-list.js'
-import { listOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openList } from '../structure.js'
 
 /** A change of a list; `type` says which. */

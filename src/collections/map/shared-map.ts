@@ -3,11 +3,11 @@
 import { wrongType } from '../../errors.js'
 import { GONE, type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
 import type { MapIteration } from '../../iterators.js'
+import { handleOf } from '../../live/handle-of.js'
 import type { NameOptions } from '../../segment/index.js'
 import { checkObject, collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn, refuseThenable, sameValueZero } from '../collection.js'
-import { handleOf } from '../live/secret.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
 import { alias, walkMap } from '../walk.js'
 

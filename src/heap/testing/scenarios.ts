@@ -1,10 +1,10 @@
 // heap/testing: operations whose every store is a place to die. With those of collections/testing/crash-scenarios.ts they
 // come by every store site of the heap; npm run test:crash fails when one is left out.
 
+import type { HeapList } from '../handles/heap-list.js'
+import type { HeapObject } from '../handles/heap-object.js'
 import type { Heap as HeapClass } from '../heap.js'
 import { BELLS, H_BELLS } from '../heap.layout.js'
-import type { HeapList } from '../list/heap-list.js'
-import type { HeapObject } from '../object/heap-object.js'
 
 type Heap = HeapClass
 

@@ -15,10 +15,10 @@ import {
   CHUNK_SHIFT,
   CHUNK_SLOTS,
   FLAT,
-} from '../list/list.layout.js'
-import { E_VALUE } from '../map/map.layout.js'
-import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_SHAPE, O_UNITS, TABLE } from '../object/object.layout.js'
-import { orderKeys } from '../object/shapes.js'
+} from '../kinds/list/list.layout.js'
+import { E_VALUE } from '../kinds/map/map.layout.js'
+import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
+import { orderKeys } from '../kinds/object/shapes.js'
 import { NESTING_MAX } from './encode.js'
 import { getConstant, getShort } from './slots.js'
 import {

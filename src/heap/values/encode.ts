@@ -21,13 +21,13 @@ import {
   CHUNKED,
   FLAT,
   LENGTH_MAX,
-} from '../list/list.layout.js'
-import { E_VALUE } from '../map/map.layout.js'
-import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../object/object.layout.js'
+} from '../kinds/list/list.layout.js'
+import { E_VALUE } from '../kinds/map/map.layout.js'
+import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
+import { isLatin1 } from '../kinds/text/text.js'
 import { bytesOf, expressionOf, isHidden, keepsNothing, lengthOf, unboxed, windowOf } from './intrinsics.js'
 import { notCloneable } from './not-cloneable.js'
 import { setConstant, setNumber, setShort, slot } from './slots.js'
-import { isLatin1 } from './text.js'
 import {
   ARRAY,
   BIGINT,

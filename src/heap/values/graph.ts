@@ -17,9 +17,9 @@ import {
   CHUNK_SHIFT,
   CHUNK_SLOTS,
   FLAT,
-} from '../list/list.layout.js'
-import { E_VALUE, M_DIRECTORY, M_WATCH } from '../map/map.layout.js'
-import { CHUNK_UNITS, O_OUTSIDE, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../object/object.layout.js'
+} from '../kinds/list/list.layout.js'
+import { E_VALUE, M_DIRECTORY, M_WATCH } from '../kinds/map/map.layout.js'
+import { CHUNK_UNITS, O_OUTSIDE, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
 import { RECORD_WORDS, RING, W_RING } from '../watch/watch.layout.js'
 import {
   ARRAY,

@@ -6,7 +6,7 @@ import { endOf } from '../../sizes.js'
 import { AdaptiveSpin, block, EventCount, type Pollable, type Sleep, untilFound } from '../../waiting/index.js'
 import type { Undoable } from '../arena/arena.js'
 import type { Core } from '../core.js'
-import type { Key } from '../map/map-index.js'
+import type { Key } from '../kinds/map/map-index.js'
 import { WATCH } from '../values/values.layout.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, RECORD_WORDS, RING, T_COUNT, T_TYPE, W_CHANGES, W_RING } from './watch.layout.js'
 

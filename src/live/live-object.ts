@@ -1,15 +1,15 @@
-// collections/live: a plain object in shared memory, as a Proxy over its handle.
+// live: a plain object in shared memory, as a Proxy over its handle.
 //
 // A Proxy and not an object with accessors: only so do keys, spread, JSON, `in`, `delete` and properties that nobody
 // has written before behave as an object's. The Proxy's target is the handle itself: all of its state is private, so
 // whatever looks past the traps (util.inspect does) finds a rendering and nothing else.
 
 import { inspect } from 'node:util'
-import { MemlaneError } from '../../errors.js'
-import type { HeapObject } from '../../heap/index.js'
-import { shown } from '../../printable.js'
+import { MemlaneError } from '../errors.js'
+import type { HeapObject } from '../heap/index.js'
+import { shown } from '../printable.js'
+import { HANDLE } from './handle-of.js'
 import { markOfGone, remaining } from './remains.js'
-import { HANDLE } from './secret.js'
 
 /** What every plain object inherits, additions of the program's included. */
 const PROTOTYPE = Object.prototype as unknown as Record<string | symbol, unknown>

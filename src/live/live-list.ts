@@ -1,18 +1,18 @@
-// collections/live: an array in shared memory, as a Proxy over an array, so that Array.isArray says true.
+// live: an array in shared memory, as a Proxy over an array, so that Array.isArray says true.
 //
 // The array under the Proxy is always empty; its subclass carries the handle in a private field. Index access goes to
 // the handle, methods that change the list are those of list-methods.ts, each one transaction; all others are
 // Array.prototype's own, working through the traps.
 
 import { inspect } from 'node:util'
-import { MemlaneError } from '../../errors.js'
-import type { HeapList } from '../../heap/index.js'
-import { shown } from '../../printable.js'
+import { MemlaneError } from '../errors.js'
+import type { HeapList } from '../heap/index.js'
+import { shown } from '../printable.js'
+import { HANDLE } from './handle-of.js'
 import { METHODS } from './list-methods.js'
 import { checkDescriptor, setInherited } from './live-object.js'
-import { indexesOf } from './moment.js'
+import { indexesOf } from './one-moment.js'
 import { markOfGone, remaining } from './remains.js'
-import { HANDLE } from './secret.js'
 
 /** Members that a named list has beyond an array's. */
 export type Members = Readonly<Record<string | symbol, unknown>>

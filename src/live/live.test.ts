@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
-import type { MemlaneError } from '../../errors.js'
-import type { SharedMap } from '../map/shared-map.js'
-import { isLive, snapshot } from '../snapshot.js'
-import { BACKENDS } from '../testing/backends.js'
+import type { SharedMap } from '../collections/map/shared-map.js'
+import { isLive, snapshot } from '../collections/snapshot.js'
+import { BACKENDS } from '../collections/testing/backends.js'
+import type { MemlaneError } from '../errors.js'
 
 interface Player {
   score: number

@@ -1,9 +1,9 @@
-// collections/live: how the heap shows live values, and how it gets from them to their handles.
+// live: how the heap shows live values, and how it gets from them to their handles.
 
-import type { Adapter } from '../../heap/index.js'
+import type { Adapter } from '../heap/index.js'
+import { handleOf } from './handle-of.js'
 import { liveList } from './live-list.js'
 import { liveObject } from './live-object.js'
-import { handleOf } from './secret.js'
 
 export const LIVE: Adapter = {
   object: liveObject,

@@ -1,6 +1,6 @@
-// collections/live: several reads of one moment, several writes as one.
+// live: several reads of one moment, several writes as one.
 
-import { Handle, type HeapList } from '../../heap/index.js'
+import { Handle, type HeapList } from '../heap/index.js'
 
 /** Runs `work` as one transaction of the heap that a handle belongs to; it joins one that is open. */
 export function atomically<T>(handle: Handle, work: () => T): T {

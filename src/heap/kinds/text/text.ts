@@ -1,4 +1,4 @@
-// heap/values: strings to bytes and back. Latin1 where every character fits, else UTF-16: fixed width, so that reading
+// heap/kinds/text: strings to bytes and back. Latin1 where every character fits, else UTF-16: fixed width, so that reading
 // them is total on any bytes, and lone surrogates stay what they are.
 //
 // Short ones go through a loop, long ones through Buffer's natives; 24 and 10 characters are where the natives win.

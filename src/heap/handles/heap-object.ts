@@ -1,4 +1,4 @@
-// heap/object: a live plain object inside a value.
+// heap/handles: a live plain object inside a value.
 
 import { inspect } from 'node:util'
 import { shown } from '../../printable.js'
@@ -6,14 +6,14 @@ import { pause } from '../arena/arena.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
 import { corrupt } from '../corrupt.js'
-import { gone, Handle, isSameHeap } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
-import { E_VALUE } from '../map/map.layout.js'
+import { E_VALUE } from '../kinds/map/map.layout.js'
+import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
+import { orderKeys } from '../kinds/object/shapes.js'
 import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
 import { CHUNK, CONST_UNDEFINED, FIRST_TAG, OBJECT, SHARED, TAG_CONST, TAG_INT } from '../values/values.layout.js'
-import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from './object.layout.js'
-import { orderKeys } from './shapes.js'
+import { gone, Handle, isSameHeap } from './handle.js'
 
 const QUICK = 4
 

@@ -1,14 +1,24 @@
-// heap/list: a live array, under a name of its own or inside a value.
+// heap/handles: a live array, under a name of its own or inside a value.
 
 import { outOfRange } from '../../errors.js'
 import type { Core } from '../core.js'
-import { Handle } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
+import {
+  A_FIRST,
+  A_LENGTH,
+  A_MODE,
+  A_ROOM,
+  A_ROOT,
+  A_WATCH,
+  CHUNK_SLOTS,
+  CHUNKED,
+  LENGTH_MAX,
+} from '../kinds/list/list.layout.js'
+import { ListStore } from '../kinds/list/store.js'
 import { CONST_HOLE, FIRST_TAG, TAG_BLOCK, TAG_CONST, TAG_INT, TAG_STRING } from '../values/values.layout.js'
 import { CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
-import { A_FIRST, A_LENGTH, A_MODE, A_ROOM, A_ROOT, A_WATCH, CHUNK_SLOTS, CHUNKED, LENGTH_MAX } from './list.layout.js'
-import { ListStore } from './store.js'
+import { Handle } from './handle.js'
 
 /** Moving more elements than this inside the list costs more log than laying out a fresh store. */
 const MOVES = 512

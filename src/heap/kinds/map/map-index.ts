@@ -1,13 +1,13 @@
-// heap/map: entries. Finding one by its key, adding, unlinking, and walking them in insertion order. What an entry's
+// heap/kinds/map: entries. Finding one by its key, adding, unlinking, and walking them in insertion order. What an entry's
 // value is, others know. All that changes needs a transaction; what reads is total on any bytes.
 
-import { wrongType } from '../../errors.js'
-import type { Arena } from '../arena/arena.js'
-import type { Allocator } from '../blocks/allocator.js'
-import { corrupt } from '../corrupt.js'
-import { getConstant, isDouble, setConstant, setNumber, slot } from '../values/slots.js'
-import { isLatin1, type TextBytes } from '../values/text.js'
-import { ENTRY, MAP, TAG_CONST, TAG_INT } from '../values/values.layout.js'
+import { wrongType } from '../../../errors.js'
+import type { Arena } from '../../arena/arena.js'
+import type { Allocator } from '../../blocks/allocator.js'
+import { corrupt } from '../../corrupt.js'
+import { getConstant, isDouble, setConstant, setNumber, slot } from '../../values/slots.js'
+import { ENTRY, MAP, TAG_CONST, TAG_INT } from '../../values/values.layout.js'
+import { isLatin1, type TextBytes } from '../text/text.js'
 import { Buckets } from './buckets.js'
 import { hashSlot, hashText } from './hash.js'
 import {

@@ -1,12 +1,12 @@
-// heap/map: what one process knows of keys, while another and itself change what it knows of.
+// heap/kinds/map: what one process knows of keys, while another and itself change what it knows of.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { collectGarbage, noGarbageCollection } from '../../testing/runtime.js'
-import { Handle } from '../handle.js'
-import { Heap } from '../index.js'
-import { GONE } from './cursor.js'
+import { collectGarbage, noGarbageCollection } from '../../../testing/runtime.js'
+import { GONE } from '../../handles/cursor.js'
+import { Handle } from '../../handles/handle.js'
+import { Heap } from '../../index.js'
 import { KeyMemo } from './key-memo.js'
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `a key with a long name, ${i}`)

@@ -1,4 +1,4 @@
-// heap/map: hashing keys. Seeded per heap, so that nobody outside can prepare keys that collide; and where hashes do
+// heap/kinds/map: hashing keys. Seeded per heap, so that nobody outside can prepare keys that collide; and where hashes do
 // collide, a chain of buckets holds them (see map.ts), slow but right.
 //
 // Two characters a step, each mixed by a multiplication and a shift (the constants are those of MurmurHash3, A. Appleby);

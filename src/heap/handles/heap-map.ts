@@ -1,19 +1,19 @@
-// heap/map: a named map.
+// heap/handles: a named map.
 
 import { describe, MemlaneError, wrongType } from '../../errors.js'
 import { pause } from '../arena/arena.js'
 import type { Core } from '../core.js'
-import { Handle } from '../handle.js'
 import { STRIPE_STEP } from '../heap.layout.js'
+import { KeyMemo, type Known } from '../kinds/map/key-memo.js'
+import { E_VALUE, M_EPOCH, M_SIZE, M_WATCH } from '../kinds/map/map.layout.js'
+import type { Key } from '../kinds/map/map-index.js'
 import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
 import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_STRING } from '../values/values.layout.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
 import { MapCursor } from './cursor.js'
-import { KeyMemo, type Known } from './key-memo.js'
-import { E_VALUE, M_EPOCH, M_SIZE, M_WATCH } from './map.layout.js'
-import type { Key } from './map-index.js'
+import { Handle } from './handle.js'
 
 /** Optimistic attempts of the quick path, before read() takes over. */
 const QUICK = 4

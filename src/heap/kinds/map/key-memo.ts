@@ -1,4 +1,4 @@
-// heap/map: what this process has learnt about the keys of one map. JavaScript keeps the hash of a string with it and finds
+// heap/kinds/map: what this process has learnt about the keys of one map. JavaScript keeps the hash of a string with it and finds
 // it in a Map by identity; to compute our hash and compare the bytes takes longer, the more so the longer the key.
 //
 // A hash is for ever. An entry never moves, and is what it was as long as its age, its page and its map's epoch are: the
@@ -10,7 +10,7 @@
 // A string may be a piece of a larger one, which it then keeps in memory: what is learnt is a copy.
 
 import { Buffer } from 'node:buffer'
-import { isLatin1 } from '../values/text.js'
+import { isLatin1 } from '../text/text.js'
 
 export interface Known {
   readonly hash: number

@@ -1,4 +1,4 @@
-// heap/object: a plain object inside a value. Its shape (the names of its properties, in order) is shared by all like it.
+// heap/kinds/object: a plain object inside a value. Its shape (the names of its properties, in order) is shared by all like it.
 //
 //   word         0         1        2        3        4          5          6
 //                +---------+--------+--------+--------+----------+----------+--------+--------+----

@@ -1,8 +1,8 @@
-// collections/live: array methods that are one transaction, or one moment. Everything else is Array.prototype's own.
+// live: array methods that are one transaction, or one moment. Everything else is Array.prototype's own.
 
-import type { HeapList } from '../../heap/index.js'
-import { atomically, elementsOf } from './moment.js'
-import { handleOf, listOf } from './secret.js'
+import type { HeapList } from '../heap/index.js'
+import { handleOf, listOf } from './handle-of.js'
+import { atomically, elementsOf } from './one-moment.js'
 
 type Method = (this: unknown, ...args: never[]) => unknown
 

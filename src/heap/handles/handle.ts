@@ -1,10 +1,10 @@
-// heap: what every handle is: a block, its age, and the heap it lies in. All state is private: a handle that is printed
+// heap/handles: what every handle is: a block, its age, and the heap it lies in. All state is private: a handle that is printed
 // or turned into JSON must not lead to the whole memory.
 
-import { MemlaneError } from '../errors.js'
-import { STRIPE_SHIFT } from './blocks/pages.layout.js'
-import type { Core } from './core.js'
-import { H_HASH_SEED } from './heap.layout.js'
+import { MemlaneError } from '../../errors.js'
+import { STRIPE_SHIFT } from '../blocks/pages.layout.js'
+import type { Core } from '../core.js'
+import { H_HASH_SEED } from '../heap.layout.js'
 
 export class Handle {
   /** @internal */

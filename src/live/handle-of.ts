@@ -1,6 +1,6 @@
-// collections/live: the way from a live value back to its handle. The symbol never leaves this room.
+// live: the way from a live value back to its handle. The symbol never leaves this room.
 
-import { HeapList, HeapObject } from '../../heap/index.js'
+import { HeapList, HeapObject } from '../heap/index.js'
 
 /** Asking a live value for this property gives its handle. */
 export const HANDLE: unique symbol = Symbol('handle')

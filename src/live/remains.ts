@@ -1,4 +1,4 @@
-// collections/live: what a live value still says when it is stale or its collection is closed.
+// live: what a live value still says when it is stale or its collection is closed.
 //
 // Reading or changing it is ERR_STALE or ERR_CLOSED. But whoever only shows it must not fail: a test runner that reports
 // why `expect(m.get('a'))` failed looks at the value when the test, and the map, are over, and so does a log of an error.
@@ -6,8 +6,8 @@
 // and its tag, which is no other value's, so that comparisons end there; and of an array its length, which is NaN (a list
 // with a name throws there too: a program's loop over its indexes must not end in silence).
 
-import { MemlaneError } from '../../errors.js'
-import { mark } from '../../printable.js'
+import { MemlaneError } from '../errors.js'
+import { mark } from '../printable.js'
 
 /** Properties that pretty-format, chai, sinon, React and promises ask any object for. */
 const PROBES = /^(?:then|toJSON|nodeType|tagName|hasAttribute|asymmetricMatch|inspect|cause|(?:@@|\$\$|_is|__v_).*)$/

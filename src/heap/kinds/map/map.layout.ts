@@ -1,4 +1,4 @@
-// heap/map: extendible hashing, and a list of entries in insertion order. Word offsets from each block.
+// heap/kinds/map: extendible hashing, and a list of entries in insertion order. Word offsets from each block.
 //
 //              0            2       3           4      5      6           8       9         10     11
 //              +------------+-------+-----------+------+------+-----------+-------+---------+------+------+

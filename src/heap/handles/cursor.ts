@@ -1,14 +1,14 @@
-// heap/map: walking a map in insertion order while others change it.
+// heap/handles: walking a map in insertion order while others change it.
 //
 // Entries are gathered in batches under the arena's version. Between batches the cursor stands on an entry; should that
 // be gone, it goes on from an earlier one of the batch that is not, or from the head, skipping what it has passed: each
 // entry has a sequence number that only grows. What is added meanwhile is seen, what is deleted before its turn is not.
 
 import type { Core } from '../core.js'
+import { E_HASH, E_MAP, E_NEXT, E_SEQUENCE, E_VALUE, M_EPOCH, M_HEAD } from '../kinds/map/map.layout.js'
+import type { Key } from '../kinds/map/map-index.js'
 import { ENTRY } from '../values/values.layout.js'
 import type { HeapMap } from './heap-map.js'
-import { E_HASH, E_MAP, E_NEXT, E_SEQUENCE, E_VALUE, M_EPOCH, M_HEAD } from './map.layout.js'
-import type { Key } from './map-index.js'
 
 const BATCH = 64
 

@@ -1,4 +1,4 @@
-// heap/list: an array, alone under a name or inside a value. Slots in one CHUNK while they are few, else in chunks of 256.
+// heap/kinds/list: an array, alone under a name or inside a value. Slots in one CHUNK while they are few, else in chunks of 256.
 //
 //   word         0         1        2        3        4        5        6        7        8         9
 //                +---------+--------+--------+--------+--------+--------+--------+--------+---------+---------+

@@ -1,11 +1,11 @@
-// heap/map: where an entry is found by its hash. Extendible hashing after R. Fagin, J. Nievergelt, N. Pippenger and
+// heap/kinds/map: where an entry is found by its hash. Extendible hashing after R. Fagin, J. Nievergelt, N. Pippenger and
 // H. R. Strong (1979), with linear probing inside a bucket. No insertion ever moves more than one bucket's entries and,
 // now and then, the directory; there is no long rehash.
 
-import type { Arena } from '../arena/arena.js'
-import type { Allocator } from '../blocks/allocator.js'
-import { corrupt } from '../corrupt.js'
-import { BUCKET, DIRECTORY } from '../values/values.layout.js'
+import type { Arena } from '../../arena/arena.js'
+import type { Allocator } from '../../blocks/allocator.js'
+import { corrupt } from '../../corrupt.js'
+import { BUCKET, DIRECTORY } from '../../values/values.layout.js'
 import {
   B_FIRST,
   B_FULL,

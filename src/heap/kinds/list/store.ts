@@ -1,12 +1,12 @@
-// heap/list: where the elements of a list lie. Places are found, made and given back here; what is in them, others know.
+// heap/kinds/list: where the elements of a list lie. Places are found, made and given back here; what is in them, others know.
 // All but `length` and `word` needs a transaction.
 
-import { outOfRange } from '../../errors.js'
-import { Allocator } from '../blocks/allocator.js'
-import type { Core } from '../core.js'
-import { corrupt } from '../corrupt.js'
+import { outOfRange } from '../../../errors.js'
+import { Allocator } from '../../blocks/allocator.js'
+import type { Core } from '../../core.js'
+import { corrupt } from '../../corrupt.js'
+import { CHUNK, CHUNKS } from '../../values/values.layout.js'
 import { CHUNK_UNITS } from '../object/object.layout.js'
-import { CHUNK, CHUNKS } from '../values/values.layout.js'
 import {
   A_FIRST,
   A_LENGTH,

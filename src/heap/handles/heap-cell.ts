@@ -1,10 +1,10 @@
-// heap/cell: one value under a name. Its layout is CELL in values/values.layout.ts.
+// heap/handles: one value under a name. Its layout is CELL in values/values.layout.ts.
 
 import type { Core } from '../core.js'
-import { Handle } from '../handle.js'
 import { CELL, CELL_SLOT, CELL_WATCH, CONST_UNDEFINED, TAG_CONST } from '../values/values.layout.js'
 import { CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
+import { Handle } from './handle.js'
 
 export const CELL_UNITS: number = 4
 

@@ -1,15 +1,15 @@
-// heap/object: shapes. A shape is its parent and one more property name; all of a heap's form a tree, kept as a list of
+// heap/kinds/object: shapes. A shape is its parent and one more property name; all of a heap's form a tree, kept as a list of
 // SHAPE blocks in order of their ids that only ever grows. Each handle keeps what it has read of it.
 //
 // Crash windows: a new SHAPE is filled before H_SHAPES_LAST, the last one's `next` and H_SHAPES lead to it, all logged.
 
-import type { Arena } from '../arena/arena.js'
-import type { Allocator } from '../blocks/allocator.js'
-import { corrupt } from '../corrupt.js'
-import { H_SHAPES, H_SHAPES_FIRST, H_SHAPES_LAST } from '../heap.layout.js'
-import type { TextBytes } from '../values/text.js'
-import { isLatin1 } from '../values/text.js'
-import { SHAPE, STRING, WIDE } from '../values/values.layout.js'
+import type { Arena } from '../../arena/arena.js'
+import type { Allocator } from '../../blocks/allocator.js'
+import { corrupt } from '../../corrupt.js'
+import { H_SHAPES, H_SHAPES_FIRST, H_SHAPES_LAST } from '../../heap.layout.js'
+import { SHAPE, STRING, WIDE } from '../../values/values.layout.js'
+import type { TextBytes } from '../text/text.js'
+import { isLatin1 } from '../text/text.js'
 import { SHAPED_MAX, SHAPES_MAX } from './object.layout.js'
 
 /** Word offsets in a SHAPE block. */
