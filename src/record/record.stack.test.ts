@@ -42,7 +42,8 @@ test('records pushed and taken at every depth of the stack all arrive, in their 
   await using crew = new Crew()
   for (const full of ['overwrite', 'reject'] as const) {
     const name = crew.name()
-    using out = Thing.create(name, { slots: 4, full })
+    // At some depths there is room to push and none to read: these records wait.
+    using out = Thing.create(name, { slots: 64, full })
     using reader = Thing.open(name)
     let n = 0
     let acknowledged = 0
