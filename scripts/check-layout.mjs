@@ -3,10 +3,10 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { target } from './build-native.mjs'
+import { builtAddon } from './build-native.mjs'
 import { root } from './run.mjs'
 
-const addon = createRequire(import.meta.url)(join(root, 'prebuilds', target(), 'memlane.node'))
+const addon = createRequire(import.meta.url)(builtAddon())
 const module = await import(pathToFileURL(join(root, 'dist', 'native', 'layout.js')).href)
 const typescript = Object.fromEntries(Object.entries(module).filter(([, value]) => typeof value === 'number'))
 const names = [...new Set([...Object.keys(addon.layout), ...Object.keys(typescript)])].sort()

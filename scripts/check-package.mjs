@@ -1,11 +1,18 @@
 // Guard: what would be published is what a user needs, and tools that read packages agree with it.
-// Why: a missing prebuild, a test folder in the tarball or a wrong "types" is met by every user and by none of our tests.
+// Why: a missing addon, a test folder in the tarball or a wrong "types" is met by every user and by none of our tests.
+//
+//   node scripts/check-package.mjs --addons     and it carries the addon of every platform
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { buildCommonjs } from './build-commonjs.mjs'
-import { target } from './build-native.mjs'
+import { mark, target } from './build-native.mjs'
+import { platforms } from './platforms.mjs'
 import { filesUnder, root, run, tool } from './run.mjs'
+
+/** `win32` of `prebuilds/win32-x64/memlane.node`. */
+const systemOf = (path) => path.split('/')[1].split('-')[0]
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const folder = mkdtempSync(join(tmpdir(), 'memlane-pack-'))
@@ -32,9 +39,34 @@ try {
     'README.md',
     'LICENSE',
     'CHANGELOG.md',
-    ...filesUnder('native', (path) => /\.[ch]$/.test(path)),
+    ...filesUnder('native', (path) => /\.[ch]$/.test(path) && !path.startsWith('native/test/')),
   ]
   for (const path of needed) if (!files.includes(path)) problems.push(`the tarball lacks ${path}`)
+  const addons = files.filter((path) => path.startsWith('prebuilds/')).sort()
+  const wanted = Object.keys(platforms).map((name) => `prebuilds/${name}/memlane.node`)
+  for (const path of addons)
+    if (!wanted.includes(path)) problems.push(`the tarball carries ${path}, which no platform loads`)
+    // This machine's own may be what `npm run build` built, which is as new as the sources and says nothing of them.
+    else if (
+      path !== `prebuilds/${target()}/memlane.node` &&
+      !readFileSync(join(root, path)).includes(mark(systemOf(path)))
+    )
+      problems.push(`${path} is older than the C sources: npm run build:platforms builds it anew`)
+  // Addons are made when packing (prepack) and before CI packs; everybody else's tree may lack them.
+  if (process.argv.includes('--addons'))
+    for (const path of wanted)
+      if (!files.includes(path)) problems.push(`the tarball lacks ${path}: npm run build:platforms makes it`)
+  const { PLATFORMS } = await import(pathToFileURL(join(root, 'dist', 'native', 'load.js')).href)
+  if (PLATFORMS.join() !== Object.keys(platforms).join())
+    problems.push(`src/native/load.ts names ${PLATFORMS.join(', ')}; scripts/platforms.mjs has others`)
+  // Bundlers see literal paths only, so the platforms stand there once more.
+  for (const file of ['prebuilt.ts', 'prebuilt.bun.ts']) {
+    const named = [
+      ...readFileSync(join(root, 'src', 'native', file), 'utf8').matchAll(/prebuilds\/([\w-]+)\/memlane\.node'/g),
+    ]
+    if (named.map((match) => match[1]).join() !== Object.keys(platforms).join())
+      problems.push(`src/native/${file} does not name the platforms of scripts/platforms.mjs in their order`)
+  }
   for (const path of files) {
     if (/\.(test|soak|litmus)\.|\/(testing|demo|bench|golden)\//.test(path))
       problems.push(`the tarball carries ${path}, which no user needs`)
@@ -70,7 +102,7 @@ try {
   for (const [index, name] of ['publint', 'are-the-types-wrong'].entries()) {
     if (!tools[index].ok) problems.push(`${name} objects:\n${tools[index].output.trim()}`)
   }
-  console.log(`${files.length} files, ${Math.round(listed.size / 1024)} KiB packed`)
+  console.log(`${files.length} files, ${addons.length} native addons, ${Math.round(listed.size / 1024)} KiB packed`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

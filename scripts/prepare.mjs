@@ -43,7 +43,7 @@ async function install() {
 
 function native() {
   const start = performance.now()
-  const result = buildNative()
+  const result = buildNative({ strict: true })
   if (!result) say('no C sources yet, so no native addon')
   else if (result.built) say(`native addon built in ${since(start)}`)
 }

@@ -5,6 +5,7 @@
 //   node scripts/test-runtimes.mjs --runtimes bun,node-26     only these runtimes
 //   node scripts/test-runtimes.mjs --kinds litmus             other kinds of files: *.litmus.js or *.litmus.test.js
 //   node scripts/test-runtimes.mjs --this-runtime             only the Node that runs this script
+//   node scripts/test-runtimes.mjs --node PATH --label NAME   only this Node (scripts/test-platforms.mjs)
 //   node scripts/test-runtimes.mjs --verbose                  the output of passing files too
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
@@ -19,6 +20,8 @@ const { values: options, positionals: words } = parseArgs({
     kinds: { type: 'string', default: 'conformance,process' },
     runtimes: { type: 'string' },
     'this-runtime': { type: 'boolean', default: false },
+    node: { type: 'string' },
+    label: { type: 'string', default: 'node' },
     'all-runtimes': { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     concurrency: { type: 'string' },
@@ -129,7 +132,8 @@ async function runAll(runtime) {
   for (const key of Object.keys(sum)) totals[key] += sum[key]
 }
 
-if (options['this-runtime'] && !options['all-runtimes']) await runAll(here)
+if (options.node !== undefined) await runAll({ name: options.label, path: options.node, kind: 'node' })
+else if (options['this-runtime'] && !options['all-runtimes']) await runAll(here)
 else {
   const wanted = options.runtimes?.split(',')
   const chosen = runtimes.filter(

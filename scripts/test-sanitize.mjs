@@ -21,7 +21,7 @@ if (process.platform !== 'linux' || !library || !existsSync(library)) {
   process.exit(process.env.CI ? 1 : 0)
 }
 
-const { path } = buildNative({ sanitize: true })
+const { path } = buildNative({ sanitize: true, strict: true })
 const files = rooms
   .flatMap((room) => filesUnder(`dist/${room}`, (file) => file.endsWith('.test.js')))
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))

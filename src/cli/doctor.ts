@@ -1,7 +1,7 @@
 // cli: memlane doctor. Looks for what killed processes left behind, and with --fix tidies what is safe to tidy.
 
 import { MemlaneError } from '../errors.js'
-import { space } from '../native/os-error.js'
+import { place, space } from '../native/os-error.js'
 import { listSegments, namespaceOf } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
 import { type Call, type Command, JSON_OPTION, NAMESPACE } from './command.js'
@@ -161,7 +161,7 @@ function lookAgain(call: Call, treated: readonly Treated[]): readonly Treated[] 
 
 function show(treated: readonly Treated[], segments: number, foreign: number, left: number): void {
   const { total, available } = space()
-  const room = total === 0 ? '' : `; /dev/shm ${formatSize(total)}, ${formatSize(available)} free`
+  const room = total === 0 ? '' : `; ${place()} ${formatSize(total)}, ${formatSize(available)} free`
   print(paint('dim', `Node ${process.version}, ${process.platform}-${process.arch}${room}`))
   print(paint('dim', `Looked at ${count(segments, 'segment')} and ${count(foreign, 'object')} of other programs.`))
   print()

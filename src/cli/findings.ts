@@ -3,7 +3,7 @@
 import { MemlaneError } from '../errors.js'
 import { SharedMemory } from '../interop/membridge/index.js'
 import { RMLock, type SemaphoreState } from '../interop/rememory/index.js'
-import { space } from '../native/os-error.js'
+import { place, space } from '../native/os-error.js'
 import { isStopped } from '../native/process-state.js'
 import { freeDeadSlots, removeHalfMade, type SegmentInfo } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
@@ -323,7 +323,7 @@ function freeLock(name: string): boolean {
   return true
 }
 
-/** The share of /dev/shm below which the next segment is likely to find no room. */
+/** The share of that file system below which the next segment is likely to find no room. */
 const LITTLE = 0.05
 
 export function checkSpace(): Finding[] {
@@ -333,7 +333,7 @@ export function checkSpace(): Finding[] {
     {
       what: 'nearly-full',
       severity: 'problem',
-      name: '/dev/shm',
+      name: place(),
       message: `${formatSize(available)} of ${formatSize(total)} free: creating and growing will fail with ERR_NO_SPACE`,
       cure: 'memlane list and memlane rm, or make it larger (docker run --shm-size=1g)',
     },

@@ -33,6 +33,7 @@ import {
   noFolder,
   noLocks,
   osError,
+  place,
 } from '../native/os-error.js'
 import { effectiveUser, environment } from '../sandbox.js'
 import { parseInteger } from '../sizes.js'
@@ -138,7 +139,7 @@ function readStat(s: Float64Array): ObjectStat {
 /** Names of all objects on the machine that this user may see. */
 export function listObjects(): string[] {
   const names = here().addon.list()
-  if (typeof names === 'number') throw osError('listing /dev/shm', names)
+  if (typeof names === 'number') throw osError(`listing ${place()}`, names)
   return names
 }
 

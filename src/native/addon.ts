@@ -1,4 +1,4 @@
-// native: the addon's functions as TypeScript sees them. Every number below zero is a negated errno.
+// native: the addon's functions as TypeScript sees them. Every number below zero is one of the FAILED_ numbers of layout.ts.
 
 /** Waits that were started and have not ended, by their numbers. */
 export interface Waits {
@@ -6,7 +6,7 @@ export interface Waits {
   next: number
 }
 
-/** What native/binding.c exports. Offsets and lengths are bytes; handles belong to the thread that opened them. */
+/** What native/napi exports. Offsets and lengths are bytes; handles belong to the thread that opened them. */
 export interface Addon {
   open(name: string, flags: number, mode: number): number
   unlink(name: string): number
@@ -42,6 +42,12 @@ export interface Addon {
   waitCancel(id: number, place: number): number
   fence(): void
   giveWay(): void
+  /** Where objects are, for people to read. */
+  place(): string
+  processStart(pid: number): number
+  processNamespace(): number
+  /** Fills 16 bytes. */
+  bootId(out: Uint8Array): number
   readonly layout: Readonly<Record<string, number>>
   /** The waits of this thread: one table for every copy of the package's JavaScript that has this addon. */
   waits?: Waits

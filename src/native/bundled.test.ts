@@ -11,7 +11,8 @@ import { rollup } from 'rollup'
 import { prebuildName } from './load.js'
 
 const dist = fileURLToPath(new URL('../', import.meta.url))
-const prebuild = fileURLToPath(new URL(`../../prebuilds/${prebuildName()}/memlane.node`, import.meta.url))
+// Where the package has it; `npm run build` keeps this machine's own as new as the sources.
+const built = fileURLToPath(new URL(`../../prebuilds/${prebuildName()}/memlane.node`, import.meta.url))
 
 const PROGRAM = `import { SharedInt } from 'memlane'
 const name = 'bundled-' + process.pid
@@ -55,7 +56,7 @@ describe('a bundle of a program', () => {
         /without its native addon\. Mark memlane as external \(esbuild --external:memlane; .*Next\.js/,
       )
       assert.doesNotMatch(alone.said, /build-native/)
-      cpSync(prebuild, join(folder, 'memlane.node'))
+      cpSync(built, join(folder, 'memlane.node'))
       assert.deepEqual(run(file), { status: 0, said: 'memlane works: 42\n' })
     })
   }
@@ -68,7 +69,7 @@ describe('a bundle of a program', () => {
     const manifest = JSON.parse(readFileSync(join(dist, '..', 'package.json'), 'utf8'))
     const place = join(installed, 'prebuilds', prebuildName())
     mkdirSync(place, { recursive: true })
-    cpSync(prebuild, join(place, 'memlane.node'))
+    cpSync(built, join(place, 'memlane.node'))
     writeFileSync(join(installed, 'package.json'), JSON.stringify({ ...manifest, version: '0.0.1' }))
     assert.equal(run(file).status, 1)
     writeFileSync(join(installed, 'package.json'), JSON.stringify(manifest))

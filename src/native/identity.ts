@@ -1,51 +1,29 @@
 // native: who this process is and which boot of the machine it runs in. For people and tools: liveness never trusts it.
 
-import { readFileSync, readlinkSync } from 'node:fs'
+import { addon } from './load.js'
 
 export interface Identity {
   readonly pid: number
-  /** Clock ticks since boot at which the process started; 0 where /proc is hidden. */
+  /** When the process started, in whatever the system counts (Linux: clock ticks since boot); 0 where it cannot be seen. */
   readonly startTime: number
-  /** Inode of the pid namespace; 0 where /proc is hidden. */
+  /** Where pids are counted for themselves (Linux: inode of the pid namespace); 0 where that is one place, or hidden. */
   readonly pidNamespace: number
-  /** 16 bytes that change with every boot; zeros where /proc is hidden. */
+  /** 16 bytes that change with every boot; zeros where they are hidden. */
   readonly bootId: Uint8Array
 }
 
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-function readNamespace(): number {
-  try {
-    return Number(/\[(\d+)\]/.exec(readlinkSync('/proc/self/ns/pid'))?.[1] ?? 0)
-  } catch {
-    return 0
-  }
-}
-
-/** Start time of a process in clock ticks since boot, or 0 when there is no such process in this pid namespace. */
+/** Start time of a process, or 0 when there is no such process in this pid namespace. */
 export function startTimeOf(pid: number): number {
-  const stat = read(`/proc/${pid}/stat`)
-  // The second field is the program's name in brackets and may hold anything: count from the last bracket.
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 0) || 0
+  return addon().processStart(pid)
 }
 
 let known: Identity | undefined
 
 export function identity(): Identity {
   if (known === undefined) {
-    const hex = read('/proc/sys/kernel/random/boot_id').replace(/[^0-9a-f]/g, '')
-    known = {
-      pid: process.pid,
-      startTime: startTimeOf(process.pid),
-      pidNamespace: readNamespace(),
-      bootId: Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2) || '0', 16)),
-    }
+    const bootId = new Uint8Array(16)
+    addon().bootId(bootId)
+    known = { pid: process.pid, startTime: startTimeOf(process.pid), pidNamespace: addon().processNamespace(), bootId }
   }
   return known
 }

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import module from 'node:module'
+import { endianness } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MemlaneError } from '../errors.js'
@@ -21,6 +22,18 @@ const here: string = (() => {
 })()
 const folder: string = dirname(here)
 const root: string = resolve(folder, '../..')
+
+/** What the package carries an addon for; scripts/platforms.mjs says how each is built. */
+export const PLATFORMS: readonly string[] = [
+  'linux-x64-glibc',
+  'linux-arm64-glibc',
+  'linux-x64-musl',
+  'linux-arm64-musl',
+  'win32-x64',
+  'win32-arm64',
+  'darwin-arm64',
+  'darwin-x64',
+]
 
 /** `glibc` or `musl` on Linux, '' elsewhere: which C library the addon must have been built for. */
 export function libc(): '' | 'glibc' | 'musl' {
@@ -42,7 +55,7 @@ export function libc(): '' | 'glibc' | 'musl' {
   return process.versions.deno !== undefined || !mayLook ? 'glibc' : 'musl'
 }
 
-/** The folder under prebuilds/ for this machine, as `linux-x64-glibc`. */
+/** The folder for this machine under prebuilds/, and under build/, as `linux-x64-glibc`. */
 export function prebuildName(): string {
   const c = libc()
   return `${process.platform}-${process.arch}${c === '' ? '' : `-${c}`}`
@@ -76,7 +89,9 @@ function places(load: NodeJS.Require): Place[] {
   if (chosen !== undefined && chosen !== '') return [at(resolve(chosen))]
   const platform = prebuildName()
   const inPackage = join('prebuilds', platform, 'memlane.node')
-  const inside = (folder: string): Place[] => [at(join(folder, inPackage)), at(join(folder, 'build', 'memlane.node'))]
+  // What was built here comes first: it is as new as the sources beside it, and whoever built it wants it.
+  const built = join('build', platform, 'memlane.node')
+  const inside = (folder: string): Place[] => [at(join(folder, built)), at(join(folder, inPackage))]
   if (!bundled()) return inside(root)
   const alongside: Place = {
     path: `${inPackage} as the bundler placed it`,
@@ -117,8 +132,9 @@ let failure: MemlaneError | undefined
 /**
  * The addon.
  *
- * @throws MemlaneError `ERR_PERMISSION` when the runtime forbids addons, or to read this one; `ERR_NATIVE` when no binary fits this machine; the message lists what was tried and the command
- *   that builds one from source. Out of a bundle it says how to keep Memlane out of the bundle.
+ * @throws MemlaneError `ERR_PERMISSION` when the runtime forbids addons, or to read this one; `ERR_NATIVE` when no binary
+ *   fits this machine; the message lists what was tried and the command that builds one from source, or the platforms there
+ *   are where none can be built. Out of a bundle it says how to keep Memlane out of the bundle.
  */
 export function addon(): Addon {
   if (loaded !== undefined) return loaded
@@ -135,18 +151,20 @@ export function addon(): Addon {
     }
   }
   const platform = prebuildName()
-  if (bundled()) {
-    failure = new MemlaneError(
-      'ERR_NATIVE',
-      `memlane was bundled into ${here} without its native addon. Mark memlane as external (${MARK_EXTERNAL}), or put ` +
-        `node_modules/memlane/prebuilds/${platform}/memlane.node beside ${basename(here)}. Tried:\n${tried.join('\n')}`,
-    )
-    throw failure
-  }
-  const builder = join(root, 'scripts', 'build-native.mjs')
-  failure = new MemlaneError(
-    'ERR_NATIVE',
-    `no native addon for ${platform} could be loaded. Tried:\n${tried.join('\n')}\nBuild it from source (needs a C compiler): node ${/\s/.test(builder) ? JSON.stringify(builder) : builder}`,
-  )
+  const message = bundled()
+    ? `memlane was bundled into ${here} without its native addon. Mark memlane as external (${MARK_EXTERNAL}), or put ` +
+      `node_modules/memlane/prebuilds/${platform}/memlane.node beside ${basename(here)}. Tried:\n${tried.join('\n')}`
+    : `no native addon for ${platform} could be loaded. Tried:\n${tried.join('\n')}\n${cure()}`
+  failure = new MemlaneError('ERR_NATIVE', message)
   throw failure
+}
+
+/** Nobody is told to build what cannot be built. */
+function cure(): string {
+  const system = process.platform
+  if (!PLATFORMS.some((name) => name.startsWith(`${system}-`)))
+    return `Memlane does not know ${system}. It comes with addons for ${PLATFORMS.join(', ')}`
+  if (endianness() !== 'LE') return 'Memlane keeps its numbers in little-endian order, and this processor has the other'
+  const builder = join(root, 'scripts', 'build-native.mjs')
+  return `Build it from source (needs a C compiler): node ${/\s/.test(builder) ? JSON.stringify(builder) : builder}`
 }

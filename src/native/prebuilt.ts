@@ -12,6 +12,20 @@ export let prebuilt: Prebuilt = (platform, load) => {
   switch (platform) {
     case 'linux-x64-glibc':
       return load(fileURLToPath(new URL('../../prebuilds/linux-x64-glibc/memlane.node', import.meta.url)))
+    case 'linux-arm64-glibc':
+      return load(fileURLToPath(new URL('../../prebuilds/linux-arm64-glibc/memlane.node', import.meta.url)))
+    case 'linux-x64-musl':
+      return load(fileURLToPath(new URL('../../prebuilds/linux-x64-musl/memlane.node', import.meta.url)))
+    case 'linux-arm64-musl':
+      return load(fileURLToPath(new URL('../../prebuilds/linux-arm64-musl/memlane.node', import.meta.url)))
+    case 'win32-x64':
+      return load(fileURLToPath(new URL('../../prebuilds/win32-x64/memlane.node', import.meta.url)))
+    case 'win32-arm64':
+      return load(fileURLToPath(new URL('../../prebuilds/win32-arm64/memlane.node', import.meta.url)))
+    case 'darwin-arm64':
+      return load(fileURLToPath(new URL('../../prebuilds/darwin-arm64/memlane.node', import.meta.url)))
+    case 'darwin-x64':
+      return load(fileURLToPath(new URL('../../prebuilds/darwin-x64/memlane.node', import.meta.url)))
     default:
       return undefined
   }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { prebuildName } from '../native/load.js'
 
 const root: string = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const folder: string = mkdtempSync(join(tmpdir(), 'memlane-packaging-'))
@@ -129,9 +130,24 @@ test('without a fitting binary the error lists what was tried, and its one comma
   assert.equal(succeeds(script(code)), 'works\n')
 
   // And again, when what was built is broken.
-  const [name = ''] = readdirSync(join(installed, 'prebuilds'))
-  writeFileSync(join(installed, 'prebuilds', name, 'memlane.node'), 'no addon')
+  writeFileSync(join(installed, 'build', prebuildName(), 'memlane.node'), 'no addon')
   assert.match(succeeds(script(code)), /"ERR_NATIVE"/)
   succeeds(run('sh', ['-c', command], project))
   assert.equal(succeeds(script(code)), 'works\n')
+})
+
+test('a platform that there is no addon for is told which there are, and not to build one', () => {
+  const output = succeeds(
+    script(`
+      Object.defineProperty(process, 'platform', { value: 'sunos' })
+      const { Mutex } = await import('memlane')
+      try {
+        Mutex.open('packaging')
+      } catch (error) {
+        console.log(error.code, error.message)
+      }`),
+  )
+  assert.match(output, /^ERR_NATIVE no native addon for sunos-/)
+  assert.match(output, /does not know sunos\. It comes with addons for linux-x64-glibc, /)
+  assert.doesNotMatch(output, /build-native/)
 })

@@ -16,8 +16,11 @@ import { mulberry } from './random.js'
 import { runtimeArgs, runtimeLabel } from './runtime.js'
 import { send } from './signals.js'
 
-/** Nothing in a test takes so long; what does is a hang, and the test says where. Milliseconds. */
-export const WATCHDOG: number = 60_000
+/**
+ * Nothing in a test takes so long; what does is a hang, and the test says where. Milliseconds. Under an emulator everything
+ * takes MEMLANE_PATIENCE times as long.
+ */
+export const WATCHDOG: number = 60_000 * Number(process.env.MEMLANE_PATIENCE ?? 1)
 
 const main: string = fileURLToPath(new URL('children/ground-main.js', import.meta.url))
 
@@ -26,6 +29,8 @@ export interface StartOptions {
   readonly prefix?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly uid?: number
+  /** The runtime's program, where it is not this one. */
+  readonly runtime?: string
 }
 
 export interface Ending {
@@ -161,7 +166,14 @@ export class Crew {
   }
 
   start(scenario: string, args: readonly unknown[] = [], options: StartOptions = {}): Actor {
-    const command = [...(options.prefix ?? []), process.execPath, ...runtimeArgs, main, scenario, JSON.stringify(args)]
+    const command = [
+      ...(options.prefix ?? []),
+      options.runtime ?? process.execPath,
+      ...runtimeArgs,
+      main,
+      scenario,
+      JSON.stringify(args),
+    ]
     const child = spawn(command[0] as string, command.slice(1), {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },

@@ -10,8 +10,7 @@
  * What futex_waitv does not tell: when several words were woken it names one. So every wait on the named word is
  * reported, and every wait whose word changed; a wake must therefore come after a change of the word.
  */
-#include "posix.h"
-#include "layout.h"
+#include "system.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -49,7 +48,7 @@ typedef struct wait {
   uint32_t *word;
   uint32_t expected;
   uint64_t deadline;
-  int watch_fd;
+  object *watched;
   uint64_t watch_byte;
 } wait;
 
@@ -114,7 +113,8 @@ static uint64_t sweep(lane *l, uint32_t *woken, bool *answered) {
   mapping *released[LANE_WAITS];
   uint32_t releases = 0;
   uint64_t now = now_ns(), next = UINT64_MAX;
-  int last_fd = -1, last_held = 1;
+  const object *last_watched = NULL;
+  int last_held = 1;
   uint64_t last_byte = 0;
   *answered = false;
   pthread_mutex_lock(&lanes_lock);
@@ -129,11 +129,11 @@ static uint64_t sweep(lane *l, uint32_t *woken, bool *answered) {
       result = WAIT_CHANGED;
     } else if (now >= w->deadline) {
       result = WAIT_TIMED_OUT;
-    } else if (w->watch_fd >= 0) {
-      if (w->watch_fd != last_fd || w->watch_byte != last_byte) {
-        last_fd = w->watch_fd;
+    } else if (w->watched != NULL) {
+      if (w->watched != last_watched || w->watch_byte != last_byte) {
+        last_watched = w->watched;
         last_byte = w->watch_byte;
-        last_held = byte_held(last_fd, last_byte);
+        last_held = byte_held(w->watched, last_byte);
       }
       if (last_held == 0) result = WAIT_DEAD;
       else if (next > now + WATCH_SLICE_MS * 1000000u) next = now + WATCH_SLICE_MS * 1000000u;
@@ -187,7 +187,7 @@ static void *lane_thread(void *argument) {
       /* A wait added since the sweep may end sooner. */
       if (w->deadline < until) until = w->deadline;
       if (until == UINT64_MAX) until = now_ns() + RELOOK_MS * 1000000u;
-      if (w->watch_fd >= 0 && until > now_ns() + WATCH_SLICE_MS * 1000000u) until = now_ns() + WATCH_SLICE_MS * 1000000u;
+      if (w->watched != NULL && until > now_ns() + WATCH_SLICE_MS * 1000000u) until = now_ns() + WATCH_SLICE_MS * 1000000u;
       kept[i] = w->m;
       mapping_begin_wait(w->m); /* the words must stay mapped while the kernel looks at them */
     }
@@ -231,21 +231,21 @@ static int start_thread(lane *l) {
 }
 
 int waiter_add(void *owner, wait_done done, double id, int handle, mapping *m, uint32_t *word, uint32_t expected,
-               double timeout_ms, int watch_fd, uint64_t watch_byte) {
+               double timeout_ms, object *watched, uint64_t watch_byte) {
   uint64_t deadline = deadline_ns(timeout_ms);
   int result = 0;
   mapping_begin_wait(m);
   pthread_mutex_lock(&lanes_lock);
   lane *l = lane_with_room();
   if (l == NULL) {
-    result = -ENOMEM;
+    result = FAILED_NO_MEMORY;
   } else if (!l->running) {
     result = start_thread(l);
     l->running = result == 0;
   }
   if (result == 0) {
     result = (int)(l->number * LANE_WAITS + l->places[l->count]);
-    l->waits[l->count++] = (wait){owner, done, id, handle, m, word, expected, deadline, watch_fd, watch_byte};
+    l->waits[l->count++] = (wait){owner, done, id, handle, m, word, expected, deadline, watched, watch_byte};
     ring(l);
   }
   pthread_mutex_unlock(&lanes_lock);

@@ -14,8 +14,7 @@
  *
  * Source of the format: io_uring(7), io_uring_setup(2), include/uapi/linux/io_uring.h.
  */
-#include "loop_waiter.h"
-#include "layout.h"
+#include "system.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -137,7 +136,7 @@ typedef struct wait {
   uint32_t *word;
   uint32_t expected;
   uint64_t deadline;
-  int watch_fd;
+  object *watched;
   uint64_t watch_byte;
   int next; /* of the free ones, and of those to be delivered */
 } wait;
@@ -300,7 +299,7 @@ static void on_ring(void *handle, int status, int events) {
 
 /* When to look at this wait again. */
 static uint64_t next_look(const wait *w, uint64_t now) {
-  uint64_t slice = w->watch_fd >= 0 ? WATCH_SLICE_MS : !w->in_ring ? 1 : RELOOK_MS;
+  uint64_t slice = w->watched != NULL ? WATCH_SLICE_MS : !w->in_ring ? 1 : RELOOK_MS;
   uint64_t at = now + slice * 1000000u;
   return w->deadline < at ? w->deadline : at;
 }
@@ -310,7 +309,8 @@ static void on_timer(void *handle) {
   l->timer_at = UINT64_MAX;
   collect(l);
   uint64_t now = now_ns(), next = UINT64_MAX;
-  int last_fd = -1, last_held = 1;
+  const object *last_watched = NULL;
+  int last_held = 1;
   uint64_t last_byte = 0;
   for (int slot = 0; slot < l->used; slot++) {
     wait *w = &l->waits[slot];
@@ -320,11 +320,11 @@ static void on_timer(void *handle) {
       result = WAIT_CHANGED;
     } else if (now >= w->deadline) {
       result = WAIT_TIMED_OUT;
-    } else if (w->watch_fd >= 0) {
-      if (w->watch_fd != last_fd || w->watch_byte != last_byte) {
-        last_fd = w->watch_fd;
+    } else if (w->watched != NULL) {
+      if (w->watched != last_watched || w->watch_byte != last_byte) {
+        last_watched = w->watched;
         last_byte = w->watch_byte;
-        last_held = byte_held(last_fd, last_byte);
+        last_held = byte_held(w->watched, last_byte);
       }
       if (last_held == 0) result = WAIT_DEAD;
     }
@@ -345,7 +345,7 @@ static int new_slot(loop_waiter *l) {
   if (l->first_free < 0) {
     int room = l->room == 0 ? 16 : l->room * 2;
     wait *grown = realloc(l->waits, (size_t)room * sizeof *grown);
-    if (grown == NULL) return -ENOMEM;
+    if (grown == NULL) return FAILED_NO_MEMORY;
     memset(grown + l->room, 0, (size_t)(room - l->room) * sizeof *grown);
     for (int i = room - 1; i >= l->room; i--) {
       grown[i].next = l->first_free;
@@ -361,11 +361,11 @@ static int new_slot(loop_waiter *l) {
 }
 
 int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t *word, uint32_t expected, double timeout_ms,
-                    int watch_fd, uint64_t watch_byte) {
+                    object *watched, uint64_t watch_byte) {
   int slot = new_slot(l);
   if (slot < 0) return slot;
   uint64_t deadline = deadline_ns(timeout_ms);
-  l->waits[slot] = (wait){PENDING, false, false, 0, id, handle, m, word, expected, deadline, watch_fd, watch_byte, -1};
+  l->waits[slot] = (wait){PENDING, false, false, 0, id, handle, m, word, expected, deadline, watched, watch_byte, -1};
   mapping_begin_wait(m);
   if (!m->read_only) ask(l, slot); /* a wait on a private mapping would make the page a copy of its own: see word_wait */
   arm(l, next_look(&l->waits[slot], now_ns()));

@@ -1,28 +1,23 @@
-/* native: the door between JavaScript and posix.c. Numbers in, numbers out: a negative result is a negated errno,
+/* native: the door between JavaScript and platform.h. Numbers in, numbers out: a negative result is one of the FAILED_ numbers,
  * which src/native turns into coded errors. Handles are small integers of one environment (main thread or worker);
  * whatever an environment leaves open is closed when it ends.
  */
-#include "layout.h"
-#include "loop_waiter.h"
-#include "posix.h"
+#include "../layout.h"
+#include "../platform.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <math.h>
 #include <node_api.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct handle {
-  int fd; /* -1: free */
+  object *o; /* NULL: free */
   mapping *m;
   napi_ref place; /* keeps the memory of the engine's alive that the mapping lies over, if it does */
 } handle;
 
-static const handle NO_HANDLE = {.fd = -1};
+static const handle NO_HANDLE = {.o = NULL};
 
 /* How an environment's end is told before the finalizers of its buffers run. */
 typedef enum end_of_buffers {
@@ -85,8 +80,8 @@ static struct {
 } node;
 
 static bool find_on_loop(void) {
-  void *found[] = {dlsym(RTLD_DEFAULT, "napi_get_uv_event_loop"), dlsym(RTLD_DEFAULT, "napi_add_async_cleanup_hook"),
-                   dlsym(RTLD_DEFAULT, "napi_remove_async_cleanup_hook")};
+  void *found[] = {host_function("napi_get_uv_event_loop"), host_function("napi_add_async_cleanup_hook"),
+                   host_function("napi_remove_async_cleanup_hook")};
   _Static_assert(sizeof node == sizeof found, "one name for each function");
   memcpy(&node, found, sizeof node);
   return found[0] != NULL && found[1] != NULL && found[2] != NULL;
@@ -122,7 +117,7 @@ static void after_callback(napi_env env, napi_status status) {
   size_t argc = (n);                                                      \
   napi_value argv[(n) > 0 ? (n) : 1];                                     \
   environment *e;                                                         \
-  if (napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&e) != napi_ok || argc < (n)) return integer(env, -EINVAL)
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&e) != napi_ok || argc < (n)) return integer(env, FAILED_INVALID)
 
 #define NO_ARGUMENTS(info) (void)(info)
 
@@ -135,7 +130,7 @@ static bool get_u64(napi_env env, napi_value v, uint64_t *out) {
 
 static handle *get_handle(napi_env env, environment *e, napi_value v) {
   int32_t i;
-  if (napi_get_value_int32(env, v, &i) != napi_ok || i < 0 || i >= e->room || e->handles[i].fd < 0) return NULL;
+  if (napi_get_value_int32(env, v, &i) != napi_ok || i < 0 || i >= e->room || e->handles[i].o == NULL) return NULL;
   return &e->handles[i];
 }
 
@@ -154,18 +149,18 @@ static bool get_name(napi_env env, napi_value v, char *out, size_t room) {
   return strlen(out) == length; /* no NUL inside */
 }
 
-static int new_handle(environment *e, int fd) {
+static int new_handle(environment *e, object *o) {
   int i = e->free_hint;
-  while (i < e->room && e->handles[i].fd >= 0) i++;
+  while (i < e->room && e->handles[i].o != NULL) i++;
   if (i == e->room) {
     int room = e->room == 0 ? 16 : e->room * 2;
     handle *grown = realloc(e->handles, (size_t)room * sizeof *grown);
-    if (grown == NULL) return -ENOMEM;
+    if (grown == NULL) return FAILED_NO_MEMORY;
     for (int k = e->room; k < room; k++) grown[k] = NO_HANDLE;
     e->handles = grown;
     e->room = room;
   }
-  e->handles[i] = (handle){.fd = fd};
+  e->handles[i] = (handle){.o = o};
   e->free_hint = i + 1;
   return i;
 }
@@ -176,19 +171,20 @@ static napi_value f_open(napi_env env, napi_callback_info info) {
   ARGUMENTS(3);
   char name[512];
   uint32_t flags, mode;
-  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, -ENAMETOOLONG);
-  if (napi_get_value_uint32(env, argv[1], &flags) != napi_ok || napi_get_value_uint32(env, argv[2], &mode) != napi_ok) return integer(env, -EINVAL);
-  int fd = object_open(name, flags, mode & 0777u);
-  if (fd < 0) return integer(env, fd);
-  int i = new_handle(e, fd);
-  if (i < 0) object_close(fd);
+  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, FAILED_NAME_TOO_LONG);
+  if (napi_get_value_uint32(env, argv[1], &flags) != napi_ok || napi_get_value_uint32(env, argv[2], &mode) != napi_ok) return integer(env, FAILED_INVALID);
+  object *o;
+  int i = object_open(name, flags, mode & 0777u, &o);
+  if (i < 0) return integer(env, i);
+  i = new_handle(e, o);
+  if (i < 0) object_close(o);
   return integer(env, i);
 }
 
 static napi_value f_unlink(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   char name[512];
-  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, -ENAMETOOLONG);
+  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, FAILED_NAME_TOO_LONG);
   return integer(env, object_unlink(name));
 }
 
@@ -197,8 +193,8 @@ static napi_value f_publish(napi_env env, napi_callback_info info) {
   (void)e;
   char name[512], as[512];
   bool replace;
-  if (!get_name(env, argv[0], name, sizeof name) || !get_name(env, argv[1], as, sizeof as)) return integer(env, -ENAMETOOLONG);
-  if (napi_get_value_bool(env, argv[2], &replace) != napi_ok) return integer(env, -EINVAL);
+  if (!get_name(env, argv[0], name, sizeof name) || !get_name(env, argv[1], as, sizeof as)) return integer(env, FAILED_NAME_TOO_LONG);
+  if (napi_get_value_bool(env, argv[2], &replace) != napi_ok) return integer(env, FAILED_INVALID);
   return integer(env, object_publish(name, as, replace));
 }
 
@@ -214,16 +210,16 @@ static napi_value f_stat(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   handle *h = get_handle(env, e, argv[0]);
   double *out = get_doubles(env, argv[1], STAT_FIELDS);
-  if (h == NULL || out == NULL) return integer(env, -EINVAL);
-  return integer(env, object_stat(h->fd, out));
+  if (h == NULL || out == NULL) return integer(env, FAILED_INVALID);
+  return integer(env, object_stat(h->o, out));
 }
 
 static napi_value f_stat_name(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   char name[512];
   double *out = get_doubles(env, argv[1], STAT_FIELDS);
-  if (out == NULL) return integer(env, -EINVAL);
-  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, -ENAMETOOLONG);
+  if (out == NULL) return integer(env, FAILED_INVALID);
+  if (!get_name(env, argv[0], name, sizeof name)) return integer(env, FAILED_NAME_TOO_LONG);
   return integer(env, object_stat_name(name, out));
 }
 
@@ -231,7 +227,7 @@ static napi_value f_space(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   (void)e;
   double *out = get_doubles(env, argv[0], SPACE_FIELDS);
-  if (out == NULL) return integer(env, -EINVAL);
+  if (out == NULL) return integer(env, FAILED_INVALID);
   return integer(env, object_space(out));
 }
 
@@ -252,9 +248,9 @@ static void list_one(void *context, const char *name) {
 static napi_value f_list(napi_env env, napi_callback_info info) {
   NO_ARGUMENTS(info);
   listing l = {env, NULL, 0, napi_ok};
-  if (napi_create_array(env, &l.array) != napi_ok) return integer(env, -ENOMEM);
+  if (napi_create_array(env, &l.array) != napi_ok) return integer(env, FAILED_NO_MEMORY);
   int r = object_list(list_one, &l);
-  if (r >= 0 && l.status != napi_ok) r = -ENOMEM;
+  if (r >= 0 && l.status != napi_ok) r = FAILED_NO_MEMORY;
   return r < 0 ? integer(env, r) : l.array;
 }
 
@@ -262,16 +258,16 @@ static napi_value f_truncate(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   handle *h = get_handle(env, e, argv[0]);
   uint64_t size;
-  if (h == NULL || !get_u64(env, argv[1], &size)) return integer(env, -EINVAL);
-  return integer(env, object_truncate(h->fd, size));
+  if (h == NULL || !get_u64(env, argv[1], &size)) return integer(env, FAILED_INVALID);
+  return integer(env, object_truncate(h->o, size));
 }
 
 static napi_value f_commit(napi_env env, napi_callback_info info) {
   ARGUMENTS(3);
   handle *h = get_handle(env, e, argv[0]);
   uint64_t offset, length;
-  if (h == NULL || !get_u64(env, argv[1], &offset) || !get_u64(env, argv[2], &length)) return integer(env, -EINVAL);
-  return integer(env, object_commit(h->fd, offset, length));
+  if (h == NULL || !get_u64(env, argv[1], &offset) || !get_u64(env, argv[2], &length)) return integer(env, FAILED_INVALID);
+  return integer(env, object_commit(h->o, offset, length));
 }
 
 /* ---- mapping */
@@ -366,14 +362,14 @@ static void list_attachment(napi_env env, attachment *a, napi_value buffer) {
   e->attachments = a;
 }
 
-/* Maps over the bytes of a typed array. 0, or a negated errno. */
+/* Maps over the bytes of a typed array. 0, or a FAILED_ number. */
 static int map_over(napi_env env, handle *h, napi_value array, uint64_t offset, uint64_t wanted, bool read_only) {
   napi_typedarray_type type;
   size_t length;
   void *data;
-  if (napi_get_typedarray_info(env, array, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array || length < wanted) return -EINVAL;
-  if (napi_create_reference(env, array, 1, &h->place) != napi_ok) return -ENOMEM;
-  int r = mapping_open(h->fd, offset, (size_t)wanted, read_only, data, &h->m);
+  if (napi_get_typedarray_info(env, array, &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array || length < wanted) return FAILED_INVALID;
+  if (napi_create_reference(env, array, 1, &h->place) != napi_ok) return FAILED_NO_MEMORY;
+  int r = mapping_open(h->o, offset, (size_t)wanted, read_only, data, &h->m);
   if (r < 0) {
     napi_delete_reference(env, h->place);
     h->place = NULL;
@@ -390,19 +386,19 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
   bool read_only;
   if (h == NULL || h->m != NULL || !get_u64(env, argv[1], &offset) || !get_u64(env, argv[2], &length) ||
       napi_get_value_bool(env, argv[3], &read_only) != napi_ok)
-    return integer(env, -EINVAL);
+    return integer(env, FAILED_INVALID);
   napi_valuetype type;
   if (napi_typeof(env, argv[4], &type) == napi_ok && type == napi_object) {
     int r = map_over(env, h, argv[4], offset, length, read_only);
     return r < 0 ? integer(env, r) : NULL;
   }
   mapping *m;
-  int r = mapping_open(h->fd, offset, (size_t)length, read_only, NULL, &m);
+  int r = mapping_open(h->o, offset, (size_t)length, read_only, NULL, &m);
   if (r < 0) return integer(env, r);
   attachment *a = calloc(1, sizeof *a);
   if (a == NULL) {
     mapping_release(m);
-    return integer(env, -ENOMEM);
+    return integer(env, FAILED_NO_MEMORY);
   }
   sweep_attachments(env, e);
   *a = (attachment){.e = e, .m = m};
@@ -412,7 +408,7 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
     /* An engine that refuses may or may not run the finalizer, at once or later: where it does not, the small tie stays. */
     (void)take_exception(env);
     release_once(a);
-    return integer(env, status == napi_no_external_buffers_allowed ? -ENOTSUP : -EFBIG);
+    return integer(env, status == napi_no_external_buffers_allowed ? FAILED_UNSUPPORTED : FAILED_TOO_LARGE);
   }
   /* The engine may collect the buffer, and with it the tie, while the handle is still open. */
   mapping_retain(m);
@@ -424,7 +420,7 @@ static napi_value f_map(napi_env env, napi_callback_info info) {
 static napi_value f_fault_slot(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   handle *h = get_handle(env, e, argv[0]);
-  if (h == NULL || h->m == NULL) return integer(env, -EINVAL);
+  if (h == NULL || h->m == NULL) return integer(env, FAILED_INVALID);
   return integer(env, (int32_t)h->m->fault_slot);
 }
 
@@ -438,18 +434,18 @@ static napi_value f_fault_words(napi_env env, napi_callback_info info) {
   NO_ARGUMENTS(info);
   napi_value buffer;
   if (napi_create_external_arraybuffer(env, fault_words(), MAX_MAPPINGS * sizeof(uint32_t), nothing, NULL, &buffer) != napi_ok)
-    return integer(env, -ENOTSUP);
+    return integer(env, FAILED_UNSUPPORTED);
   return buffer;
 }
 
 /* Gives back what a handle holds. Its waits have ended. */
 static int release_handle(napi_env env, handle *h) {
   if (h->m != NULL) {
-    mapping_close(h->m, h->fd);
+    mapping_close(h->m, h->o);
     mapping_release(h->m);
   }
   if (h->place != NULL) napi_delete_reference(env, h->place);
-  int r = object_close(h->fd);
+  int r = object_close(h->o);
   *h = NO_HANDLE;
   return r;
 }
@@ -458,7 +454,7 @@ static int release_handle(napi_env env, handle *h) {
 static napi_value f_close(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   handle *h = get_handle(env, e, argv[0]);
-  if (h == NULL) return integer(env, -EINVAL);
+  if (h == NULL) return integer(env, FAILED_INVALID);
   int index = (int)(h - e->handles);
   if (e->loop != NULL) loop_waiter_close_handle(e->loop, index);
   else waiter_close_handle(e, index);
@@ -469,12 +465,12 @@ static napi_value f_close(napi_env env, napi_callback_info info) {
 /* ---- liveness */
 
 /* (handle, byte) to what `work` says of it. */
-static napi_value on_byte(napi_env env, napi_callback_info info, int (*work)(int fd, uint64_t byte)) {
+static napi_value on_byte(napi_env env, napi_callback_info info, int (*work)(object *o, uint64_t byte)) {
   ARGUMENTS(2);
   handle *h = get_handle(env, e, argv[0]);
   uint64_t byte;
-  if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, -EINVAL);
-  return integer(env, work(h->fd, byte));
+  if (h == NULL || !get_u64(env, argv[1], &byte)) return integer(env, FAILED_INVALID);
+  return integer(env, work(h->o, byte));
 }
 
 static napi_value f_lock_byte(napi_env env, napi_callback_info info) { return on_byte(env, info, byte_lock); }
@@ -490,8 +486,8 @@ static napi_value f_wake(napi_env env, napi_callback_info info) {
   handle *h = get_handle(env, e, argv[0]);
   uint32_t *word = get_word(env, h, argv[1]);
   int32_t count;
-  if (word == NULL || napi_get_value_int32(env, argv[2], &count) != napi_ok || count < 0) return integer(env, -EINVAL);
-  return integer(env, word_wake(word, count));
+  if (word == NULL || napi_get_value_int32(env, argv[2], &count) != napi_ok || count < 0) return integer(env, FAILED_INVALID);
+  return integer(env, word_wake(h->m, word, count));
 }
 
 typedef struct wait_arguments {
@@ -499,7 +495,7 @@ typedef struct wait_arguments {
   uint32_t *word;
   uint32_t expected;
   double timeout;
-  int watch_fd;
+  object *watched;
   uint64_t watch_byte;
 } wait_arguments;
 
@@ -514,7 +510,7 @@ static bool get_wait(napi_env env, environment *e, napi_value argv[], wait_argum
       isnan(w->timeout) || isnan(watch) || watch > 9007199254740991.0)
     return false;
   w->expected = (uint32_t)expected;
-  w->watch_fd = watch < 0 ? -1 : w->h->fd;
+  w->watched = watch < 0 ? NULL : w->h->o;
   w->watch_byte = watch < 0 ? 0 : (uint64_t)watch;
   return true;
 }
@@ -522,8 +518,8 @@ static bool get_wait(napi_env env, environment *e, napi_value argv[], wait_argum
 static napi_value f_wait(napi_env env, napi_callback_info info) {
   ARGUMENTS(5);
   wait_arguments w;
-  if (!get_wait(env, e, argv, &w)) return integer(env, -EINVAL);
-  return integer(env, word_wait(w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte, w.h->m->read_only));
+  if (!get_wait(env, e, argv, &w)) return integer(env, FAILED_INVALID);
+  return integer(env, word_wait(w.h->m, w.word, w.expected, w.timeout, w.watched, w.watch_byte));
 }
 
 static void post_report(void *owner, double id, int result) {
@@ -564,7 +560,7 @@ static void call_back(void *owner, double id, int result) {
 static void close_everything(environment *e) {
   e->ended = true;
   for (int i = 0; i < e->room; i++) {
-    if (e->handles[i].fd >= 0) release_handle(e->env, &e->handles[i]);
+    if (e->handles[i].o != NULL) release_handle(e->env, &e->handles[i]);
   }
   free(e->handles);
   e->handles = NULL;
@@ -627,10 +623,10 @@ static bool wait_on_threads(napi_env env, environment *e, napi_value callback) {
 static napi_value f_on_wait_end(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   bool on_loop;
-  if (e->reports != NULL || e->loop != NULL) return integer(env, -EEXIST);
-  if (napi_get_value_bool(env, argv[1], &on_loop) != napi_ok) return integer(env, -EINVAL);
+  if (e->reports != NULL || e->loop != NULL) return integer(env, FAILED_EXISTS);
+  if (napi_get_value_bool(env, argv[1], &on_loop) != napi_ok) return integer(env, FAILED_INVALID);
   if (on_loop && wait_on_loop(env, e, argv[0])) return integer(env, 1);
-  if (take_exception(env) != NULL || !wait_on_threads(env, e, argv[0])) return integer(env, -ENOMEM);
+  if (take_exception(env) != NULL || !wait_on_threads(env, e, argv[0])) return integer(env, FAILED_NO_MEMORY);
   return integer(env, 0);
 }
 
@@ -639,17 +635,17 @@ static napi_value f_wait_start(napi_env env, napi_callback_info info) {
   ARGUMENTS(6);
   wait_arguments w;
   double id;
-  if ((e->reports == NULL && e->loop == NULL) || e->ended || !get_wait(env, e, argv, &w) || napi_get_value_double(env, argv[5], &id) != napi_ok) return integer(env, -EINVAL);
+  if ((e->reports == NULL && e->loop == NULL) || e->ended || !get_wait(env, e, argv, &w) || napi_get_value_double(env, argv[5], &id) != napi_ok) return integer(env, FAILED_INVALID);
   int handle = (int)(w.h - e->handles);
-  if (e->loop != NULL) return integer(env, loop_waiter_add(e->loop, id, handle, w.h->m, w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
-  return integer(env, waiter_add(e, post_report, id, handle, w.h->m, w.word, w.expected, w.timeout, w.watch_fd, w.watch_byte));
+  if (e->loop != NULL) return integer(env, loop_waiter_add(e->loop, id, handle, w.h->m, w.word, w.expected, w.timeout, w.watched, w.watch_byte));
+  return integer(env, waiter_add(e, post_report, id, handle, w.h->m, w.word, w.expected, w.timeout, w.watched, w.watch_byte));
 }
 
 static napi_value f_wait_cancel(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   double id;
   int32_t place;
-  if (napi_get_value_double(env, argv[0], &id) != napi_ok || napi_get_value_int32(env, argv[1], &place) != napi_ok) return integer(env, -EINVAL);
+  if (napi_get_value_double(env, argv[0], &id) != napi_ok || napi_get_value_int32(env, argv[1], &place) != napi_ok) return integer(env, FAILED_INVALID);
   if (e->loop != NULL) return integer(env, loop_waiter_cancel(e->loop, id, place) ? 1 : 0);
   return integer(env, waiter_cancel(e, id, place) ? 1 : 0);
 }
@@ -665,8 +661,41 @@ static napi_value f_fence(napi_env env, napi_callback_info info) {
 static napi_value f_give_way(napi_env env, napi_callback_info info) {
   (void)env;
   (void)info;
-  sched_yield();
+  give_way();
   return NULL;
+}
+
+/* ---- identity */
+
+static napi_value f_place(napi_env env, napi_callback_info info) {
+  NO_ARGUMENTS(info);
+  napi_value text;
+  return napi_create_string_utf8(env, object_place(), NAPI_AUTO_LENGTH, &text) == napi_ok ? text : NULL;
+}
+
+static napi_value f_process_start(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  (void)e;
+  uint64_t pid;
+  return number(env, get_u64(env, argv[0], &pid) ? process_start((int64_t)pid) : 0);
+}
+
+static napi_value f_process_namespace(napi_env env, napi_callback_info info) {
+  NO_ARGUMENTS(info);
+  return number(env, process_namespace());
+}
+
+/* bootId(a Uint8Array of 16 bytes) */
+static napi_value f_boot_id(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  (void)e;
+  napi_typedarray_type type;
+  size_t length;
+  void *data;
+  if (napi_get_typedarray_info(env, argv[0], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array || length < 16)
+    return integer(env, FAILED_INVALID);
+  boot_id(data);
+  return integer(env, 0);
 }
 
 /* ---- the module */
@@ -680,14 +709,6 @@ static bool define(napi_env env, napi_value exports, const char *name, napi_call
 static bool constant(napi_env env, napi_value object, const char *name, double value) {
   napi_value v = number(env, value);
   return v != NULL && napi_set_named_property(env, object, name, v) == napi_ok;
-}
-
-/* A worker that was the only one to load the addon unloads it when it ends; the waiter threads and the fault handler
- * still run its code, so it stays for the life of the process. */
-static pthread_once_t stay_once = PTHREAD_ONCE_INIT;
-static void stay_loaded(void) {
-  Dl_info self;
-  if (dladdr((void *)(uintptr_t)&stay_loaded, &self) != 0) (void)dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 /* What the module exports. */
@@ -718,6 +739,10 @@ static const struct {
   {"waitCancel", f_wait_cancel},
   {"fence", f_fence},
   {"giveWay", f_give_way},
+  {"place", f_place},
+  {"processStart", f_process_start},
+  {"processNamespace", f_process_namespace},
+  {"bootId", f_boot_id},
 };
 
 #define CONSTANT(name) {#name, name}
@@ -728,6 +753,28 @@ static const struct {
   CONSTANT(OPEN_READ_ONLY),
   CONSTANT(OPEN_CREATE),
   CONSTANT(OPEN_EXCLUSIVE),
+  CONSTANT(FAILED_FORBIDDEN),
+  CONSTANT(FAILED_NOT_PERMITTED),
+  CONSTANT(FAILED_NOT_FOUND),
+  CONSTANT(FAILED_DEVICE),
+  CONSTANT(FAILED_IS_DEVICE),
+  CONSTANT(FAILED_NOT_A_FILE),
+  CONSTANT(FAILED_BUSY),
+  CONSTANT(FAILED_NO_MEMORY),
+  CONSTANT(FAILED_EXISTS),
+  CONSTANT(FAILED_IS_FOLDER),
+  CONSTANT(FAILED_INVALID),
+  CONSTANT(FAILED_NO_MORE_HANDLES),
+  CONSTANT(FAILED_NO_HANDLES),
+  CONSTANT(FAILED_TOO_LARGE),
+  CONSTANT(FAILED_NO_SPACE),
+  CONSTANT(FAILED_READ_ONLY),
+  CONSTANT(FAILED_NAME_TOO_LONG),
+  CONSTANT(FAILED_NO_LOCKS),
+  CONSTANT(FAILED_IS_LINK),
+  CONSTANT(FAILED_UNSUPPORTED),
+  CONSTANT(FAILED_QUOTA),
+  CONSTANT(FAILED_SYSTEM),
   CONSTANT(WAIT_WOKEN),
   CONSTANT(WAIT_CHANGED),
   CONSTANT(WAIT_TIMED_OUT),
@@ -771,7 +818,7 @@ static bool has_global(napi_env env, const char *name) {
 }
 
 NAPI_MODULE_EXPORT napi_value napi_register_module_v1(napi_env env, napi_value exports) {
-  pthread_once(&stay_once, stay_loaded);
+  stay_loaded(); /* a worker that was the only one to load the addon would unload it at its end */
   environment *e = calloc(1, sizeof *e);
   if (e != NULL) *e = (environment){.env = env, .buffers_end = has_global(env, "Deno") ? NEVER_ENDS : has_global(env, "Bun") ? BY_A_HOOK : BY_A_BUFFER};
   /* First, so that it runs last: whatever way the environment takes to its end, its descriptors and locks are given back. */
