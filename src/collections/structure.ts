@@ -99,7 +99,7 @@ export function openCell(heap: Heap, kind: Kind, name: string, initial: unknown)
 function open<T>(heap: Heap, kind: Kind, name: string, make: (full: string, create: boolean) => T): T {
   if (typeof name !== 'string' || name === '')
     throw new MemlaneError('ERR_NAME', 'the name of a collection is a string that is not empty')
-  const full = `${kind}:${name}`
+  const full = fullName({ kind, name })
   try {
     return make(full, false)
   } catch (error) {
@@ -113,10 +113,21 @@ function open<T>(heap: Heap, kind: Kind, name: string, make: (full: string, crea
   return heap.readOnly ? reallyMake() : heap.transaction(reallyMake)
 }
 
+/** What a name in a heap stands for. Asks once for each kind, however many names there are. */
+export function structureNamed(heap: Heap, name: string): Found | undefined {
+  const kind = KINDS.find((one) => heap.has(fullName({ kind: one, name })))
+  return kind === undefined ? undefined : { name, kind }
+}
+
+/** The name that the heap knows. */
+export function fullName({ kind, name }: Found): string {
+  return `${kind}:${name}`
+}
+
 /** What a name stands for already; where a collection wants the heap for itself, whatever else is in it. */
 function otherThan(heap: Heap, kind: Kind, name: string): Found | undefined {
-  const other = KINDS.find((one) => one !== kind && heap.has(`${one}:${name}`))
-  if (other !== undefined) return { name, kind: other }
+  const other = structureNamed(heap, name)
+  if (other !== undefined) return other.kind === kind ? undefined : other
   return name === ALONE ? structuresOf(heap).find((one) => one.kind !== kind) : undefined
 }
 

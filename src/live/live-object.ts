@@ -37,7 +37,11 @@ const TRAPS: ProxyHandler<HeapObject> = {
       if (Object.getPrototypeOf(receiver) !== PROTOTYPE) return setInherited(receiver, key, value)
       last = receiver
     }
-    handle.set(nameOf(handle, key), value)
+    const name = nameOf(key)
+    // What assigning it to a plain object would do, change the prototype, cannot be shared.
+    if (name === '__proto__' && !handle.has(name))
+      throw new MemlaneError('ERR_TYPE', 'the prototype of a shared object cannot be changed')
+    handle.set(name, value)
     return true
   },
   has(handle, key) {
@@ -58,7 +62,7 @@ const TRAPS: ProxyHandler<HeapObject> = {
   },
   defineProperty(handle, key, descriptor) {
     checkDescriptor(key, descriptor)
-    const name = nameOf(handle, key)
+    const name = nameOf(key)
     if ('value' in descriptor || !handle.has(name)) handle.set(name, descriptor.value)
     return true
   },
@@ -98,12 +102,9 @@ export function setInherited(receiver: unknown, key: string | symbol, value: unk
   return Reflect.set(NOTHING, key, value, receiver)
 }
 
-function nameOf(handle: HeapObject, key: string | symbol): string {
+function nameOf(key: string | symbol): string {
   if (typeof key === 'symbol')
     throw new MemlaneError('ERR_TYPE', `${String(key)}: properties of shared objects have names, not symbols`)
-  // What assigning it to a plain object would do, change the prototype, cannot be shared.
-  if (key === '__proto__' && !handle.has(key))
-    throw new MemlaneError('ERR_TYPE', 'the prototype of a shared object cannot be changed')
   return key
 }
 

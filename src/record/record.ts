@@ -3,6 +3,7 @@
 import { MemlaneError, outOfRange } from '../errors.js'
 import { TextEncoder } from '../host.js'
 import { checkNames, known } from '../options.js'
+import { lostRace, NAME_TRIES } from '../races.js'
 import {
   CREATE_OPTIONS,
   type CreateOptions,
@@ -102,7 +103,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
   createOrOpen(name: string, options: RecordCreateOptions = {}): SharedRecord<F> {
     this.#plan(options) // What makes no sense is refused whether it is there or not.
     // Another schema is told apart by its text, which says where; so the segment is not asked to compare hashes.
-    for (;;) {
+    for (let tries = 0; tries < NAME_TRIES; tries++) {
       try {
         const segment = Segment.open(name, { ...pickOpen(options), kind: KIND })
         const found = this.#opened(segment, options)
@@ -117,6 +118,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
         if (!(error instanceof MemlaneError) || error.code !== 'ERR_EXISTS') throw error
       }
     }
+    throw lostRace(`making or opening ${JSON.stringify(name)}`, NAME_TRIES)
   }
 
   /** Removes the name; who is attached keeps the memory. @returns true if it was there. */

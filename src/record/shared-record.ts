@@ -4,6 +4,7 @@ import { MemlaneError, useOpen, wrongType } from '../errors.js'
 import { performance } from '../host.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
+import { POLL_TRIES } from '../races.js'
 import { Departures, type DeparturesOptions, type Peer, peersOf, type Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
@@ -242,7 +243,7 @@ export class SharedRecord<F extends Fields = Fields> {
     const store = this.#store
     let onLock = false
     const poll = (sleep: Sleep): true | undefined => {
-      for (;;) {
+      for (let tries = 0; tries < POLL_TRIES; tries++) {
         const writer = this.#writing()
         let got = writer.write(values, this.#hasRoom, 0)
         if (got === FULL) {
@@ -254,6 +255,8 @@ export class SharedRecord<F extends Fields = Fields> {
         blocked(got)
         if (!onLock || writer.prepareWait(sleep)) return undefined
       }
+      sleep.retryAtOnce()
+      return undefined
     }
     return { memory: store.memory, poll, passOn: () => onLock && this.#writer?.passOn() }
   }
@@ -353,7 +356,7 @@ export class SharedRecord<F extends Fields = Fields> {
     const start = performance.now()
     let onLock = false
     const poll = (sleep: Sleep): T | undefined => {
-      for (;;) {
+      for (let tries = 0; tries < POLL_TRIES; tries++) {
         this.#checkOpen()
         const counter = store.published()
         const found = look()
@@ -368,6 +371,8 @@ export class SharedRecord<F extends Fields = Fields> {
         if (found !== undefined) return found as T
         if (store.prepareWait(sleep, counter)) return undefined
       }
+      sleep.retryAtOnce()
+      return undefined
     }
     return { memory: store.memory, poll, spin: store.spin, passOn: () => onLock && store.quiet.lock.passOn() }
   }

@@ -8,6 +8,7 @@ import { performance } from '../host.js'
 import { checkOwner, checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
 import { checkNames } from '../options.js'
 import { pause } from '../pause.js'
+import { lostRace, NAME_TRIES, RACE_TRIES } from '../races.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { CREATION_GAP_MS, CREATION_LOOK_MS, CREATOR_MS } from '../waiting/index.js'
@@ -274,7 +275,8 @@ export class Segment {
     let before = this.memory.load(W_COMMITTED)
     if (pages <= before) return
     this.memory.commit(this.body + before * PAGE, (pages - before) * PAGE)
-    while (before < pages) {
+    for (let tries = 0; before < pages; tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`growing ${JSON.stringify(this.name)}`)
       // SYNC: "pages are there before `committed` says so"
       const seen = this.memory.compareExchange(W_COMMITTED, before, pages)
       if (seen === before) return
@@ -421,12 +423,13 @@ function openForMaking(
   owner: ReturnType<typeof checkOwner>,
   sparse: boolean,
 ): { object: ShmObject; isNew: boolean } {
-  for (;;) {
+  for (let tries = 0; tries < NAME_TRIES; tries++) {
     const made = ShmObject.tryOpen(file, { create: true, exclusive: true, mode, owner, sparse })
     if (made !== undefined) return { object: made, isNew: true }
     const object = ShmObject.tryOpen(file, { owner, sparse })
     if (object !== undefined) return { object, isNew: false }
   }
+  throw lostRace(`making or opening ${JSON.stringify(file)}`, NAME_TRIES)
 }
 
 /** Runs under the creation lock, unless somebody else holds it or the object has lost its name meanwhile. */

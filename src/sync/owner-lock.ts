@@ -19,6 +19,7 @@
 import { MemlaneError } from '../errors.js'
 import { performance } from '../host.js'
 import { FOREVER, type Memory, NOBODY } from '../memory/index.js'
+import { POLL_TRIES } from '../races.js'
 import { Segment, slotOf } from '../segment/index.js'
 import { endOf } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
@@ -124,7 +125,7 @@ export class OwnerLock {
 
   /** @internal One poll of a wait for it. @param flag WAITERS once the waiter has slept, as others may sleep too. */
   poll(sleep: Sleep, blocking: boolean, flag: number): number | undefined {
-    for (;;) {
+    for (let tries = 0; tries < POLL_TRIES; tries++) {
       if ((this.#shut && !blocking) || this.#memory.closed)
         throw new MemlaneError('ERR_CLOSED', `${JSON.stringify(this.#segment.name)} was closed while waiting`)
       const seen = this.#memory.load(this.#word)
@@ -138,6 +139,8 @@ export class OwnerLock {
       sleep.watch = this.watchOf(word)
       return undefined
     }
+    sleep.retryAtOnce()
+    return undefined
   }
 
   /** @internal Who gives up after a sleep may have used up a wake that was meant for somebody. */
@@ -223,13 +226,14 @@ export class OwnerLock {
     return true
   }
 
-  /** Sets WAITERS on a taken word, for those who wait for it to be free without taking it. @returns the word to wait on, or 0. */
+  /** Sets WAITERS on a taken word, for those who wait for it to be free without taking it. @returns the word to wait on, or 0 where it is free or changes hands all the time. */
   announce(): number {
-    for (;;) {
+    for (let tries = 0; tries < POLL_TRIES; tries++) {
       const seen = this.#memory.load(this.#word)
       if (seen === 0 || (seen & WAITERS) !== 0) return seen
       if (this.#memory.compareExchange(this.#word, seen, seen | WAITERS) === seen) return seen | WAITERS
     }
+    return 0
   }
 
   /** Sleeps once until it may be free, without taking it and without blocking the thread. Rejects with the signal's reason. */

@@ -22,6 +22,7 @@
 // and is told. A dead reader → its word names the dead, whoever has the slot by now, so the writer does not wait for it.
 
 import type { MemlaneError } from '../errors.js'
+import { POLL_TRIES } from '../races.js'
 import { type CreateOptions, type NameOptions, type Segment, SLOTS_MAX } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import { DEATH_LOOK_MS, EventCount, type Pollable, type Sleep, untilFound } from '../waiting/index.js'
@@ -183,7 +184,7 @@ export class RwLock extends Handle {
   #readerWait(blocking: boolean): Pollable<Guard> {
     let spins = blocking ? SPIN_TRIES : 0
     const poll = (sleep: Sleep): Guard | undefined => {
-      for (;;) {
+      for (let tries = 0; tries < POLL_TRIES; tries++) {
         this.#checkRead()
         this.#freed.prepareWait(sleep)
         const got = this.#enterRead()
@@ -196,6 +197,8 @@ export class RwLock extends Handle {
         sleep.watch = this.#writer.watchOf(word)
         return undefined
       }
+      sleep.retryAtOnce()
+      return undefined
     }
     return { memory: this.segment.memory, poll }
   }
@@ -296,20 +299,21 @@ export class RwLock extends Handle {
 
   #enterFresh(): number {
     const { memory } = this.segment
+    let tries = 0
     do {
       memory.store(this.#mine, this.#me) // SYNC: "reader's word before the look at writer, writer before the look at readers"
       if (this.#writer.owner === 0) return this.#entered()
       memory.store(this.#mine, 0)
       this.#drained.notifyAll()
       if (this.#takeOver()) return RECOVERED
-    } while (this.#writer.owner === 0)
+    } while (this.#writer.owner === 0 && ++tries < POLL_TRIES)
     return BUSY
   }
 
   #enterQueued(): number {
     const { memory } = this.segment
     const queued = this.#me | QUEUED
-    for (;;) {
+    for (let tries = 0; tries < POLL_TRIES; tries++) {
       const seen = memory.load(this.#mine) // SYNC: "invited before the writer's word is free, looked at after it is taken"
       if (seen === (this.#me | INVITED)) {
         if (memory.compareExchange(this.#mine, seen, this.#me) === seen) return this.#entered()
@@ -324,6 +328,7 @@ export class RwLock extends Handle {
       memory.store(this.#mine, queued)
       this.#drained.notifyAll()
     }
+    return BUSY
   }
 
   #entered(): number {
@@ -380,16 +385,18 @@ export class RwLock extends Handle {
 
   /** Gives the writer's word back. Readers that wait come in before the next writer. */
   #freeWriter(): void {
-    let awaited = false
+    let awaited = 0
     // A word that is no longer ours, because its memory is gone or was stored to by a foreign hand, is never ours again.
     while (!this.#writer.releaseUnawaited() && this.#writer.isMine) {
       // Readers that queue from here on set the mark again; the loop then admits them, too.
       // SYNC: "queued before the mark, the mark taken off before the look at who is queued"
       this.#writer.forgetWaiters()
       this.#readers.invite()
-      awaited = true
+      if (++awaited < POLL_TRIES) continue
+      this.#writer.release()
+      break
     }
-    if (!awaited) return
+    if (awaited === 0) return
     this.#writer.wakeOne()
     this.#freed.notifyAll()
   }

@@ -17,6 +17,11 @@ export class Sleep {
   watch: number = NOBODY
   /** Then comes the next poll at the latest. */
   longestMs: number = LOOK_AGAIN_MS
+
+  /** Others changed the words again and again during the poll: the limits of the wait are looked at, and the next poll comes at once. */
+  retryAtOnce(): void {
+    this.longestMs = 0
+  }
 }
 
 /** One kind of wait. */
@@ -47,6 +52,7 @@ export function block<T>(wait: Pollable<T>, end: number): T | undefined {
   let slept = false
   try {
     for (;;) {
+      sleep.longestMs = LOOK_AGAIN_MS
       const found = wait.poll(sleep)
       if (found !== undefined) {
         slept = false
@@ -75,6 +81,7 @@ export async function untilFound<T>(
   try {
     for (;;) {
       signal?.throwIfAborted()
+      sleep.longestMs = LOOK_AGAIN_MS
       const found = wait.poll(sleep)
       if (found !== undefined) {
         slept = false

@@ -7,7 +7,7 @@ import { makePrintable, refuseCloning } from '../../printable.js'
 import { Departures, type DeparturesOptions, type Peer, peersOf } from '../../segment/index.js'
 import { endOf, parseTimeout, refusePromise } from '../../sizes.js'
 import { ASYNC_LIMITS, type AsyncLimits, WAIT_LIMITS, type WaitLimits } from '../../sync/index.js'
-import { keepAlive, LOOK_AGAIN_MS } from '../../waiting/index.js'
+import { EventLoopYield, keepAlive, LOOK_AGAIN_MS } from '../../waiting/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import type { Store } from './store.js'
 
@@ -123,11 +123,12 @@ export abstract class Cell<T> implements Disposable {
     const changes = this.#store.watch()
     try {
       for (;;) {
-        while (changes.take() !== undefined);
+        // What is told while we look is not waited for: a value that changes all the time is looked at all the time.
+        const more = changes.take() !== undefined
         if (passes(this.get())) return true
         const left = end - performance.now()
         if (left <= 0) return false
-        changes.waitSync(Math.min(left, LOOK_AGAIN_MS))
+        if (!more) changes.waitSync(Math.min(left, LOOK_AGAIN_MS))
       }
     } finally {
       changes.close()
@@ -149,12 +150,15 @@ export abstract class Cell<T> implements Disposable {
     const end = endOf(timeout)
     const changes = this.#store.watch()
     try {
+      const loop = new EventLoopYield()
       for (;;) {
-        while (changes.take() !== undefined);
+        const more = changes.take() !== undefined
         if (passes(this.get())) return true
         const left = end - performance.now()
         if (left <= 0) return false
-        await changes.wait(Math.min(left, LOOK_AGAIN_MS), signal)
+        if (!more) await changes.wait(Math.min(left, LOOK_AGAIN_MS), signal)
+        if (loop.isDue) await loop.yield()
+        signal?.throwIfAborted()
       }
     } finally {
       changes.close()

@@ -97,7 +97,7 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
    *
    * @param amount whole; below 0 subtracts.
    * @returns the old value, as `Atomics.add` does.
-   * @throws MemlaneError `ERR_RANGE` when the sum does not fit, and nothing was stored; `ERR_TYPE`, `ERR_CLOSED`.
+   * @throws MemlaneError `ERR_RANGE` when the sum does not fit, and nothing was stored; `ERR_BUSY` when others change it without a pause; `ERR_TYPE`, `ERR_CLOSED`.
    */
   add(amount: N): N {
     this.checkOpen()

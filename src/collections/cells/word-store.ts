@@ -2,6 +2,7 @@
 
 import { MemlaneError } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
+import { lostRace, RACE_TRIES } from '../../races.js'
 import type { Segment } from '../../segment/index.js'
 import { EventCount } from '../../waiting/index.js'
 import type { Source } from '../changes.js'
@@ -91,7 +92,8 @@ export class NumberWord extends WordStore implements AddingStore<number> {
     const { least, most } = this.#range
     // A guess that may be old: the exchange tells, and so does a second look before a sum is refused.
     let old = words[0]!
-    for (;;) {
+    for (let tries = 0; ; tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`adding to ${JSON.stringify(this.segment.name)}`)
       const sum = old + amount
       if (sum >= least && sum <= most) {
         const seen = Atomics.compareExchange(words, 0, old, sum)
@@ -110,7 +112,8 @@ export class NumberWord extends WordStore implements AddingStore<number> {
   change(next: (old: number) => number): number {
     this.checkOpen()
     let old = Atomics.load(this.#words, 0)
-    for (;;) {
+    for (let tries = 0; ; tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`changing ${JSON.stringify(this.segment.name)}`)
       const seen = Atomics.compareExchange(this.#words, 0, old, next(old))
       if (seen === old) break
       old = seen
@@ -162,7 +165,8 @@ export class BigWord extends WordStore implements AddingStore<bigint> {
     const { least, most } = this.#range
     // As NumberWord.add does.
     let old = words[0]!
-    for (;;) {
+    for (let tries = 0; ; tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`adding to ${JSON.stringify(this.segment.name)}`)
       const sum = old + amount
       if (sum >= least && sum <= most) {
         const seen = Atomics.compareExchange(words, 0, old, sum)
@@ -181,7 +185,8 @@ export class BigWord extends WordStore implements AddingStore<bigint> {
   change(next: (old: bigint) => bigint): bigint {
     this.checkOpen()
     let old = Atomics.load(this.#words, 0)
-    for (;;) {
+    for (let tries = 0; ; tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`changing ${JSON.stringify(this.segment.name)}`)
       const seen = Atomics.compareExchange(this.#words, 0, old, next(old))
       if (seen === old) break
       old = seen

@@ -27,11 +27,12 @@ import { SharedSet } from '../set/shared-set.js'
 import {
   type CollectionOptions,
   type Found,
+  fullName,
   openCell,
   openHeap,
   openList,
   openMap,
-  parseName,
+  structureNamed,
   structuresOf,
 } from '../structure.js'
 
@@ -172,8 +173,8 @@ export class SharedHeap extends Collection {
   remove(name: string): boolean {
     if (typeof name !== 'string') throw outOfRange('name', 'a name in this heap', name)
     return this.heap.transaction(() => {
-      const found = this.heap.names().find((one) => parseName(one.name)?.name === name)
-      return found !== undefined && this.heap.remove(found.name)
+      const found = structureNamed(this.heap, name)
+      return found !== undefined && this.heap.remove(fullName(found))
     })
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { MemlaneError } from '../../errors.js'
+import { Heap } from '../../heap/index.js'
 import { BACKENDS } from '../testing/backends.js'
 
 const code =
@@ -154,6 +155,20 @@ for (const backend of BACKENDS) {
       assert.throws(() => map.size, code('ERR_STALE'))
       assert.throws(() => inner[0], code('ERR_STALE'))
       assert.equal(pair.heap.list('m').length, 0, 'the name may be used for something else now')
+    })
+
+    test('removing one of many looks at no other name', ({ mock }) => {
+      using pair = backend.open()
+      const { heap, other } = pair
+      for (let i = 0; i < 200; i++) heap.int(`n${i}`)
+      heap.map('a:b').set('x', 1)
+      const walks = mock.method(Heap.prototype, 'names')
+      assert.equal(other.remove('n7'), true)
+      assert.equal(other.remove('a:b'), true)
+      assert.equal(other.remove('b'), false)
+      assert.equal(other.remove(''), false)
+      assert.equal(walks.mock.callCount(), 0)
+      assert.equal(heap.names().length, 199)
     })
 
     test('kinds do not mix, in whatever order they are opened', () => {

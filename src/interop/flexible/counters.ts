@@ -1,15 +1,18 @@
 // interop/flexible: the three counters of a FIFO. Both sides move read_idx, each with a compare-and-exchange, so that
 // between Memlane processes every record is read once or given up once.
 
+import { lostRace, RACE_TRIES } from '../../races.js'
 import { COUNT, READ_INDEX, WRITE_INDEX } from './flexible.layout.js'
 
 export class Counters {
+  readonly #name: string
   readonly #words: BigUint64Array
   readonly #slots: bigint
   /** One beyond the last record this handle took: a Python writer may have put an older read_idx back. */
   #taken = 0n
 
-  constructor(words: BigUint64Array, slots: number) {
+  constructor(name: string, words: BigUint64Array, slots: number) {
+    this.#name = name
     this.#words = words
     this.#slots = BigInt(slots)
   }
@@ -35,12 +38,13 @@ export class Counters {
 
   /** Gives up the oldest record when the FIFO is full. Called before its slot is written again. */
   makeRoom(): void {
-    for (;;) {
+    for (let tries = 0; tries < RACE_TRIES; tries++) {
       const read = Atomics.load(this.#words, READ_INDEX)
       const written = this.writeIndex
       if (written - read < this.#slots) return
       Atomics.compareExchange(this.#words, READ_INDEX, read, written - this.#slots + 1n)
     }
+    throw lostRace(`making room in ${JSON.stringify(this.#name)}`)
   }
 
   /** Publishes the record at write_idx. One writer at a time, as the format has it. */
@@ -56,7 +60,8 @@ export class Counters {
    * @returns false when somebody else took it, or the writer gave it up.
    */
   take(index: bigint): boolean {
-    for (;;) {
+    for (let tries = 0; ; tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`taking a record of ${JSON.stringify(this.#name)}`)
       const read = Atomics.load(this.#words, READ_INDEX)
       if (read > index && read <= this.writeIndex) return false
       if (Atomics.compareExchange(this.#words, READ_INDEX, read, index + 1n) === read) break
@@ -68,7 +73,7 @@ export class Counters {
 
   /** Makes count right. Whoever changed an index last sees both as they are, so the last store is the right one. */
   #settle(): void {
-    for (;;) {
+    for (let tries = 0; tries < RACE_TRIES; tries++) {
       const written = this.writeIndex
       const read = Atomics.load(this.#words, READ_INDEX)
       Atomics.store(this.#words, COUNT, written - read)

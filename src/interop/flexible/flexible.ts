@@ -6,6 +6,7 @@ import { later, performance } from '../../host.js'
 import { checkOwner, Memory, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
 import { checkNames, type Known, known } from '../../options.js'
 import { pause } from '../../pause.js'
+import { lostRace, RACE_TRIES } from '../../races.js'
 import { FieldValue } from '../../record/field-value.js'
 import type { Fields } from '../../record/fields.js'
 import type { Infer, Input, RecordField } from '../../record/types.js'
@@ -95,7 +96,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
     this.#memory = memory
     const words = new BigUint64Array(memory.buffer, 0, layout.totalSize / 8)
     this.#slots = new Slots(memory, words, layout)
-    this.#counters = new Counters(words, layout.slots)
+    this.#counters = new Counters(name, words, layout.slots)
     this.#indexOf = new Map(layout.fields.map((field, index) => [field.name, index]))
   }
 
@@ -263,7 +264,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
   }
 
   #tryTake(latest: boolean): FlexibleRecord<S> | undefined {
-    for (;;) {
+    for (let tries = 0; tries < RACE_TRIES; tries++) {
       const written = this.#counters.writeIndex
       const oldest = this.#counters.readIndex
       if (oldest >= written) return undefined
@@ -275,6 +276,7 @@ export class FlexibleMemory<S extends FlexibleSchema = FlexibleSchema> {
       // Copied first and taken then: a reader that is killed in between has taken nothing.
       if (slot !== undefined && this.#counters.take(index)) return this.#decode(slot)
     }
+    throw lostRace(`reading ${JSON.stringify(this.name)}`)
   }
 
   #decode(slot: Uint8Array): FlexibleRecord<S> {

@@ -6,6 +6,7 @@
 import { MemlaneError } from '../../errors.js'
 import { random } from '../../host.js'
 import { checkViewable, type Memory, type ShmObject } from '../../memory/index.js'
+import { lostRace, RACE_TRIES } from '../../races.js'
 import { PAGE, roundUp } from '../../sizes.js'
 import {
   HOLDERS,
@@ -97,7 +98,8 @@ export class Attachment {
    */
   #incarnation(memory: Memory, lock: number): number {
     let left = 0
-    for (;;) {
+    for (let tries = 0; ; tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`recovering the lock of ${JSON.stringify(this.name)}`)
       const word = memory.load(LOCK)
       if (!isOurs(word) || holderOf(word) !== lock) break
       left = incarnationOf(word)
@@ -106,10 +108,8 @@ export class Attachment {
         break
       }
     }
-    for (;;) {
-      const incarnation = 1 + random.below(MOST_INCARNATION)
-      if (incarnation !== left) return incarnation
-    }
+    const incarnation = 1 + random.below(MOST_INCARNATION)
+    return incarnation !== left ? incarnation : 1 + (left % MOST_INCARNATION)
   }
 
   /**

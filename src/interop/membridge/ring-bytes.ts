@@ -11,6 +11,7 @@
 
 import { MemlaneError } from '../../errors.js'
 import type { Memory } from '../../memory/index.js'
+import { lostRace, RACE_TRIES } from '../../races.js'
 import type { Attachment } from './attachment.js'
 import { SHORT_BYTES } from './codec.js'
 import {
@@ -127,7 +128,7 @@ export class RingBytes {
    */
   used(): number {
     let head = Atomics.load(this.#u64, HEAD / 8)
-    for (;;) {
+    for (let tries = 0; tries < RACE_TRIES; tries++) {
       // Between two equal reads of head it stood still, and tail was that far ahead of it.
       const tail = Atomics.load(this.#u64, TAIL / 8)
       const again = Atomics.load(this.#u64, HEAD / 8)
@@ -139,6 +140,7 @@ export class RingBytes {
       }
       head = again
     }
+    throw lostRace(`counting the bytes of ${this.name}`)
   }
 
   corrupt(why: string): MemlaneError {

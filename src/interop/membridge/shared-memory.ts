@@ -5,6 +5,7 @@ import { performance } from '../../host.js'
 import { checkOwner, checkViewable, type Owner, ShmObject, unlinkObject } from '../../memory/index.js'
 import { checkNames, known } from '../../options.js'
 import { pause } from '../../pause.js'
+import { lostRace, NAME_TRIES } from '../../races.js'
 import { effectiveUser } from '../../sandbox.js'
 import { given, parseInteger, parseSize, type Size } from '../../sizes.js'
 import { spareStack, spareStackToLeave } from '../../spare-stack.js'
@@ -88,7 +89,7 @@ export class SharedMemory implements Disposable {
       )
     }
     checkViewable(bytes)
-    for (;;) {
+    for (let tries = 0; tries < NAME_TRIES; tries++) {
       if (replace) unlinkObject(plain)
       try {
         return SharedMemory.#make(name, plain, bytes, checked)
@@ -97,6 +98,7 @@ export class SharedMemory implements Disposable {
         if (!replace || !(error instanceof MemlaneError) || error.code !== 'ERR_EXISTS') throw error
       }
     }
+    throw lostRace(`replacing ${JSON.stringify(name)}`, NAME_TRIES)
   }
 
   static #make(name: string, plain: string, bytes: number, making: Making): SharedMemory {
@@ -159,7 +161,7 @@ export class SharedMemory implements Disposable {
     const bytes = parseSize(size)
     const making = checkMaking(checkNames(options, MAKE_OPTIONS))
     checkViewable(bytes)
-    for (;;) {
+    for (let tries = 0; tries < NAME_TRIES; tries++) {
       try {
         return SharedMemory.#make(name, plain, bytes, making)
       } catch (error) {
@@ -180,6 +182,7 @@ export class SharedMemory implements Disposable {
         throw error
       }
     }
+    throw lostRace(`making or opening ${JSON.stringify(name)}`, NAME_TRIES)
   }
 
   /**

@@ -6,6 +6,7 @@
 import { MemlaneError } from '../../errors.js'
 import { performance } from '../../host.js'
 import { type Memory, NOBODY, publish } from '../../memory/index.js'
+import { lostRace, POLL_TRIES, RACE_TRIES } from '../../races.js'
 import { spareStack } from '../../spare-stack.js'
 import {
   FIRST_NAP_MS,
@@ -105,7 +106,8 @@ export class ViewLock {
     let word = this.#memory.load(LOCK)
     // Somebody sleeps, or readers of the package were inside; or the word is not ours any more: a creator of the
     // package has reset it, or breakLock() was called.
-    while (word < FOREIGN_WRITER && sameHolder(word, mine)) {
+    for (let tries = 0; word < FOREIGN_WRITER && sameHolder(word, mine); tries++) {
+      if (tries > RACE_TRIES) throw lostRace(`giving back the lock of ${JSON.stringify(this.#name)}`)
       // Below 0 only after a reader of the package whose lock had been broken left all the same.
       const seen = this.#memory.compareExchange(LOCK, word, Math.max(FREE, readersLeft(word)))
       if (seen === word) {
@@ -123,7 +125,8 @@ export class ViewLock {
     let spins = SPIN_TRIES
     // Once slept, this waiter cannot know whether others sleep: it takes the word with the waiters bit set.
     let slept = false
-    for (;;) {
+    for (let looks = 1; ; looks++) {
+      if (looks % POLL_TRIES === 0 && left() <= 0) throw this.#timedOut(timeout)
       const word = memory.load(LOCK)
       const claim = slept ? withWaiters(mine) : mine
       if (word === FREE) {
@@ -157,6 +160,7 @@ export class ViewLock {
     const memory = this.#memory
     const start = performance.now()
     for (let looks = 0; ; looks++) {
+      if (looks > RACE_TRIES) throw lostRace(`taking the lock of ${JSON.stringify(this.#name)}`)
       const word = memory.load(LOCK)
       if (!isOurs(word) || !sameHolder(word, mine)) return false
       if (readersLeft(word) === 0) return true
@@ -211,7 +215,7 @@ export class ViewLock {
   /** @returns true when there was a lock to break. @throws MemlaneError `ERR_BUSY` when the holder is known to live. */
   break(): boolean {
     const memory = this.#memory
-    for (;;) {
+    for (let tries = 0; tries < RACE_TRIES; tries++) {
       const word = memory.load(LOCK)
       if (word === FREE) return false
       if (isOurs(word) && memory.isLocked(holderOf(word))) {
@@ -224,5 +228,6 @@ export class ViewLock {
       memory.wake(LOCK, 2 ** 30)
       return true
     }
+    throw lostRace(`breaking the lock of ${JSON.stringify(this.#name)}`)
   }
 }

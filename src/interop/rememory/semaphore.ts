@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { MemlaneError } from '../../errors.js'
 import { performance, random } from '../../host.js'
 import { type Memory, NOBODY, type Owner, publishObject, ShmObject, unlinkObject } from '../../memory/index.js'
+import { lostRace, NAME_TRIES, RACE_TRIES } from '../../races.js'
 import { endOf } from '../../sizes.js'
 import { spareStack } from '../../spare-stack.js'
 import { BUSY, type LockHome, OwnerLock } from '../../sync/index.js'
@@ -194,17 +195,19 @@ export class NamedSemaphore {
   }
 
   #tryPermit(): boolean {
-    for (;;) {
+    for (let tries = 0; tries < RACE_TRIES; tries++) {
       const seen = Atomics.load(this.#longs, 0)
       const value = BigInt.asUintN(32, seen)
       if (value === 0n) return false
       // More than one permit is left where a lock was broken whose holder gave it back all the same: they are taken as one.
       if (Atomics.compareExchange(this.#longs, 0, seen, (seen - value) | HELD) === seen) return true
     }
+    // Whoever waits looks at its limits, and tries again.
+    return false
   }
 
   #post(): void {
-    for (;;) {
+    for (let tries = 0; tries < RACE_TRIES; tries++) {
       const seen = Atomics.load(this.#longs, 0)
       // Broken in the meantime.
       if (seen >= 0n) return
@@ -216,6 +219,7 @@ export class NamedSemaphore {
       }
       return
     }
+    throw lostRace(`giving back the lock of ${JSON.stringify(this.name)}`)
   }
 
   /** As the owner: what a dead one left is mended and given back. */
@@ -349,7 +353,7 @@ function claimSlot(name: string, memory: Memory): number {
 /** The C library makes a semaphore under another name first, so that no one ever opens half of one. */
 function openOrMake(file: string, access: SemaphoreAccess): ShmObject {
   const { owner, mode } = access
-  for (;;) {
+  for (let tries = 0; tries < NAME_TRIES; tries++) {
     if (!access.create) return ShmObject.open(file, { owner })
     const found = ShmObject.tryOpen(file, { owner })
     if (found !== undefined) return found
@@ -368,4 +372,5 @@ function openOrMake(file: string, access: SemaphoreAccess): ShmObject {
       object.close()
     }
   }
+  throw lostRace(`making or opening ${JSON.stringify(file)}`, NAME_TRIES)
 }

@@ -26,13 +26,16 @@ export class Shape {
   readonly transitions: Map<string, Shape> = new Map()
   readonly #index: Map<string, number>
   #ordered: readonly string[] | undefined
-  #lastKey = ''
-  #lastIndex = -1
+  #lastKey: string
+  #lastIndex: number
 
   constructor(id: number, keys: readonly string[]) {
     this.id = id
     this.keys = keys
     this.#index = new Map(keys.map((key, index) => [key, index]))
+    // Any name will do that is looked up as it should be; '' is a name like any other.
+    this.#lastKey = ''
+    this.#lastIndex = this.#index.get('') ?? -1
   }
 
   /** Slot of a property, or -1. Property names are mostly interned, so the last one is found by comparing pointers. */
