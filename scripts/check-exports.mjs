@@ -22,17 +22,17 @@ const commands = { memlane: 'cli/main.ts' }
 const there = ([, source]) => existsSync(join(root, 'src', source))
 const compiled = (source, extension) => source.replace(/\.ts$/, extension)
 
-/** Where the entry lies that scripts/build-commonjs.mjs makes, and its types. */
-const joined = (source) => `./dist/cjs/${source.slice(0, -'.ts'.length).replaceAll('/', '-')}.js`
+/** Where the entry lies that scripts/build-joined.mjs makes, and its types. */
+const joined = (source, format) => `./dist/${format}/${source.slice(0, -'.ts'.length).replaceAll('/', '-')}.js`
 const joinedTypes = (source) => `./dist/cjs/types/${compiled(source, '.d.ts')}`
 
 function targets(source) {
-  const module = { types: `./dist/${compiled(source, '.d.ts')}`, default: `./dist/${compiled(source, '.js')}` }
+  const module = { types: `./dist/${compiled(source, '.d.ts')}`, default: joined(source, 'esm') }
   return {
     bun: { types: module.types, default: `./dist/${compiled(source, '.bun.js')}` },
     // Also where `require` takes ES modules: tools that hook into it (tsx, tracers of deployments) do not always get that right.
     // A program with both forms has two copies, which get on with each other.
-    require: { types: joinedTypes(source), default: joined(source) },
+    require: { types: joinedTypes(source), default: joined(source, 'cjs') },
     ...module,
   }
 }
@@ -41,7 +41,7 @@ const offered = Object.entries(subpaths).filter((entry) => entry[0] === '.' || t
 
 const wanted = {
   // For what does not read `exports`: TypeScript's moduleResolution "node10", and older tools.
-  main: joined('index.ts'),
+  main: joined('index.ts', 'cjs'),
   types: joinedTypes('index.ts'),
   typesVersions: {
     '*': Object.fromEntries(
@@ -55,7 +55,7 @@ const wanted = {
   bin: Object.fromEntries(
     Object.entries(commands)
       .filter(there)
-      .map(([name, source]) => [name, `dist/${compiled(source, '.js')}`]),
+      .map(([name, source]) => [name, joined(source, 'esm').slice(2)]),
   ),
 }
 

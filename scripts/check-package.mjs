@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { buildCommonjs } from './build-commonjs.mjs'
+import { buildJoined } from './build-joined.mjs'
 import { mark, target } from './build-native.mjs'
 import { platforms } from './platforms.mjs'
 import { filesUnder, root, run, tool } from './run.mjs'
@@ -21,7 +21,7 @@ const problems = []
 try {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
   // --ignore-scripts: everything else is built already, and prepack would wait for the run that called us.
-  await buildCommonjs()
+  await buildJoined()
   const packed = await run(
     npm,
     ['pack', '--ignore-scripts', '--json', '--loglevel=error', '--pack-destination', folder],

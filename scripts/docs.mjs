@@ -2,7 +2,7 @@
 // leads nowhere, and what is exported without a word.
 import { join } from 'node:path'
 import { Application } from 'typedoc'
-import { entries } from './build-commonjs.mjs'
+import { entries } from './build-joined.mjs'
 import { root } from './run.mjs'
 
 const app = await Application.bootstrapWithPlugins({

@@ -141,7 +141,7 @@ try {
     if (!only || only === 'install') await install()
     if (!only || only === 'native') native()
     if (!only || only === 'types') await types({ lenient })
-    if (process.argv.includes('--pack')) await (await import('./build-commonjs.mjs')).buildCommonjs()
+    if (process.argv.includes('--pack')) await (await import('./build-joined.mjs')).buildJoined()
   })
 } catch (error) {
   say(error instanceof Stop || error.message?.includes('\n') ? error.message : `failed: ${error.message}`)

@@ -8,7 +8,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { buildCommonjs } from './build-commonjs.mjs'
+import { buildJoined } from './build-joined.mjs'
 import { removeLeftovers } from './leftovers.mjs'
 import { root, run, runOnline, since } from './run.mjs'
 import { cases } from './toolchains/cases.mjs'
@@ -38,7 +38,7 @@ async function installTools() {
 
 /** Packs, and unpacks where every case's folder finds it as its dependency. */
 async function installPackage() {
-  await buildCommonjs()
+  await buildJoined()
   const projects = join(home, 'projects')
   rmSync(projects, { recursive: true, force: true })
   const target = join(projects, 'node_modules', 'memlane')
