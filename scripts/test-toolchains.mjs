@@ -9,7 +9,9 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, r
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { buildJoined } from './build-joined.mjs'
+import { target as machine } from './build-native.mjs'
 import { removeLeftovers } from './leftovers.mjs'
+import { platforms } from './platforms.mjs'
 import { root, run, runOnline, since } from './run.mjs'
 import { cases } from './toolchains/cases.mjs'
 
@@ -50,6 +52,13 @@ async function installPackage() {
   const tarball = join(projects, packed.stdout.trim().split('\n').at(-1))
   const unpacked = await run('tar', ['-xzf', tarball, '-C', target, '--strip-components=1'], { quiet: true })
   if (!unpacked.ok) throw new Error(`tar failed:\n${unpacked.output}`)
+  // The packed package has the addons of all platforms (npm run build:platforms). Bundlers look for every one of them, and none
+  // but this machine's is loaded here: where the others were not built, copies of it stand for them.
+  const own = join(target, 'prebuilds', machine(), 'memlane.node')
+  for (const key of Object.keys(platforms)) {
+    const addon = join(target, 'prebuilds', key, 'memlane.node')
+    if (!existsSync(addon)) cpSync(own, addon)
+  }
   writeFileSync(join(projects, 'package.json'), '{ "private": true }\n')
   return projects
 }
