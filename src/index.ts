@@ -29,6 +29,7 @@ export {
   SharedBlock,
   SharedBool,
   SharedFloat,
+  type Shared,
   SharedHeap,
   SharedInt,
   SharedList,

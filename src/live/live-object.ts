@@ -7,7 +7,7 @@
 import { inspect } from 'node:util'
 import { MemlaneError } from '../errors.js'
 import type { HeapObject } from '../heap/index.js'
-import { shown } from '../printable.js'
+import { STALE_MARK, shown } from '../printable.js'
 import { HANDLE } from './handle-of.js'
 import { markOfGone, remaining } from './remains.js'
 
@@ -27,7 +27,7 @@ const TRAPS: ProxyHandler<HeapObject> = {
         return remaining(error, key, PROTOTYPE)
       }
     } else if (key === HANDLE) return handle
-    else if (key === inspect.custom) return (): object | string => shown(() => handle.snapshot())
+    else if (key === inspect.custom) return (): object | string => shown(() => handle.snapshot(STALE_MARK))
     else if (key === Symbol.toStringTag) return tagOf(handle)
     return Reflect.get(PROTOTYPE, key, receiver)
   },
