@@ -10,7 +10,7 @@ import type { HeapList } from '../heap/index.js'
 import { STALE_MARK, shown } from '../printable.js'
 import { HANDLE } from './handle-of.js'
 import { METHODS } from './list-methods.js'
-import { checkDescriptor, setInherited } from './live-object.js'
+import { checkDescriptor, descriptorOf, setInherited } from './live-object.js'
 import { indexesOf } from './one-moment.js'
 import { markOfGone, remaining } from './remains.js'
 
@@ -122,9 +122,10 @@ const TRAPS: ProxyHandler<LiveArray> = {
     if (key === 'length') return { value: handle.length, writable: true, enumerable: false, configurable: false }
     const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
     if (index === NOT_AN_INDEX) return undefined
-    const value = handle.get(index)
-    if (value === undefined && !handle.has(index)) return undefined
-    return { value, writable: true, enumerable: true, configurable: true }
+    return descriptorOf(
+      () => handle.get(index),
+      () => handle.has(index),
+    )
   },
   defineProperty(target, key, descriptor) {
     const handle = LiveArray.handle(target)

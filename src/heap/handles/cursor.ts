@@ -56,13 +56,19 @@ export class MapCursor {
   /** The value where the cursor stands, live; GONE when it was deleted since. */
   get value(): unknown {
     const { decoder, arena } = this.#core
-    return this.#read((stripe, look) => arena.read(stripe, look), (word) => decoder.read(word))
+    return this.#read(
+      (stripe, look) => arena.read(stripe, look),
+      (word) => decoder.read(word),
+    )
   }
 
   /** The same, detached. */
   get snapshot(): unknown {
     const { decoder } = this.#core
-    return this.#read((stripe, look) => decoder.moment(stripe, look), (word) => decoder.snapshot(word))
+    return this.#read(
+      (stripe, look) => decoder.moment(stripe, look),
+      (word) => decoder.snapshot(word),
+    )
   }
 
   #read(moment: (stripe: number, look: () => unknown) => unknown, look: (word: number) => unknown): unknown {

@@ -94,7 +94,9 @@ export class HeapObject {
     Object.defineProperty(HeapObject.prototype, inspect.custom, {
       // util.inspect looks through a Proxy over this handle, and calls it with the Proxy: that answers for itself.
       value(this: { [inspect.custom](): unknown }): unknown {
-        return #core in this ? shown(() => (this as unknown as HeapObject).snapshot(STALE_MARK)) : this[inspect.custom]()
+        return #core in this
+          ? shown(() => (this as unknown as HeapObject).snapshot(STALE_MARK))
+          : this[inspect.custom]()
       },
     })
   }

@@ -12,6 +12,7 @@
 // TOMBSTONE: references may still lead to it, and must never meet another object.
 
 import { describe, MemlaneError } from '../../errors.js'
+import { random } from '../../host.js'
 import type { Core } from '../core.js'
 import { corrupt } from '../corrupt.js'
 import { HeapList } from '../handles/heap-list.js'
@@ -39,7 +40,7 @@ export class Objects {
   readonly #core: Core
   readonly #known = new Map<number, Known>()
   readonly #gone: FinalizationRegistry<number>
-  #stripe = Math.floor(Math.random() * STRIPES)
+  #stripe = random.below(STRIPES)
 
   constructor(core: Core) {
     this.#core = core
@@ -139,7 +140,10 @@ export class Objects {
 
   /** What reading a reference says that leads to a tombstone. */
   destroyed(): MemlaneError {
-    return new MemlaneError('ERR_STALE', `an object of ${JSON.stringify(this.#core.name)} was destroyed that is led to here`)
+    return new MemlaneError(
+      'ERR_STALE',
+      `an object of ${JSON.stringify(this.#core.name)} was destroyed that is led to here`,
+    )
   }
 
   /**
@@ -236,7 +240,10 @@ export class Objects {
     const { arena, blocks, name } = this.#core
     const { i32 } = arena
     if (seed !== i32[arena.base + H_HASH_SEED]! >>> 0)
-      throw new MemlaneError('ERR_FOREIGN', `${JSON.stringify(address)} is an address in another heap than ${JSON.stringify(name)}`)
+      throw new MemlaneError(
+        'ERR_FOREIGN',
+        `${JSON.stringify(address)} is an address in another heap than ${JSON.stringify(name)}`,
+      )
     return arena.read(arena.version, () => {
       if (
         !(pointer < i32.length >>> 1) ||
@@ -244,7 +251,10 @@ export class Objects {
         i32[blocks.carveWord(pointer)]! >>> 0 !== carve ||
         (i32[(pointer << 1) + 1]! & GRAPH) === 0
       )
-        throw new MemlaneError('ERR_STALE', `the object at ${JSON.stringify(address)} of ${JSON.stringify(name)} is gone`)
+        throw new MemlaneError(
+          'ERR_STALE',
+          `the object at ${JSON.stringify(address)} of ${JSON.stringify(name)} is gone`,
+        )
       return this.live(pointer)
     })
   }

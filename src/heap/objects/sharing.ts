@@ -7,7 +7,6 @@
 import { outOfRange } from '../../errors.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
-import { E_VALUE } from '../kinds/map/map.layout.js'
 import {
   A_FIRST,
   A_LENGTH,
@@ -24,6 +23,7 @@ import {
   LENGTH_MAX,
   NO_ROOT,
 } from '../kinds/list/list.layout.js'
+import { E_VALUE } from '../kinds/map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
 import type { Shape } from '../kinds/object/shapes.js'
 import { Encoder, namedProperty } from '../values/encode.js'
@@ -147,7 +147,8 @@ export class Sharing {
       const key = keys[i]!
       this.#store((pointer + O_UNITS + i) << 1, (value as Record<string, unknown>)[key], key)
     }
-    this.#core.arena.i32[(pointer << 1) + O_SHAPE] = shape.id
+    const { i32 } = this.#core.arena
+    i32[(pointer << 1) + O_SHAPE] = shape.id
   }
 
   #fillTable({ value, pointer, keys }: Placed): void {

@@ -263,8 +263,7 @@ export class Encoder {
     const why = whyUncloneable(value)
     if (why !== undefined) throw this.#refusal(value, this.#depth, why)
     if (isHidden(value)) throw this.#refusal(value, this.#depth)
-    if (keepsNothing(value))
-      throw this.#refusal(value, this.#depth, 'without a property of its own that could be kept')
+    if (keepsNothing(value)) throw this.#refusal(value, this.#depth, 'without a property of its own that could be kept')
     return 0
   }
 
