@@ -26,6 +26,7 @@ export {
   type ScalarOptions,
   type SetChange,
   type SetLike,
+  type Shared,
   SharedBlock,
   SharedBool,
   SharedFloat,

@@ -4,10 +4,13 @@
 
 import { inspect } from 'node:util'
 
+/** What stands for a value that is gone. */
+export const STALE_MARK = '<stale>'
+
 /** Stands for what cannot be shown any more: `<stale>`, `<closed>`, `<ERR_BUSY>`. */
 export function mark(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown }
-  if (code === 'ERR_STALE') return '<stale>'
+  if (code === 'ERR_STALE') return STALE_MARK
   if (code === 'ERR_CLOSED') return '<closed>'
   return typeof code === 'string' ? `<${code}>` : '<unreadable>'
 }

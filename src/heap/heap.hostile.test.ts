@@ -43,6 +43,14 @@ function fill(heap: Heap): void {
   map.set('shared', { a: shared, b: [shared] })
   heap.list('l').push(...Array.from({ length: 700 }, (_, i) => `item ${i}`))
   heap.cell('c').set({ in: ['a', 'cell'] })
+  heap.adapter = { ...heap.adapter, classOf: (value) => (Array.isArray(value) ? undefined : 'Some') }
+  const graph: Record<string, unknown> = { name: 'a text that is no short one', when: new Date(1) }
+  graph.self = graph
+  graph.list = [graph, ...Array.from({ length: 300 }, (_, i) => ({ i }))]
+  graph.table = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`q${i}`, i === 5 ? graph : i]))
+  map.set('graph', heap.share(graph))
+  map.set('destroyed', heap.share({ n: 1 }))
+  heap.destroy(map.get('destroyed'))
   map.watch()
 }
 
@@ -57,16 +65,18 @@ function use(heap: Heap, seen: Map<string, number>): void {
       const cursor = heap.map('m').cursor()
       for (let i = 0; i < 1000 && cursor.next(); i++) void cursor.value
     },
-    ...['key 5', 'text', 'wide', 'object', 'table', 'clone', 'shared', 'nothing'].map((key) => () => {
-      const value = heap.map('m').get(key)
-      if (value instanceof HeapObject) {
-        for (const name of value.keys()) void value.get(name)
-        value.snapshot()
-      } else if (value instanceof HeapList) {
-        for (let i = 0; i < Math.min(1000, value.length); i++) void value.get(i)
-        value.snapshot()
-      }
-    }),
+    ...['key 5', 'text', 'wide', 'object', 'table', 'clone', 'shared', 'graph', 'destroyed', 'nothing'].map(
+      (key) => () => {
+        const value = heap.map('m').get(key)
+        if (value instanceof HeapObject) {
+          for (const name of value.keys()) void value.get(name)
+          value.snapshot()
+        } else if (value instanceof HeapList) {
+          for (let i = 0; i < Math.min(1000, value.length); i++) void value.get(i)
+          value.snapshot()
+        }
+      },
+    ),
     () => heap.stats(),
     () => heap.verify(),
     () => heap.map('m').watch().take(),
@@ -78,6 +88,11 @@ function use(heap: Heap, seen: Map<string, number>): void {
     () => heap.list('l').shift(),
     () => heap.cell('c').set([1, 2, 3]),
     () => heap.map('m').delete('shared'),
+    () => heap.share([heap.map('m').get('graph'), { n: 1 }]),
+    () => heap.at(heap.addressOf(heap.map('m').get('graph'))),
+    () => (heap.map('m').get('graph') as HeapObject | undefined)?.set?.('more', { of: [1] }),
+    () => ((heap.map('m').get('graph') as HeapObject | undefined)?.get?.('list') as HeapList | undefined)?.pop?.(),
+    () => heap.destroy(heap.map('m').get('graph')),
     () => heap.map('m').clear(),
     () => heap.remove('l'),
     () => heap.map('other').set('a', 1),

@@ -2,7 +2,7 @@
 //
 //   byte from body   what
 //   +---------------------------------------------------------------------------------------------+
-//   |      0 | FORMAT   | PAGES_MAX | HASH_SEED | ROOTS     | SHAPES_FIRST | SHAPES_LAST | SHAPES |
+//   |      0 | FORMAT   | PAGES_MAX | HASH_SEED | ROOTS     | SHAPES_FIRST | SHAPES_LAST | SHAPES | CLASSES |
 //   |    128 | LOCK     token | WAITERS, see sync/owner-lock                                         |
 //   |    256 | VERSION  | HOLDER                                                                    |
 //   |    384 | PAGE_HINT                                                                            |
@@ -25,7 +25,7 @@
 
 import { PAGE, roundUp } from '../sizes.js'
 
-export const FORMAT: number = 2
+export const FORMAT: number = 3
 
 /** Word offsets from the body. */
 export const H_FORMAT: number = 0
@@ -35,6 +35,8 @@ export const H_ROOTS: number = 3
 export const H_SHAPES_FIRST: number = 4
 export const H_SHAPES_LAST: number = 5
 export const H_SHAPES: number = 6
+/** A MAP of class names, each with its number; 0: none yet. */
+export const H_CLASSES: number = 7
 export const H_LOCK: number = 128 / 4
 export const H_VERSION: number = 256 / 4
 export const H_HOLDER: number = 260 / 4

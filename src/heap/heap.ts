@@ -18,6 +18,8 @@ import { E_VALUE } from './kinds/map/map.layout.js'
 import { MapIndex } from './kinds/map/map-index.js'
 import { Shapes } from './kinds/object/shapes.js'
 import { TextBytes } from './kinds/text/text.js'
+import { ClassNames } from './objects/class-names.js'
+import { Objects } from './objects/objects.js'
 import { Decoder } from './values/decode.js'
 import { Encoder } from './values/encode.js'
 import { Graph } from './values/graph.js'
@@ -286,6 +288,32 @@ export class Heap {
     return pointer
   }
 
+  // ---- shared objects: see objects/objects.ts, which says what they throw
+
+  /** Makes an object, and all that it leads to, shared ones. @returns the live object. */
+  share(value: object): object {
+    this.#open()
+    return this.core.objects.share(value)
+  }
+
+  /** Ends a shared object, whatever leads to it. */
+  destroy(value: unknown): void {
+    this.#open()
+    this.core.objects.destroy(value)
+  }
+
+  /** A short text that names a shared object for other processes. */
+  addressOf(value: unknown): string {
+    this.#open()
+    return this.core.objects.addressOf(value)
+  }
+
+  /** The live object at an address. */
+  at(address: string): object {
+    this.#open()
+    return this.core.objects.at(address)
+  }
+
   // ---- figures and care
 
   /** Bytes and blocks, of one moment. @throws MemlaneError `ERR_CORRUPT`, `ERR_CLOSED`. */
@@ -391,18 +419,25 @@ function makeCore(segment: Segment): Core {
       kind === OBJECT
         ? core.adapter.object(new HeapObject(core, pointer))
         : core.adapter.list(new HeapList(core, pointer)),
-    copyOf: (handle: object): unknown => (handle as HeapObject | HeapList).snapshot(),
+    copyOf: (handle: object): unknown => (handle as HeapObject | HeapList).copy(),
     graph: undefined as unknown as Graph,
     encoder: undefined as unknown as Encoder,
     decoder: undefined as unknown as Decoder,
     overwriter: undefined as unknown as Overwriter,
     watches: undefined as unknown as Watches,
+    classes: undefined as unknown as ClassNames,
+    objects: undefined as unknown as Objects,
   }
   core.graph = new Graph(core)
   core.encoder = new Encoder(core)
   core.decoder = new Decoder(core)
   core.overwriter = new Overwriter(core)
   core.watches = new Watches(core)
-  arena.onUndone = () => core.shapes.forget()
+  core.classes = new ClassNames(core)
+  core.objects = new Objects(core)
+  arena.onUndone = () => {
+    core.shapes.forget()
+    core.classes.forget()
+  }
   return core
 }

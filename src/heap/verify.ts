@@ -8,6 +8,7 @@ import { corrupt } from './corrupt.js'
 import {
   DESCRIPTOR_WORDS,
   H_CLASS_HEADS,
+  H_CLASSES,
   H_ROOTS,
   H_SHAPES,
   H_SHAPES_FIRST,
@@ -18,7 +19,7 @@ import {
   STRIPE_STEP,
   STRIPES,
 } from './heap.layout.js'
-import { A_FIRST, A_LENGTH, A_ROOM } from './kinds/list/list.layout.js'
+import { A_FIRST, A_LENGTH, A_ROOM, A_ROOT, NO_ROOT } from './kinds/list/list.layout.js'
 import {
   B_FIRST,
   B_LOCAL,
@@ -35,7 +36,7 @@ import {
   M_SIZE,
   M_TAIL,
 } from './kinds/map/map.layout.js'
-import { O_OUTSIDE, O_ROOM, O_SHAPE, TABLE } from './kinds/object/object.layout.js'
+import { O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, TABLE } from './kinds/object/object.layout.js'
 import { S_ID, S_NAME, S_NEXT } from './kinds/object/shapes.js'
 import {
   ARRAY,
@@ -44,10 +45,13 @@ import {
   CHUNKS,
   DIRECTORY,
   ENTRY,
+  GRAPH,
   MAP,
   OBJECT,
   SHAPE,
   SHARED,
+  TAG_REF,
+  TOMBSTONE,
   TUPLE,
   WATCH,
 } from './values/values.layout.js'
@@ -66,6 +70,10 @@ export interface HeapStats {
   readonly largestFree: number
   /** Living blocks. */
   readonly blocks: number
+  /** Shared objects and arrays among them. */
+  readonly objects: number
+  /** Destroyed ones whose place is not free yet. */
+  readonly destroyed: number
 }
 
 /** Figures, and every living block when `each` is given. */
@@ -75,6 +83,8 @@ export function statistics(core: Core, each?: (pointer: number) => void): HeapSt
   const pages = blocks.committedPages
   let used = 0
   let count = 0
+  let objects = 0
+  let destroyed = 0
   let run = 0
   let longest = 0
   for (let page = 0; page < pages; page++) {
@@ -107,7 +117,13 @@ export function statistics(core: Core, each?: (pointer: number) => void): HeapSt
     for (let index = 0; index < CLASS_COUNT[size]!; index++) {
       if (((i32[bitmap + (index >> 5)]! >>> (index & 31)) & 1) === 0) continue
       living++
-      each?.(start + CLASS_FIRST[size]! + index * CLASS_UNITS[size]!)
+      const pointer = start + CLASS_FIRST[size]! + index * CLASS_UNITS[size]!
+      const header = i32[(pointer << 1) + 1]!
+      if ((header & GRAPH) !== 0) {
+        if ((header & 0xff) === TOMBSTONE) destroyed++
+        else objects++
+      }
+      each?.(pointer)
     }
     if (living !== i32[d + D_USED])
       throw corrupt(name, `the span at page ${page} counts ${i32[d + D_USED]} living blocks and has ${living}`)
@@ -123,6 +139,8 @@ export function statistics(core: Core, each?: (pointer: number) => void): HeapSt
     free: committed - used,
     largestFree: longest * HEAP_PAGE,
     blocks: count,
+    objects,
+    destroyed,
   }
 }
 
@@ -151,6 +169,12 @@ export function verify(core: Core): HeapStats {
   const walk = new Walk(core, living)
   walk.shapes()
   walk.structure(i32[base + H_ROOTS]!)
+  const classes = i32[base + H_CLASSES]!
+  if (classes !== 0) walk.structure(classes)
+  const count = core.classes.count()
+  statistics(core, (pointer) => {
+    if ((i32[(pointer << 1) + 1]! & GRAPH) !== 0) walk.shared(pointer, count)
+  })
   walk.finish()
   return stats
 }
@@ -248,9 +272,34 @@ class Walk {
       throw corrupt(name, `there are ${id - 1} shapes, ${i32[base + H_SHAPES]} are counted`)
   }
 
-  /** A structure or value, and all below it. */
+  /** A structure, and all below it. */
   structure(first: number): void {
     this.#mark(first, 'the header', MAP)
+    this.#below(first)
+  }
+
+  /** A shared object, and what it owns. */
+  shared(pointer: number, classes: number): void {
+    const { arena, name } = this.#core
+    const { i32 } = arena
+    const b = pointer << 1
+    const kind = i32[b + 1]! & 0xff
+    this.#mark(pointer, 'the heap', OBJECT, ARRAY, TOMBSTONE)
+    if (kind === TOMBSTONE) return
+    if (kind === ARRAY ? i32[b + A_ROOT] !== NO_ROOT : i32[b + O_ROOT]! > 0 || i32[b + O_ROOT]! < -classes)
+      throw corrupt(name, `the shared object at ${pointer} is of class ${-i32[b + O_ROOT]!}, of ${classes}`)
+    this.#below(pointer)
+  }
+
+  #reference(word: number, from: number): void {
+    const { i32 } = this.#core.arena
+    if (i32[word + 1] !== TAG_REF) return
+    const pointer = i32[word]!
+    if (!this.#living.has(pointer) || (i32[(pointer << 1) + 1]! & GRAPH) === 0)
+      throw corrupt(this.#core.name, `a reference in block ${from} leads to ${pointer}, where no shared object lies`)
+  }
+
+  #below(first: number): void {
     const stack = [first]
     while (stack.length > 0) {
       const pointer = stack.pop()!
@@ -261,7 +310,7 @@ class Walk {
         pointer,
         (word) => {
           const block = this.#core.graph.blockAt(word)
-          if (block === 0) return
+          if (block === 0) return this.#reference(word, pointer)
           // Inside a value with shared references a block may be reached again.
           if (shared && this.#seen.has(block)) return
           this.#mark(block, `a slot of block ${pointer}`)
@@ -315,7 +364,7 @@ class Walk {
     } else if (kind === TUPLE) {
       if (i32[b + 3]! < 0 || i32[b + 3]! > room - 2)
         throw corrupt(name, `the tuple at ${pointer} has ${i32[b + 3]} parts`)
-    } else if (kind === 0 || kind > WATCH) throw corrupt(name, `block ${pointer} is of the kind ${kind}`)
+    } else if (kind === 0 || kind > TOMBSTONE) throw corrupt(name, `block ${pointer} is of the kind ${kind}`)
   }
 
   #checkMap(map: number): void {

@@ -37,7 +37,7 @@ function rearranging(name: string, from: number): Method {
     atomically(list, () => {
       // An object given as an index is asked for its number, and may change the list then: the array's own method copes.
       if (args.slice(from).some((index) => Object(index) === index)) return original(name, self, args)
-      const copy = list.snapshot()
+      const copy = list.copy()
       original(name, copy, args)
       list.assign(copy)
     })
@@ -48,11 +48,11 @@ function rearranging(name: string, from: number): Method {
 /** `sort` calls back. As in an array, its order wins over what was changed meanwhile, and what was added stays at the end. */
 const sort = method('sort', (list, self, args) => {
   atomically(list, () => {
-    let sorted = list.snapshot()
+    let sorted = list.copy()
     const before = sorted.length
     original('sort', sorted, args)
     const after = list.length
-    if (after > before) sorted = sorted.concat(list.snapshot().slice(before))
+    if (after > before) sorted = sorted.concat(list.copy().slice(before))
     // Holes come last, and only they can have been cut off.
     else if (after < before) sorted.length = Math.max(after, Object.keys(sorted).length)
     list.assign(sorted)

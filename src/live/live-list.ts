@@ -7,10 +7,10 @@
 import { inspect } from 'node:util'
 import { MemlaneError } from '../errors.js'
 import type { HeapList } from '../heap/index.js'
-import { shown } from '../printable.js'
+import { STALE_MARK, shown } from '../printable.js'
 import { HANDLE } from './handle-of.js'
 import { METHODS } from './list-methods.js'
-import { checkDescriptor, setInherited } from './live-object.js'
+import { checkDescriptor, descriptorOf, setInherited } from './live-object.js'
 import { indexesOf } from './one-moment.js'
 import { markOfGone, remaining } from './remains.js'
 
@@ -46,7 +46,7 @@ class LiveArray extends Array<unknown> {
 
   /** util.inspect calls it with the Proxy as `this`, or with the target where Proxies are to be shown. */
   [inspect.custom](depth: number, options: object): unknown {
-    if (#handle in this) return shown(() => this.#handle.snapshot())
+    if (#handle in this) return shown(() => this.#handle.snapshot(STALE_MARK))
     const list = this as { [inspect.custom]?: (depth: number, options: object) => unknown }
     return list[inspect.custom]?.(depth, options)
   }
@@ -90,7 +90,7 @@ const TRAPS: ProxyHandler<LiveArray> = {
     } else if (key === HANDLE) return handle
     const members = LiveArray.members(target)
     if (members !== NONE && key in members) return members[key]
-    if (key === inspect.custom) return (): unknown => shown(() => handle.snapshot())
+    if (key === inspect.custom) return (): unknown => shown(() => handle.snapshot(STALE_MARK))
     const method = METHODS[key]
     if (method !== undefined) return method
     const own = Reflect.get(PROTOTYPE, key, receiver)
@@ -122,9 +122,10 @@ const TRAPS: ProxyHandler<LiveArray> = {
     if (key === 'length') return { value: handle.length, writable: true, enumerable: false, configurable: false }
     const index = typeof key === 'string' ? indexOf(key) : NOT_AN_INDEX
     if (index === NOT_AN_INDEX) return undefined
-    const value = handle.get(index)
-    if (value === undefined && !handle.has(index)) return undefined
-    return { value, writable: true, enumerable: true, configurable: true }
+    return descriptorOf(
+      () => handle.get(index),
+      () => handle.has(index),
+    )
   },
   defineProperty(target, key, descriptor) {
     const handle = LiveArray.handle(target)

@@ -7,7 +7,7 @@
 import { inspect } from 'node:util'
 import { MemlaneError } from '../errors.js'
 import type { HeapObject } from '../heap/index.js'
-import { shown } from '../printable.js'
+import { STALE_MARK, shown } from '../printable.js'
 import { HANDLE } from './handle-of.js'
 import { markOfGone, remaining } from './remains.js'
 
@@ -27,7 +27,7 @@ const TRAPS: ProxyHandler<HeapObject> = {
         return remaining(error, key, PROTOTYPE)
       }
     } else if (key === HANDLE) return handle
-    else if (key === inspect.custom) return (): object | string => shown(() => handle.snapshot())
+    else if (key === inspect.custom) return (): object | string => shown(() => handle.snapshot(STALE_MARK))
     else if (key === Symbol.toStringTag) return tagOf(handle)
     return Reflect.get(PROTOTYPE, key, receiver)
   },
@@ -56,9 +56,10 @@ const TRAPS: ProxyHandler<HeapObject> = {
   },
   getOwnPropertyDescriptor(handle, key) {
     if (typeof key !== 'string') return undefined
-    const value = handle.get(key)
-    if (value === undefined && !handle.has(key)) return undefined
-    return { value, writable: true, enumerable: true, configurable: true }
+    return descriptorOf(
+      () => handle.get(key),
+      () => handle.has(key),
+    )
   },
   defineProperty(handle, key, descriptor) {
     checkDescriptor(key, descriptor)
@@ -75,6 +76,19 @@ const TRAPS: ProxyHandler<HeapObject> = {
   preventExtensions() {
     return false
   },
+}
+
+/** A property as the engine asks for it. What leads to a destroyed object is still there: reading it says so, listing it does not. */
+export function descriptorOf(get: () => unknown, has: () => boolean): PropertyDescriptor | undefined {
+  try {
+    const value = get()
+    if (value === undefined && !has()) return undefined
+    return { value, writable: true, enumerable: true, configurable: true }
+  } catch (error) {
+    // Where the object itself is gone this throws the same.
+    if (!has()) throw error
+    return { get, enumerable: true, configurable: true }
+  }
 }
 
 /** The live object of a handle. */

@@ -38,6 +38,11 @@ import {
 
 const LOCAL_OPTIONS = known('maxSize', 'participants', 'timeout')
 
+declare const shared: unique symbol
+
+/** A shared object: it lives in a heap, nobody owns it, and assigning it keeps the reference. */
+export type Shared<T extends object> = T & { readonly [shared]?: never }
+
 /** One of everything that has a name. */
 export type AnyCollection =
   | SharedMap<Key, unknown>
@@ -64,6 +69,8 @@ export type AnyCollection =
  * })
  */
 export class SharedHeap extends Collection {
+  #root: SharedMap<string, unknown> | undefined
+
   private constructor(name: string, heap: Heap) {
     super(name, heap, true)
     heap.adapter = LIVE
@@ -150,6 +157,85 @@ export class SharedHeap extends Collection {
   /** Opens the value of that name in this heap, or makes it, `undefined`. Throws as `map` does. */
   block<T = unknown>(name: string): SharedBlock<T> {
     return new SharedBlock<T>(name, new HeapStore<T>(this.heap, openCell(this.heap, 'block', name, undefined), false))
+  }
+
+  // ---- shared objects
+
+  /**
+   * A map that is always there: what is reachable from it stays. It is the map named `root` of this heap.
+   *
+   * @throws MemlaneError `ERR_KIND` when `root` stands for something else, `ERR_NO_SPACE`, `ERR_CLOSED`; `ERR_NOT_FOUND` on a
+   *   read-only heap that has none yet.
+   */
+  get root(): SharedMap<string, unknown> {
+    this.checkOpen()
+    if (this.#root === undefined || !this.#root.isThere) this.#root = this.map<string>('root')
+    return this.#root
+  }
+
+  /**
+   * Makes an object or array a shared one, with all that it leads to: shared and cyclic references inside it are kept. What comes
+   * back lives in shared memory. Assigning it into another shared object, or into a map, list or block of this heap, keeps the
+   * reference; assigning a plain object into a shared one shares that, too. What is shared already stays what it is.
+   *
+   * @throws MemlaneError `ERR_TYPE` for what is neither object nor array; `ERR_NOT_CLONEABLE` naming what cannot be stored,
+   *   `ERR_NO_SPACE`, `ERR_TX_TOO_BIG`, `ERR_FOREIGN` for a shared object of another heap inside it: nothing is stored then;
+   *   `ERR_READ_ONLY`, `ERR_TIMEOUT`, `ERR_CLOSED`, and what getters throw.
+   * @example
+   * import { SharedHeap } from 'memlane'
+   * using heap = SharedHeap.open('company')
+   * const ada = { name: 'Ada', salary: 100 }
+   * const acme = heap.share({ name: 'Acme', boss: ada, staff: [ada] })
+   * acme.boss.salary += 10
+   * console.log(acme.staff[0]!.salary, acme.boss === acme.staff[0]) // 110 true
+   * heap.root.set('acme', acme)
+   */
+  share<T extends object>(value: T): Shared<T> {
+    this.checkOpen()
+    return this.heap.share(value) as Shared<T>
+  }
+
+  /**
+   * Ends a shared object at once, whatever leads to it: using it, or reading what leads to it, is `ERR_STALE` from then on. What it
+   * led to stays.
+   *
+   * @throws MemlaneError `ERR_TYPE` for what is no shared object, `ERR_STALE` when it is gone already, `ERR_FOREIGN` for another
+   *   heap's, `ERR_READ_ONLY`, `ERR_CLOSED`.
+   */
+  destroy(object: object): void {
+    this.checkOpen()
+    this.heap.destroy(object)
+  }
+
+  /** True for a live object or array of this heap that is still there, whoever owns it. Never throws. */
+  isLive(value: unknown): boolean {
+    return !this.closed && this.heap.core.objects.isLive(value)
+  }
+
+  /** True for a shared object that is still there: nobody owns it, and assigning it keeps the reference. Never throws. */
+  isShared(value: unknown): boolean {
+    return !this.closed && this.heap.core.objects.isShared(value)
+  }
+
+  /**
+   * The address of a shared object: a short text by which another process finds it with `at`. It does not keep the object alive.
+   *
+   * @throws MemlaneError `ERR_TYPE` for what is no shared object, `ERR_STALE`, `ERR_FOREIGN`, `ERR_CLOSED`.
+   */
+  addressOf(object: object): string {
+    this.checkOpen()
+    return this.heap.addressOf(object)
+  }
+
+  /**
+   * The shared object at an address.
+   *
+   * @throws MemlaneError `ERR_STALE` when it is gone, whatever lies there now; `ERR_FOREIGN` for an address in another heap,
+   *   `ERR_TYPE` for what is no address, `ERR_CLOSED`.
+   */
+  at<T extends object = Record<string, unknown>>(address: string): Shared<T> {
+    this.checkOpen()
+    return this.heap.at(address) as Shared<T>
   }
 
   /** @internal Opens what `names` has found. */

@@ -69,6 +69,11 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     return unlinkHeap(name, options)
   }
 
+  /** @internal Neither closed nor removed. */
+  get isThere(): boolean {
+    return !this.closed && this.#map.isFresh
+  }
+
   /** Number of entries. */
   get size(): number {
     return this.#map.size

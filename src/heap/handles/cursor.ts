@@ -55,21 +55,29 @@ export class MapCursor {
 
   /** The value where the cursor stands, live; GONE when it was deleted since. */
   get value(): unknown {
-    return this.#read((word) => this.#core.decoder.read(word))
+    const { decoder, arena } = this.#core
+    return this.#read(
+      (stripe, look) => arena.read(stripe, look),
+      (word) => decoder.read(word),
+    )
   }
 
   /** The same, detached. */
   get snapshot(): unknown {
-    return this.#read((word) => this.#core.decoder.snapshot(word))
+    const { decoder } = this.#core
+    return this.#read(
+      (stripe, look) => decoder.moment(stripe, look),
+      (word) => decoder.snapshot(word),
+    )
   }
 
-  #read(look: (word: number) => unknown): unknown {
+  #read(moment: (stripe: number, look: () => unknown) => unknown, look: (word: number) => unknown): unknown {
     const at = this.#at
     if (this.#done || at < 0) return GONE
     const { arena } = this.#core
     const entry = this.#entries[at]!
     const stripe = (arena.i32[(entry << 1) + E_HASH]! >>> 26) & 63
-    return arena.read(arena.stripeWord(stripe), () => (this.#isSame(at) ? look((entry << 1) + E_VALUE) : GONE))
+    return moment(arena.stripeWord(stripe), () => (this.#isSame(at) ? look((entry << 1) + E_VALUE) : GONE))
   }
 
   #alive(at: number): boolean {

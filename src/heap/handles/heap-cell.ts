@@ -48,7 +48,7 @@ export class HeapCell extends Handle {
   /** The value, detached, of one moment. */
   snapshot(): unknown {
     const { arena, decoder } = this.#core
-    return arena.read(arena.stripeWord(this.#stripe), () => {
+    return decoder.moment(arena.stripeWord(this.#stripe), () => {
       this.check('cell')
       return decoder.snapshot((this.#cell << 1) + CELL_SLOT)
     })

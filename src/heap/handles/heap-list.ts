@@ -15,10 +15,19 @@ import {
   LENGTH_MAX,
 } from '../kinds/list/list.layout.js'
 import { ListStore } from '../kinds/list/store.js'
-import { CONST_HOLE, FIRST_TAG, TAG_BLOCK, TAG_CONST, TAG_INT, TAG_STRING } from '../values/values.layout.js'
+import {
+  CONST_HOLE,
+  FIRST_TAG,
+  GRAPH,
+  TAG_BLOCK,
+  TAG_CONST,
+  TAG_INT,
+  TAG_REF,
+  TAG_STRING,
+} from '../values/values.layout.js'
 import { CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
-import { Handle } from './handle.js'
+import { Handle, isSameHeap } from './handle.js'
 
 /** Moving more elements than this inside the list costs more log than laying out a fresh store. */
 const MOVES = 512
@@ -36,6 +45,25 @@ export class HeapList extends Handle {
     this.#list = pointer
     this.#stripe = Handle.stripeOf(core, pointer)
     this.#store = new ListStore(core, pointer, this.#stripe)
+  }
+
+  /** @internal Where the shared array lies; 0 when it has a name or is part of a value. @throws MemlaneError `ERR_STALE`. */
+  sharedAt(): number {
+    const { arena } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('list')
+      return (arena.i32[(this.#list << 1) + 1]! & GRAPH) === 0 ? 0 : this.#list
+    })
+  }
+
+  /** @internal */
+  isOf(core: Core): boolean {
+    return isSameHeap(this.#core, core)
+  }
+
+  /** @internal */
+  heapName(): string {
+    return this.#core.name
   }
 
   get length(): number {
@@ -62,7 +90,7 @@ export class HeapList extends Handle {
 
   /** @returns `undefined` beyond the end and for a hole. */
   get(index: number): unknown {
-    const { arena, decoder } = this.#core
+    const { arena, decoder, objects } = this.#core
     const { i32, f64, memory } = arena
     const version = arena.stripes + this.#stripe * STRIPE_STEP
     // The version of a closed heap must not be looked at.
@@ -80,6 +108,9 @@ export class HeapList extends Handle {
         } else if (high === TAG_INT) {
           const value = i32[word]
           if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_REF) {
+          const value = objects.known(i32[word]!)
+          if (value !== undefined && memory.checkVersion(version, seen)) return value
         }
       }
     }
@@ -106,19 +137,31 @@ export class HeapList extends Handle {
 
   snapshotOf(index: number): unknown {
     const { arena, decoder } = this.#core
-    return arena.read(arena.stripeWord(this.#stripe), () => {
+    return decoder.moment(arena.stripeWord(this.#stripe), () => {
       this.check('list')
       return index >= 0 && index < this.#store.length() ? decoder.snapshot(this.#store.word(index)) : undefined
     })
   }
 
-  /** A detached copy of all, of one moment. */
-  snapshot(): unknown[] {
+  /**
+   * A detached copy of all, of one moment; of shared objects, too.
+   *
+   * @param dangling stands for what was destroyed; default: that is an error.
+   */
+  snapshot(dangling?: string): unknown[] {
     const { arena, decoder } = this.#core
-    return arena.read(arena.stripeWord(this.#stripe), () => {
-      this.check('list')
-      return decoder.snapshotBlock(this.#list) as unknown[]
-    })
+    return decoder.moment(arena.stripeWord(this.#stripe), () => this.#copy(false), dangling)
+  }
+
+  /** The same, but for shared objects among the elements: they stay live. */
+  copy(): unknown[] {
+    const { arena } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => this.#copy(true))
+  }
+
+  #copy(keepsLive: boolean): unknown[] {
+    this.check('list')
+    return this.#core.decoder.snapshotBlock(this.#list, keepsLive) as unknown[]
   }
 
   // ---- changing
@@ -138,10 +181,10 @@ export class HeapList extends Handle {
     const { arena, watches } = this.#core
     const a = this.#list << 1
     if (arena.i32[a + A_WATCH] !== 0) watches.note(this.#list, a + A_WATCH, type, 0, index)
-    else if (arena.i32[a + A_ROOT] !== 0) watches.noteRoot(arena.i32[a + A_ROOT]!)
+    else if (arena.i32[a + A_ROOT]! > 0) watches.noteRoot(arena.i32[a + A_ROOT]!)
   }
 
-  /** The owner of what is stored here. */
+  /** The owner of what is stored here; below 0: nobody, this array is shared and so are its elements. */
   get #root(): number {
     const root = this.#core.arena.i32[(this.#list << 1) + A_ROOT]!
     return root === 0 ? this.#list : root
@@ -181,7 +224,7 @@ export class HeapList extends Handle {
 
   #release(low: number, high: number): void {
     const { graph } = this.#core
-    if (high !== TAG_STRING && high !== TAG_BLOCK) return
+    if (high !== TAG_STRING && high !== TAG_BLOCK && high !== TAG_REF) return
     if (high === TAG_BLOCK && graph.isShared(this.#list)) graph.releaseShared([low, high], this.#root)
     else graph.release(low, high)
   }
@@ -252,7 +295,7 @@ export class HeapList extends Handle {
     this.#note(index)
   }
 
-  /** The last element, detached. */
+  /** The last element, detached; a shared object stays live. */
   pop(): unknown {
     return this.#core.arena.change(HeapList.#popWork, this)
   }
@@ -266,7 +309,7 @@ export class HeapList extends Handle {
     const a = list.#list << 1
     arena.touch(list.#stripe)
     const word = list.#store.word(last)
-    const value = decoder.snapshot(word)
+    const value = decoder.detach(word)
     const low = i32[word]!
     const high = i32[word + 1]!
     arena.put(a + A_LENGTH, last)
@@ -277,11 +320,11 @@ export class HeapList extends Handle {
     return value
   }
 
-  /** The first element, detached. */
+  /** The first element, likewise. */
   shift(): unknown {
     return this.#change(() => {
       if (this.#store.length() === 0) return undefined
-      const value = this.#core.decoder.snapshot(this.#store.word(0))
+      const value = this.#core.decoder.detach(this.#store.word(0))
       this.#splice(0, 1, NONE)
       this.#note(0, CHANGE_DELETE)
       return value

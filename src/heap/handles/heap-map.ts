@@ -9,7 +9,7 @@ import { E_VALUE, M_EPOCH, M_SIZE, M_WATCH } from '../kinds/map/map.layout.js'
 import type { Key } from '../kinds/map/map-index.js'
 import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
-import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_STRING } from '../values/values.layout.js'
+import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_REF, TAG_STRING } from '../values/values.layout.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
 import { Watcher } from '../watch/watcher.js'
 import { MapCursor } from './cursor.js'
@@ -104,7 +104,7 @@ export class HeapMap extends Handle {
    * @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`, `ERR_CORRUPT`, `ERR_TYPE` for a key that is no primitive.
    */
   get(key: Key): unknown {
-    const { arena, index, decoder } = this.#core
+    const { arena, index, decoder, objects } = this.#core
     const { i32, f64, memory } = arena
     const known = this.#recallOrLearn(key)
     const hash = known === undefined ? index.hash(key) : known.hash
@@ -134,6 +134,10 @@ export class HeapMap extends Handle {
           const kind = i32[(i32[word]! << 1) + 1]! & 0xff
           if (kind !== OBJECT && kind !== ARRAY) break
           const value = this.#core.live(i32[word]!, kind)
+          if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_REF) {
+          const value = objects.known(i32[word]!)
+          if (value === undefined) break
           if (memory.checkVersion(version, seen)) return value
         } else {
           const value = decoder.quick(i32[word]!, high)
@@ -211,7 +215,7 @@ export class HeapMap extends Handle {
     const low = i32[word]!
     const high = i32[word + 1]!
     arena.put2(word, slot.low, slot.high)
-    if (high === TAG_STRING || high === TAG_BLOCK) graph.release(low, high)
+    if (high === TAG_STRING || high === TAG_BLOCK || high === TAG_REF) graph.release(low, high)
     this.#noteSet(hash, key)
   }
 
@@ -305,7 +309,7 @@ export class HeapMap extends Handle {
   snapshotOf(key: Key): unknown {
     const { arena, index, decoder } = this.#core
     const hash = index.hash(key)
-    return arena.read(arena.stripeWord(hash >>> 26), () => {
+    return decoder.moment(arena.stripeWord(hash >>> 26), () => {
       this.check('map')
       const entry = index.find(this.#map, hash, key)
       return entry === 0 ? undefined : decoder.snapshot((entry << 1) + E_VALUE)

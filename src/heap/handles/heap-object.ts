@@ -1,7 +1,7 @@
 // heap/handles: a live plain object inside a value.
 
 import { inspect } from 'node:util'
-import { shown } from '../../printable.js'
+import { STALE_MARK, shown } from '../../printable.js'
 import { pause } from '../arena/arena.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
@@ -12,7 +12,17 @@ import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from 
 import { orderKeys } from '../kinds/object/shapes.js'
 import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
-import { CHUNK, CONST_UNDEFINED, FIRST_TAG, OBJECT, SHARED, TAG_CONST, TAG_INT } from '../values/values.layout.js'
+import {
+  CHUNK,
+  CONST_UNDEFINED,
+  FIRST_TAG,
+  GRAPH,
+  OBJECT,
+  SHARED,
+  TAG_CONST,
+  TAG_INT,
+  TAG_REF,
+} from '../values/values.layout.js'
 import { gone, Handle, isSameHeap } from './handle.js'
 
 const QUICK = 4
@@ -50,6 +60,25 @@ export class HeapObject {
     if (!this.isFresh) throw gone(this.#core, 'object')
   }
 
+  /** @internal Where the shared object lies; 0 when it is part of a value. @throws MemlaneError `ERR_STALE`, `ERR_CLOSED`. */
+  sharedAt(): number {
+    const { arena } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.#check()
+      return (arena.i32[(this.#pointer << 1) + 1]! & GRAPH) === 0 ? 0 : this.#pointer
+    })
+  }
+
+  /** @internal */
+  isOf(core: Core): boolean {
+    return isSameHeap(this.#core, core)
+  }
+
+  /** @internal */
+  heapName(): string {
+    return this.#core.name
+  }
+
   /** @internal True when both stand for the very same object. */
   same(other: unknown): boolean {
     return (
@@ -65,7 +94,9 @@ export class HeapObject {
     Object.defineProperty(HeapObject.prototype, inspect.custom, {
       // util.inspect looks through a Proxy over this handle, and calls it with the Proxy: that answers for itself.
       value(this: { [inspect.custom](): unknown }): unknown {
-        return #core in this ? shown(() => (this as unknown as HeapObject).snapshot()) : this[inspect.custom]()
+        return #core in this
+          ? shown(() => (this as unknown as HeapObject).snapshot(STALE_MARK))
+          : this[inspect.custom]()
       },
     })
   }
@@ -87,7 +118,7 @@ export class HeapObject {
 
   /** @throws MemlaneError `ERR_STALE` once the value was overwritten or deleted, `ERR_CLOSED`, `ERR_CORRUPT`. */
   get(key: string): unknown {
-    const { arena, shapes, decoder } = this.#core
+    const { arena, shapes, decoder, objects } = this.#core
     const { i32, f64, memory } = arena
     const version = arena.stripes + this.#stripe * STRIPE_STEP
     const o = this.#pointer << 1
@@ -112,6 +143,10 @@ export class HeapObject {
           if (value !== 0 && memory.checkVersion(version, seen)) return value
         } else if (high === TAG_INT) {
           const value = i32[word]
+          if (memory.checkVersion(version, seen)) return value
+        } else if (high === TAG_REF) {
+          const value = objects.known(i32[word]!)
+          if (value === undefined) break
           if (memory.checkVersion(version, seen)) return value
         } else {
           const value = decoder.quick(i32[word]!, high)
@@ -178,7 +213,7 @@ export class HeapObject {
       if (word === 0) word = this.#append(key)
       graph.replace(this.#pointer, word, low, high)
     }
-    if (root !== 0) watches.noteRoot(root)
+    if (root > 0) watches.noteRoot(root)
   }
 
   #encode(value: unknown, root: number): void {
@@ -234,7 +269,7 @@ export class HeapObject {
     const { arena, blocks, index } = this.#core
     const { i32 } = arena
     const o = this.#pointer << 1
-    const map = index.create(i32[o + O_ROOT]!)
+    const map = index.create(Math.max(0, i32[o + O_ROOT]!))
     const flags = i32[o + 1]! & SHARED
     if (flags !== 0) {
       const header = (map << 1) + 1
@@ -290,18 +325,31 @@ export class HeapObject {
       index.remove(entry)
     }
     const root = i32[o + O_ROOT]!
-    if (root !== 0) watches.noteRoot(root)
+    if (root > 0) watches.noteRoot(root)
     return true
   }
 
-  /** A detached copy, of one moment. */
-  snapshot(): object {
+  /**
+   * A detached copy, of one moment; of shared objects, too.
+   *
+   * @param dangling stands for what was destroyed; default: that is an error.
+   */
+  snapshot(dangling?: string): object {
     const { arena, decoder } = this.#core
-    return arena.read(arena.stripeWord(this.#stripe), () => {
-      this.#check()
-      if ((arena.i32[(this.#pointer << 1) + 1]! & 0xff) !== OBJECT) throw corrupt(this.#core.name, 'an object is none')
-      return decoder.snapshotBlock(this.#pointer) as object
-    })
+    return decoder.moment(arena.stripeWord(this.#stripe), () => this.#copy(false), dangling)
+  }
+
+  /** @internal The same, but for shared objects that this one leads to: they stay live. */
+  copy(): object {
+    const { arena } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => this.#copy(true))
+  }
+
+  #copy(keepsLive: boolean): object {
+    const { arena, decoder } = this.#core
+    this.#check()
+    if ((arena.i32[(this.#pointer << 1) + 1]! & 0xff) !== OBJECT) throw corrupt(this.#core.name, 'an object is none')
+    return decoder.snapshotBlock(this.#pointer, keepsLive) as object
   }
 }
 

@@ -95,17 +95,24 @@ function dump(heap: Heap): string {
   const contents: unknown[] = []
   for (const { name, kind } of heap.names()) {
     if (name === LATER) continue
-    let value: unknown
-    if (kind === 'map') value = heap.map(name).snapshot()
-    else if (kind === 'cell') value = heap.cell(name).snapshot()
-    else {
-      // How an array with holes is serialized depends on how the engine happens to keep it.
-      const list = heap.list(name).snapshot()
-      value = [list.length, Object.entries(list)]
-    }
-    contents.push([name, kind, value])
+    contents.push([name, kind, contentsOf(heap, name, kind)])
   }
   return serialize(contents).toString('latin1')
+}
+
+function contentsOf(heap: Heap, name: string, kind: string): unknown {
+  try {
+    if (kind === 'map') return heap.map(name).snapshot()
+    if (kind === 'cell') return heap.cell(name).snapshot()
+    // How an array with holes is serialized depends on how the engine happens to keep it.
+    const list = heap.list(name).snapshot()
+    return [list.length, Object.entries(list)]
+  } catch (error) {
+    // It leads to what was destroyed.
+    const { code } = error as { code?: unknown }
+    if (code !== 'ERR_STALE') throw error
+    return code
+  }
 }
 
 /** Generations of all living blocks that carry one, and their places' carves. */

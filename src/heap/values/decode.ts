@@ -27,13 +27,16 @@ import {
   BYTES,
   CONST_HOLE,
   FIRST_TAG,
+  GRAPH,
   OBJECT,
   TAG_BLOCK,
   TAG_CONST,
   TAG_INT,
   TAG_MASK,
+  TAG_REF,
   TAG_SHORT,
   TAG_STRING,
+  TOMBSTONE,
   TUPLE,
   TUPLE_BOXED,
   TUPLE_DATE,
@@ -62,22 +65,58 @@ const CHECK_EVERY = 1024
 /** The answer of a quick path that leaves the question to `read`. */
 export const NOT_QUICK: unique symbol = Symbol('not quick')
 
+/** Thrown where a copy comes to a shared object, and would need the version of more than it reads under. */
+const FOLLOWS = new Error('a value leads to shared objects')
+
 /** One copy: what was copied already, and how much more there can be. */
 class Copy {
   readonly made: Map<number, object> = new Map()
+  /** Shared objects come out live, and not as copies. */
+  readonly keepsLive: boolean
+  /** Copies of shared objects that are not filled yet. References go any number of steps deep, so they are no recursion. */
+  readonly pending: number[] = []
+  /** Copies of shared objects, by their blocks. */
+  readonly copies: Map<number, object> = new Map()
   budget: number
   depth: number = 0
 
-  constructor(budget: number) {
+  constructor(budget: number, keepsLive: boolean) {
     this.budget = budget
+    this.keepsLive = keepsLive
   }
 }
 
 export class Decoder {
   readonly #core: Core
+  /** A copy may not follow references: what it reads under guards one value only. */
+  #isNarrow = false
+  /** Stands for what was destroyed; unset: that is an error. */
+  #dangling: string | undefined = undefined
 
   constructor(core: Core) {
     this.#core = core
+  }
+
+  /**
+   * Runs a read that copies: under the version at `word` while the value leads to no shared object, else under that of the
+   * whole heap, as those have versions of their own.
+   *
+   * @param dangling stands in the copy for references to what was destroyed; default: they are `ERR_STALE`.
+   */
+  moment<T>(word: number, look: () => T, dangling?: string): T {
+    const { arena } = this.#core
+    this.#dangling = dangling
+    try {
+      this.#isNarrow = arena.depth === 0
+      return arena.read(word, look)
+    } catch (error) {
+      if (error !== FOLLOWS) throw error
+      this.#isNarrow = false
+      return arena.read(arena.version, look)
+    } finally {
+      this.#isNarrow = false
+      this.#dangling = undefined
+    }
   }
 
   /** The value in a slot: primitives, detached copies, and live handles for plain objects and arrays. */
@@ -90,10 +129,11 @@ export class Decoder {
     if (high === TAG_CONST) return getConstant(low)
     if (high === TAG_STRING) return this.string(low)
     if ((high & TAG_MASK) === TAG_SHORT) return getShort(low, high)
+    if (high === TAG_REF) return this.#core.objects.live(low)
     if (high !== TAG_BLOCK) throw corrupt(this.#core.name, `a slot has the tag ${(high >>> 0).toString(16)}`)
     const kind = i32[(low << 1) + 1]! & 0xff
     if (kind === OBJECT || kind === ARRAY) return this.#core.live(low, kind)
-    return this.#block(low, kind, this.#copy())
+    return this.#block(low, kind, this.#copy(true))
   }
 
   /** True when a slot of a list is a hole. */
@@ -102,34 +142,73 @@ export class Decoder {
     return i32[word + 1] === TAG_CONST && i32[word] === CONST_HOLE
   }
 
-  /** The value in a slot, detached, whatever it is. */
+  /** The value in a slot, detached, whatever it is; shared objects as copies, too. */
   snapshot(word: number): unknown {
-    // Only a block needs to be kept count of.
-    return this.#core.arena.i32[word + 1] === TAG_BLOCK ? this.#slot(word, this.#copy()) : this.read(word)
+    const { i32 } = this.#core.arena
+    // Only blocks need to be kept count of.
+    if (i32[word + 1] !== TAG_BLOCK && i32[word + 1] !== TAG_REF) return this.read(word)
+    const copy = this.#copy(false)
+    return this.#filled(this.#slot(word, copy), copy)
   }
 
-  /** A copy of an object or array block. */
-  snapshotBlock(pointer: number): unknown {
-    return this.#block(pointer, this.#core.arena.i32[(pointer << 1) + 1]! & 0xff, this.#copy())
+  /** The value in a slot, detached, but for shared objects: nobody owns them, so they stay live. */
+  detach(word: number): unknown {
+    return this.#core.arena.i32[word + 1] === TAG_BLOCK ? this.#slot(word, this.#copy(true)) : this.read(word)
   }
 
-  /** Several slots of one value, with what they share. */
+  /** A copy of an object or array block. @param keepsLive shared objects inside it stay live. */
+  snapshotBlock(pointer: number, keepsLive: boolean = false): unknown {
+    const copy = this.#copy(keepsLive)
+    const header = this.#core.arena.i32[(pointer << 1) + 1]!
+    if ((header & GRAPH) !== 0 && !keepsLive) return this.#filled(this.#follow(pointer, copy), copy)
+    return this.#filled(this.#block(pointer, header & 0xff, copy), copy)
+  }
+
+  /** Several slots of one value, with what they share; shared objects stay live. */
   copier(): (word: number) => unknown {
-    const copy = this.#copy()
+    const copy = this.#copy(true)
     return (word) => this.#slot(word, copy)
   }
 
-  /** Several slots that share nothing, but together are no more than the memory they lie in. */
+  /** Several slots that share nothing but shared objects; together they are no more than the memory they lie in. */
   copierOfMany(): (word: number) => unknown {
-    const copy = this.#copy()
+    const copy = this.#copy(false)
     return (word) => {
       if (copy.made.size !== 0) copy.made.clear()
-      return this.#slot(word, copy)
+      return this.#filled(this.#slot(word, copy), copy)
     }
   }
 
-  #copy(): Copy {
-    return new Copy(this.#core.arena.i32.length)
+  #copy(keepsLive: boolean): Copy {
+    return new Copy(this.#core.arena.i32.length, keepsLive)
+  }
+
+  // ---- copies of shared objects
+
+  /** What stands for a shared object in a copy: filled later. */
+  #follow(pointer: number, copy: Copy): unknown {
+    if (this.#isNarrow) throw FOLLOWS
+    const before = copy.copies.get(pointer)
+    if (before !== undefined) return before
+    const kind = this.#core.objects.kindOf(pointer)
+    if (kind === TOMBSTONE) {
+      if (this.#dangling === undefined) throw this.#core.objects.destroyed()
+      return this.#dangling
+    }
+    const made = kind === ARRAY ? [] : {}
+    copy.copies.set(pointer, made)
+    copy.pending.push(pointer)
+    return made
+  }
+
+  /** Fills the copies of shared objects that the value leads to. */
+  #filled<T>(value: T, copy: Copy): T {
+    for (let pointer = copy.pending.pop(); pointer !== undefined; pointer = copy.pending.pop()) {
+      const made = copy.copies.get(pointer)!
+      if (Array.isArray(made)) this.#array(pointer, copy, made)
+      else this.#object(pointer, copy, made as Record<string, unknown>)
+    }
+    return value
   }
 
   /** For quick paths: the text or constant in a slot if it looks right, else NOT_QUICK; never an error. */
@@ -175,6 +254,7 @@ export class Decoder {
     }
     if ((high & TAG_MASK) === TAG_SHORT) return getShort(low, high)
     if (high === TAG_CONST) return getConstant(low)
+    if (high === TAG_REF) return copy.keepsLive ? this.#core.objects.live(low) : this.#follow(low, copy)
     if (high !== TAG_BLOCK) throw corrupt(this.#core.name, `a slot has the tag ${(high >>> 0).toString(16)}`)
     return this.#block(low, i32[(low << 1) + 1]! & 0xff, copy)
   }
@@ -187,10 +267,14 @@ export class Decoder {
     let result: unknown
     switch (kind) {
       case OBJECT:
-        result = this.#object(pointer, copy)
+        result = {}
+        copy.made.set(pointer, result as object)
+        this.#object(pointer, copy, result as Record<string, unknown>)
         break
       case ARRAY:
-        result = this.#array(pointer, copy)
+        result = []
+        copy.made.set(pointer, result as object)
+        this.#array(pointer, copy, result as unknown[])
         break
       case BIGINT:
         result = this.#bigint(pointer)
@@ -217,12 +301,10 @@ export class Decoder {
     if (copy.budget < 0) throw corrupt(this.#core.name, 'a value is larger than the memory it lies in')
   }
 
-  #object(pointer: number, copy: Copy): object {
+  #object(pointer: number, copy: Copy, result: Record<string, unknown>): void {
     const { arena, shapes, index } = this.#core
     const { i32 } = arena
     const o = pointer << 1
-    const result: Record<string, unknown> = {}
-    copy.made.set(pointer, result)
     const outside = i32[o + O_OUTSIDE]!
     if (i32[o + O_SHAPE] === TABLE) {
       const entries: [string, number][] = []
@@ -230,7 +312,7 @@ export class Decoder {
       this.#spend(copy, entries.length)
       const words = new Map(entries)
       for (const key of orderKeys([...words.keys()])) define(result, key, this.#slot(words.get(key)!, copy))
-      return result
+      return
     }
     const { keys } = shapes.get(i32[o + O_SHAPE]!)
     const room = i32[o + O_ROOM]!
@@ -239,10 +321,9 @@ export class Decoder {
     this.#spend(copy, keys.length + 1)
     const first = (outside === 0 ? pointer + O_UNITS : outside + CHUNK_UNITS) << 1
     for (let i = 0; i < keys.length; i++) define(result, keys[i]!, this.#slot(first + 2 * i, copy))
-    return result
   }
 
-  #array(pointer: number, copy: Copy): unknown[] {
+  #array(pointer: number, copy: Copy, result: unknown[]): void {
     const { i32 } = this.#core.arena
     const a = pointer << 1
     const length = i32[a + A_LENGTH]!
@@ -252,8 +333,6 @@ export class Decoder {
     this.#spend(copy, length + 1)
     const store = i32[a + A_STORE]!
     const flat = i32[a + A_MODE] === FLAT
-    const result: unknown[] = []
-    copy.made.set(pointer, result)
     for (let i = 0; i < length; i++) {
       const at = first + i
       const chunk = flat ? store : (i32[(store << 1) + C_FIRST + (at >> CHUNK_SHIFT)] ?? 0)
@@ -262,7 +341,6 @@ export class Decoder {
       else result[i] = this.#slot(word, copy)
       if ((i & (CHECK_EVERY - 1)) === CHECK_EVERY - 1) this.#core.arena.checkpoint()
     }
-    return result
   }
 
   #bigint(pointer: number): bigint {

@@ -2,7 +2,7 @@
 // anything leads to them, so nothing here is logged but the taking of memory. Needs a transaction.
 
 import { types } from 'node:util'
-import { outOfRange } from '../../errors.js'
+import { type MemlaneError, outOfRange } from '../../errors.js'
 import { whyUncloneable } from '../../printable.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
@@ -25,6 +25,7 @@ import {
 import { E_VALUE } from '../kinds/map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
 import { isLatin1 } from '../kinds/text/text.js'
+import type { Sharing } from '../objects/sharing.js'
 import { bytesOf, expressionOf, isHidden, keepsNothing, lengthOf, unboxed, windowOf } from './intrinsics.js'
 import { notCloneable } from './not-cloneable.js'
 import { setConstant, setNumber, setShort, slot } from './slots.js'
@@ -40,6 +41,7 @@ import {
   STRING,
   TAG_BLOCK,
   TAG_CONST,
+  TAG_REF,
   TAG_STRING,
   TUPLE,
   TUPLE_BOXED,
@@ -65,6 +67,8 @@ export class Encoder {
   low: number = 0
   high: number = 0
   readonly #core: Core
+  /** Set: objects and arrays become shared ones, and this encoder stores what they hold. */
+  readonly #sharing: Sharing | undefined
   #root = 0
   #stripe = 0
   #seen: object[] = []
@@ -78,20 +82,28 @@ export class Encoder {
   /** Properties of the outermost value that need not be read. */
   #read: readonly unknown[] | undefined = undefined
 
-  constructor(core: Core) {
+  constructor(core: Core, sharing?: Sharing) {
     this.#core = core
+    this.#sharing = sharing
   }
 
   /**
    * Stores a value's blocks and leaves its slot in `low` and `high`.
    *
-   * @param root the ENTRY, ARRAY or CELL that will own it.
+   * @param root the ENTRY, ARRAY or CELL that will own it; 0 or below: it goes into a shared object, and is shared, too.
    * @param read the properties of a plain object, where they have been read already.
    * @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_RANGE` (nested too deep), and whatever a getter throws.
    */
   encode(value: unknown, root: number, stripe: number, read?: readonly unknown[]): void {
     if (typeof value !== 'object' || value === null) {
       this.#slotOf(value)
+      return
+    }
+    if (root <= 0 && this.#sharing === undefined) {
+      const sharing = this.#core.objects.sharing()
+      sharing.encode(value)
+      this.low = sharing.low
+      this.high = sharing.high
       return
     }
     // A getter in the value may itself store something into this heap.
@@ -150,11 +162,10 @@ export class Encoder {
           setConstant(null)
           break
         }
-        this.low = this.#object(value)
-        this.high = TAG_BLOCK
+        this.#object(value)
         return
       default:
-        throw notCloneable(value, this.#path, this.#depth)
+        throw this.#refusal(value, this.#depth)
     }
     this.low = slot.low
     this.high = slot.high
@@ -196,23 +207,49 @@ export class Encoder {
     return pointer
   }
 
-  #object(value: object): number {
+  #object(value: object): void {
     const before = this.#find(value)
     if (before !== 0) {
       this.#shared = true
-      return before
+      this.low = before
+      this.high = TAG_BLOCK
+      return
     }
     if (this.#depth > NESTING_MAX)
       throw outOfRange('the nesting of a value', `at most ${NESTING_MAX} levels`, this.#depth)
-    if (Array.isArray(value)) {
-      const live = this.#core.adapter.unwrap(value)
-      return live === undefined ? this.#array(value, value) : this.#array(this.#core.copyOf(live) as unknown[], value)
-    }
-    if (!isPlain(value)) return this.#exotic(value)
-    const live = this.#core.adapter.unwrap(value)
-    return this.#plain(live === undefined ? value : (this.#core.copyOf(live) as object), value)
+    if (Array.isArray(value) || isPlain(value)) return this.#container(value)
+    const pointer = this.#exotic(value)
+    if (pointer === 0) return this.#container(value)
+    this.low = pointer
+    this.high = TAG_BLOCK
   }
 
+  /** An array, or an object with properties: a shared one by reference, a live one as a copy. */
+  #container(value: object): void {
+    const { adapter, objects } = this.#core
+    const live = adapter.unwrap(value)
+    const ref = live === undefined ? 0 : objects.refOf(live)
+    if (ref !== 0 || this.#sharing !== undefined) {
+      this.low = ref !== 0 ? ref : this.#sharing!.place(value, live === undefined ? value : this.#copyOf(live))
+      this.high = TAG_REF
+      return
+    }
+    const copy = live === undefined ? value : this.#copyOf(live)
+    this.low = Array.isArray(copy) ? this.#array(copy, value) : this.#plain(copy, value)
+    this.high = TAG_BLOCK
+  }
+
+  #copyOf(live: object): object {
+    return this.#core.copyOf(live) as object
+  }
+
+  #refusal(value: unknown, depth: number, why?: string): MemlaneError {
+    if (this.#sharing === undefined) return notCloneable(value, this.#path, depth, why)
+    const path = [...this.#sharing.path(), ...this.#path.slice(0, depth)]
+    return notCloneable(value, path, path.length, why)
+  }
+
+  /** @returns 0 for what is no built-in: an object with properties. */
   #exotic(value: object): number {
     if (types.isDate(value)) return this.#tuple(TUPLE_DATE, value, [Date.prototype.getTime.call(value)])
     if (types.isRegExp(value)) return this.#tuple(TUPLE_REGEXP, value, expressionOf(value))
@@ -222,22 +259,17 @@ export class Encoder {
     if (types.isArrayBuffer(value)) return this.#bytes(value)
     if (ArrayBuffer.isView(value)) return this.#view(value)
     if (types.isNativeError(value) || value instanceof Error) return this.#error(value)
-    const live = this.#core.adapter.unwrap(value)
-    if (live !== undefined) {
-      const copy = this.#core.copyOf(live)
-      return Array.isArray(copy) ? this.#array(copy, value) : this.#plain(copy as object, value)
-    }
+    if (this.#core.adapter.unwrap(value) !== undefined) return 0
     const why = whyUncloneable(value)
-    if (why !== undefined) throw notCloneable(value, this.#path, this.#depth, why)
-    if (isHidden(value)) throw notCloneable(value, this.#path, this.#depth)
-    if (keepsNothing(value))
-      throw notCloneable(value, this.#path, this.#depth, 'without a property of its own that could be kept')
-    return this.#plain(value, value)
+    if (why !== undefined) throw this.#refusal(value, this.#depth, why)
+    if (isHidden(value)) throw this.#refusal(value, this.#depth)
+    if (keepsNothing(value)) throw this.#refusal(value, this.#depth, 'without a property of its own that could be kept')
+    return 0
   }
 
   #boxed(value: object): number {
     const primitive = unboxed(value)
-    if (primitive === undefined) throw notCloneable(value, this.#path, this.#depth)
+    if (primitive === undefined) throw this.#refusal(value, this.#depth)
     return this.#tuple(TUPLE_BOXED, value, [primitive])
   }
 
@@ -275,7 +307,7 @@ export class Encoder {
     const { arena, blocks } = this.#core
     const { i32, u8 } = arena
     const bytes = bytesOf(buffer)
-    if (bytes === undefined) throw notCloneable(buffer, this.#path, this.#depth, 'whose memory was given away')
+    if (bytes === undefined) throw this.#refusal(buffer, this.#depth, 'whose memory was given away')
     const { length } = bytes
     const pointer = blocks.take(Math.ceil((16 + length) / 8), BYTES, this.#stripe)
     this.#remember(buffer, pointer)
@@ -287,10 +319,10 @@ export class Encoder {
 
   #view(view: ArrayBufferView): number {
     const window = windowOf(view)
-    if (window === undefined) throw notCloneable(view, this.#path, this.#depth, 'whose memory is gone')
+    if (window === undefined) throw this.#refusal(view, this.#depth, 'whose memory is gone')
     const type = VIEWS.indexOf(window.type)
     const { buffer, offset, length } = window
-    if (type < 0 || !types.isArrayBuffer(buffer)) throw notCloneable(view, this.#path, this.#depth)
+    if (type < 0 || !types.isArrayBuffer(buffer)) throw this.#refusal(view, this.#depth)
     // A Buffer is a window of a pool that is none of its business; others keep the buffer they share.
     if (Buffer.isBuffer(view)) return this.#tuple(TUPLE_VIEW, view, [new Uint8Array(view).buffer, 0, length, type])
     return this.#tuple(TUPLE_VIEW, view, [buffer, offset, length, type])
@@ -352,7 +384,7 @@ export class Encoder {
     const extra = namedProperty(value)
     if (extra !== undefined) {
       this.#path[this.#depth] = extra
-      throw notCloneable(value, this.#path, this.#depth + 1)
+      throw this.#refusal(value, this.#depth + 1)
     }
     const pointer = blocks.take(A_UNITS, ARRAY, this.#stripe)
     this.#remember(identity, pointer)
@@ -455,7 +487,7 @@ export function isPlain(value: object): boolean {
 }
 
 /** A property of an array that is no element; they come after the elements. */
-function namedProperty(array: readonly unknown[]): string | undefined {
+export function namedProperty(array: readonly unknown[]): string | undefined {
   const keys = Object.keys(array)
   const last = keys.at(-1)
   if (last === undefined || isIndex(last)) return undefined

@@ -31,7 +31,9 @@ import {
   OBJECT,
   SHARED,
   TAG_BLOCK,
+  TAG_REF,
   TAG_STRING,
+  TOMBSTONE,
   TUPLE,
   WATCH,
 } from './values.layout.js'
@@ -82,6 +84,8 @@ export class Graph {
         if (i32[b + M_WATCH + 1] !== 0) own(i32[b + M_WATCH + 1]!)
         return
       }
+      case TOMBSTONE:
+        return
       case CELL:
         visit(b + CELL_SLOT)
         if (i32[b + CELL_WATCH + 1] !== 0) own(i32[b + CELL_WATCH + 1]!)
@@ -131,10 +135,15 @@ export class Graph {
     else if (high === TAG_BLOCK) this.#releaseTree(low)
   }
 
-  #releaseTree(pointer: number): void {
+  /** Frees what a shared object has, and leaves its own block. */
+  releaseParts(pointer: number): void {
+    this.#releaseTree(pointer, false)
+  }
+
+  #releaseTree(pointer: number, whole: boolean = true): void {
     const { arena, blocks } = this.#core
     const { i32 } = arena
-    if ((i32[(pointer << 1) + 1]! & SHARED) !== 0) {
+    if (whole && (i32[(pointer << 1) + 1]! & SHARED) !== 0) {
       for (const block of this.reach(pointer)) this.#free(block)
       return
     }
@@ -161,7 +170,7 @@ export class Graph {
           else blocks.drop(block)
         },
       )
-      this.#free(next)
+      if (whole || next !== pointer) this.#free(next)
     }
   }
 
@@ -234,7 +243,7 @@ export class Graph {
     const oldLow = i32[word]!
     const oldHigh = i32[word + 1]!
     arena.put2(word, low, high)
-    if (oldHigh !== TAG_STRING && oldHigh !== TAG_BLOCK) return
+    if (oldHigh !== TAG_STRING && oldHigh !== TAG_BLOCK && oldHigh !== TAG_REF) return
     if (oldHigh === TAG_BLOCK && this.isShared(container))
       this.releaseShared([oldLow, oldHigh], i32[(container << 1) + O_ROOT]!)
     else this.release(oldLow, oldHigh)

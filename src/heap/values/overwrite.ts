@@ -11,7 +11,7 @@ import { O_OUTSIDE, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layou
 import { sameKeys } from '../kinds/object/shapes.js'
 import { isPlain } from './encode.js'
 import { setNumber, slot } from './slots.js'
-import { OBJECT, SHARED, TAG_BLOCK, TAG_STRING, WIDE } from './values.layout.js'
+import { OBJECT, SHARED, TAG_BLOCK, TAG_REF, TAG_STRING, WIDE } from './values.layout.js'
 
 /** Beyond so many characters a fresh block, filled without a log, costs less. */
 const TEXT_MAX = 48
@@ -84,7 +84,10 @@ export class Overwriter {
     if (!sameKeys(shapes.get(id).keys, keys)) return false
     const count = keys.length
     const first = (pointer + O_UNITS) << 1
-    for (let i = 0; i < count; i++) if (i32[first + 2 * i + 1] === TAG_BLOCK) return false
+    for (let i = 0; i < count; i++) {
+      const high = i32[first + 2 * i + 1]
+      if (high === TAG_BLOCK || high === TAG_REF) return false
+    }
 
     const parts = this.#parts
     const { joins } = arena

@@ -9,6 +9,7 @@
 //   | 0xfffb 0000             | pointer             | STRING block                                      |
 //   | 0xfffc 0000             | pointer             | any other block; its kind tells                   |
 //   | 0xfffd 0 length, char 4 | chars 0 to 3        | string of up to 5 latin1 characters               |
+//   | 0xfffe 0000             | pointer             | reference to a shared object: it owns nothing     |
 //   +-------------------------+---------------------+---------------------------------------------------+
 //
 //   Blocks; every one begins with the 8 bytes of blocks/pages.layout.ts, words are counted from the block:
@@ -23,6 +24,7 @@
 //   MAP, DIRECTORY, BUCKET, ENTRY   see map/map.layout.ts
 //   CELL     2 root (0) | 3 - | slot: the value | 6 watch count | 7 WATCH pointer
 //   WATCH    see watch/watch.layout.ts
+//   TOMBSTONE   what a shared object leaves when it is destroyed: references may still lead here
 //
 // Who writes: the holder of the lock. Slots of OBJECT, CHUNK, ENTRY, CELL and short texts change in place, logged
 // (overwrite.ts); all else is written before anything leads to it, and never again.
@@ -31,13 +33,15 @@
 // bits, and are free again. Killed later → the slot's old value is put back, and what hung on it was not freed yet.
 //
 // Ownership: a block belongs to the one slot that leads to it. Only values that were given with shared or cyclic
-// references are different: all of their containers carry the flag SHARED, see graph.ts.
+// references are different: all of their containers carry the flag SHARED, see graph.ts. OBJECT and ARRAY blocks with the flag GRAPH are
+// shared objects: nobody owns them, references lead to them from anywhere, see heap/objects.
 
 export const TAG_INT: number = 0xfff90000 | 0
 export const TAG_CONST: number = 0xfffa0000 | 0
 export const TAG_STRING: number = 0xfffb0000 | 0
 export const TAG_BLOCK: number = 0xfffc0000 | 0
 export const TAG_SHORT: number = 0xfffd0000 | 0
+export const TAG_REF: number = 0xfffe0000 | 0
 export const TAG_MASK: number = 0xffff0000 | 0
 /** Lowest `high` that is a tag, as a signed word: tags are -458752 … -131073. */
 export const FIRST_TAG: number = TAG_INT
@@ -65,11 +69,14 @@ export const BUCKET: number = 12
 export const ENTRY: number = 13
 export const CELL: number = 14
 export const WATCH: number = 15
+export const TOMBSTONE: number = 16
 
 /** Flags of a block. */
 export const WIDE: number = 1 << 8
 /** What this container leads to may be led to from elsewhere in the same value. */
 export const SHARED: number = 2 << 8
+/** A shared object: a block of its own that nothing owns. */
+export const GRAPH: number = 4 << 8
 
 export const TUPLE_DATE: number = 1
 export const TUPLE_REGEXP: number = 2

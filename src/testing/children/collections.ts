@@ -42,6 +42,52 @@ function whenNotBusy<T>(read: () => T): T {
 }
 
 export const collectionScenarios: Readonly<Record<string, Scenario>> = {
+  // ---- shared objects
+
+  /** Changes a graph that lies at the root, and what lies at an address. */
+  async 'change-graph'(peer, name: string, address: string) {
+    using heap = SharedHeap.open(name)
+    const acme = heap.root.get('acme') as Record<string, unknown> & { boss: { salary: number }; staff: object[] }
+    const boss = heap.at<{ salary: number }>(address)
+    assert.equal(boss, acme.boss)
+    assert.equal(acme.staff[0], boss)
+    boss.salary += 10
+    const hired = heap.share({ name: 'Cy', salary: 1, friend: boss })
+    acme.staff.push(hired)
+    acme.hired = hired
+    acme.gone = { n: 1 }
+    heap.destroy(acme.gone as object)
+    peer.say('changed')
+    await peer.hear()
+    try {
+      peer.say(hired.name)
+    } catch (error) {
+      peer.say((error as MemlaneError).code)
+    }
+  },
+
+  /** Moves money between people for ever, and sometimes hires one instead of another. */
+  async payroll(peer, name: string) {
+    using heap = SharedHeap.open(name)
+    const acme = heap.root.get('acme') as { staff: { name: string; salary: number }[] }
+    peer.say('paying')
+    for (let round = 0; ; round++) {
+      heap.transaction(() => {
+        const from = acme.staff[(round * 7) % 20]!
+        const to = acme.staff[(round * 13 + 5) % 20]!
+        from.salary -= 5
+        to.salary += 5
+        if (round % 10 === 0) {
+          acme.staff[round % 20] = { ...acme.staff[round % 20]! }
+        }
+      })
+      if (round % 100 === 0) {
+        peer.say('paid')
+        await sleep(1)
+      }
+    }
+  },
+
   // ---- waiting for the lock of a heap
 
   /** In a transaction that has changed the key `touched`, until it is told to go on. */

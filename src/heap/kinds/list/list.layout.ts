@@ -12,7 +12,7 @@
 // store  FLAT: one CHUNK. CHUNKED: a CHUNKS block. 0: an empty array that never had a place.
 // first  place of element 0 in the store: shift() moves it on, unshift() back.
 // room   places in the store: slots of the CHUNK, or 256 times the pointers of CHUNKS.
-// root   0: this is a named list. Else as in object.layout.ts.
+// root   0: this is a named list. -1: a shared array, which belongs to nothing. Else as in object.layout.ts.
 //
 // A place outside of first … first + length - 1 holds anything; a store to it is logged nevertheless, since the same
 // transaction may have made it such a place a moment ago.
@@ -27,6 +27,9 @@ export const A_ROOM: number = 6
 export const A_MODE: number = 7
 export const A_WATCH: number = 8
 export const A_UNITS: number = 5
+
+/** Root of an array that belongs to nothing. */
+export const NO_ROOT: number = -1
 
 export const FLAT: number = 0
 export const CHUNKED: number = 1

@@ -6,7 +6,8 @@
 //                +---------+--------+--------+--------+----------+----------+--------+--------+----
 //
 // shape    id of the shape, or TABLE: the object has many or odd keys, and `outside` is a MAP of them.
-// root     the ENTRY, ARRAY or CELL of a named structure that the value belongs to: whose change a change here is.
+// root     the ENTRY, ARRAY or CELL of a named structure that the value belongs to: whose change a change here is. Of a shared
+//          object (flag GRAPH), which belongs to nothing: 0, or minus the number of its class.
 // outside  0: slots lie here. Else a CHUNK block that has all of them, because they outgrew the room.
 // room     slots that fit here, or into `outside`.
 //
