@@ -63,13 +63,14 @@ describe('between processes', () => {
   test('the places of watchers that were killed are used again', async () => {
     await using crew = new Crew()
     const name = crew.name('places')
-    using map = SharedMap.open<string, number>(name)
+    using map = SharedMap.open<string, number>(name, { watchers: 4 })
     const children = crew.startMany(3, 'watch-and-stay', [name, 10])
     for (const child of children) await child.hear('watching')
     const mine = [map.watch(), map.watch()]
-    assert.throws(() => map.watch(), { code: 'ERR_LIMIT' })
+    assert.throws(() => map.watch('a'), { code: 'ERR_LIMIT' })
     for (const child of children) await child.end()
-    const more = Array.from({ length: 30 }, () => map.watch())
+    assert.throws(() => ['b', 'c', 'd', 'e'].map((key) => map.watch(key)), { code: 'ERR_LIMIT' })
+    const more = [map.watch(), map.watch()]
     map.set('a', 1)
     for (const changes of [...mine, ...more]) {
       assert.equal((await changes.next()).value!.key, 'a')

@@ -18,6 +18,12 @@ export interface CollectionOptions extends CreateOptions, Access {
   /** Most bytes it may grow to, as 268435456 or `'256 MiB'` (the default), below 4 GiB. Reserved, and used as it grows. */
   maxSize?: HeapOptions['maxSize']
   /**
+   * From so many places one map, set, list or value may be watched at a time, 1 to 4096; default 256. Each handle takes one
+   * for what it watches as a whole, however many iterators it has, and one for each key. A place costs 32 bytes in each
+   * structure that is watched.
+   */
+  watchers?: HeapOptions['watchers']
+  /**
    * Milliseconds that an operation may wait for the lock of the heap, for whoever changes it; default 10 s, Infinity for ever.
    * After it `ERR_TIMEOUT` names the process that has the lock; nothing has begun then.
    */
@@ -57,7 +63,7 @@ export function structuresOf(heap: Heap): Found[] {
     .filter((found) => found !== undefined)
 }
 
-const COLLECTION_OPTIONS: Known = known(CREATE_OPTIONS, 'readOnly', 'maxSize', 'timeout')
+const COLLECTION_OPTIONS: Known = known(CREATE_OPTIONS, 'readOnly', 'maxSize', 'timeout', 'watchers')
 /** Those of a collection that is made with a value. */
 const VALUE_OPTIONS: Known = known(COLLECTION_OPTIONS, 'initial')
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { MemlaneError } from '../errors.js'
 import type { Changes } from './changes.js'
+import type { SharedHeap } from './heap/shared-heap.js'
 import { BACKENDS } from './testing/backends.js'
 
 const code =
@@ -111,35 +112,101 @@ for (const backend of BACKENDS) {
       }
     })
 
-    test('whatever lies in a heap has room for 32 who watch or wait; the next is told, and harms nobody', async () => {
-      using pair = backend.open()
+    test('each handle takes one place however many iterators it has, and one for each key; one too many is told', async () => {
+      using pair = backend.open({ watchers: 2 })
       const { heap, other } = pair
-      const full = /has 32 watchers already; close one/
+      const full = /is watched from 2 places already: .*with a larger `watchers`/
+      const refused = (error: MemlaneError): boolean => error.code === 'ERR_LIMIT' && full.test(error.message)
       const string = other.string('string')
-      const things: [string, () => Changes<unknown>, () => void][] = [
-        ['map', () => other.map('map').watch(), () => heap.map('map').set('a', 1)],
-        ['key of a map', () => other.map('keys').watch('a'), () => heap.map('keys').set('a', 1)],
-        ['set', () => other.set('set').watch(), () => heap.set('set').add('a')],
-        ['list', () => other.list('list').watch(), () => heap.list('list').push('a')],
-        ['string', () => string.watch(), () => heap.string('string').set('a')],
-        ['block', () => other.block('block').watch(), () => heap.block('block').set(['a'])],
+      const things: [string, (in_: SharedHeap) => Changes<unknown>, () => void][] = [
+        ['map', (in_) => in_.map('map').watch(), () => heap.map('map').set('a', 1)],
+        ['key of a map', (in_) => in_.map('keys').watch('a'), () => heap.map('keys').set('a', 1)],
+        ['set', (in_) => in_.set('set').watch(), () => heap.set('set').delete('a') || heap.set('set').add('a')],
+        ['list', (in_) => in_.list('list').watch(), () => heap.list('list').push('a')],
+        ['string', (in_) => in_.string('string').watch(), () => heap.string('string').set('a')],
+        ['block', (in_) => in_.block('block').watch(), () => heap.block('block').set(['a'])],
       ]
       for (const [what, watch, change] of things) {
-        const held = Array.from({ length: 32 }, watch)
-        assert.throws(watch, (error: MemlaneError) => error.code === 'ERR_LIMIT' && full.test(error.message), what)
+        const held = Array.from({ length: 40 }, () => watch(other))
+        held.push(watch(heap))
+        using third = backend.again(pair)
+        assert.throws(() => watch(third), refused, what)
         heap.verify()
         change()
-        for (const one of held) assert.equal((await one.next()).done, false)
+        for (const one of held) assert.equal((await one.next()).done, false, what)
+        for (const one of held.splice(1)) one.close()
+        change()
+        assert.equal((await held[0]!.next()).done, false, `the last iterator of ${what} keeps the place`)
+        const more = watch(third)
+        assert.throws(() => watch(heap), refused, what)
         held[0]!.close()
-        watch().close()
-        if (what !== 'string') continue
-        // Who waits takes a place too.
-        const waiting = string.waitAsync('b')
-        await assert.rejects(string.waitAsync('b'), code('ERR_LIMIT'))
-        assert.throws(() => string.wait('b'), code('ERR_LIMIT'))
-        heap.string('string').value = 'b'
-        assert.equal(await waiting, true)
+        watch(heap).close()
+        more.close()
+        heap.verify()
       }
+      // Who waits takes a place too.
+      const [one, two] = [string.watch(), heap.string('string').watch()]
+      using third = backend.again(pair)
+      await assert.rejects(third.string('string').waitAsync('b'), refused)
+      assert.throws(() => third.string('string').wait('b'), refused)
+      const waiting = string.waitAsync('b')
+      heap.string('string').value = 'b'
+      assert.equal(await waiting, true)
+      one.close()
+      two.close()
+      // Each key has its own place.
+      const keys = other.map('keys')
+      using _a = keys.watch('a')
+      using _b = keys.watch('b')
+      assert.throws(() => keys.watch('c'), refused)
+    })
+
+    test('a place that a transaction took is free again when it fails, and one that it gave back is kept', async () => {
+      using pair = backend.open({ watchers: 1 })
+      using third = backend.again(pair)
+      const map = pair.heap.map<string, number>('m')
+      const failing = (work: () => void): void => {
+        assert.throws(
+          () =>
+            pair.heap.transaction(() => {
+              work()
+              throw new Error('no')
+            }),
+          /no/,
+        )
+      }
+      let lost: Changes<unknown> | undefined
+      failing(() => {
+        lost = map.watch()
+        map.watch().close()
+      })
+      assert.equal((await lost!.next()).done, true)
+      third.map('m').watch().close()
+      failing(() => map.watch().close())
+      third.map('m').watch().close()
+      const kept = map.watch()
+      failing(() => {
+        map.watch()
+      })
+      assert.throws(() => third.map('m').watch(), code('ERR_LIMIT'), 'the one from before is still there')
+      pair.other.map('m').set('a', 1)
+      assert.equal((await kept.next()).done, false)
+      failing(() => kept.close())
+      third.map('m').watch().close()
+      pair.heap.verify()
+    })
+
+    test('a handle has room for 256 keys to watch by default', async () => {
+      using pair = backend.open()
+      const map = pair.heap.map<number, number>('m')
+      const held = Array.from({ length: 256 }, (_, key) => map.watch(key))
+      assert.throws(() => map.watch(256), code('ERR_LIMIT'))
+      held[7]!.close()
+      const again = map.watch(256)
+      pair.other.map<number, number>('m').set(256, 1)
+      assert.deepEqual((await again.next()).value, { type: 'set', key: 256, value: 1, coalesced: 0 })
+      for (const one of [again, ...held]) one.close()
+      pair.heap.verify()
     })
 
     test('who is more than 256 changes behind gets the last 256, and the number of those before', async () => {

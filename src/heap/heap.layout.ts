@@ -1,18 +1,19 @@
 // heap: the map of a heap's body. Everything before the pages is written at creation and committed for good.
 //
 //   byte from body   what
-//   +---------------------------------------------------------------------------------------------+
-//   |      0 | FORMAT   | PAGES_MAX | HASH_SEED | ROOTS     | SHAPES_FIRST | SHAPES_LAST | SHAPES | CLASSES |
-//   |    128 | LOCK     token | WAITERS, see sync/owner-lock                                         |
-//   |    256 | VERSION  | HOLDER                                                                    |
-//   |    384 | PAGE_HINT                                                                            |
-//   |    512 | class heads, one word per size class: 1 + page number of a span with room, 0 none     |
-//   |   2048 | bells, 64 of (epoch, flag): who waits for changes of a structure sleeps on one           |
-//   |   4096 | stripe versions, 64 words, one per 64 bytes                                           |
-//   |   8192 | page bitmap, 1 bit per page: 1 taken                                                  |
-//   |    ... | page table, 32 bytes per page, see blocks/pages.layout.ts                             |
-//   |    ... | pages of 16 KiB, starting on a memory page; the committed ones are a prefix           |
-//   +---------------------------------------------------------------------------------------------+
+//   +---------------------------------------------------------------------------------------------------------+
+//   |      0 | FORMAT   | PAGES_MAX | HASH_SEED | ROOTS     | SHAPES_FIRST | SHAPES_LAST | SHAPES | WATCHERS  |
+//   |     32 | CLASSES                                                                                        |
+//   |    128 | LOCK     token | WAITERS, see sync/owner-lock                                                  |
+//   |    256 | VERSION  | HOLDER                                                                              |
+//   |    384 | PAGE_HINT                                                                                      |
+//   |    512 | class heads, one word per size class: 1 + page number of a span with room, 0 none              |
+//   |   2048 | bells, 64 of (epoch, flag): who waits for changes of a structure sleeps on one                 |
+//   |   4096 | stripe versions, 64 words, one per 64 bytes                                                    |
+//   |   8192 | page bitmap, 1 bit per page: 1 taken                                                           |
+//   |    ... | page table, 32 bytes per page, see blocks/pages.layout.ts                                      |
+//   |    ... | pages of 16 KiB, starting on a memory page; the committed ones are a prefix                    |
+//   +---------------------------------------------------------------------------------------------------------+
 //
 // Who writes: the holder of LOCK, and nobody else, all but the log of each participant, which lies in its own area.
 // HOLDER names the slot of who holds (or held) LOCK: it tells a repairer whose log to undo. It is stored after LOCK was
@@ -35,8 +36,10 @@ export const H_ROOTS: number = 3
 export const H_SHAPES_FIRST: number = 4
 export const H_SHAPES_LAST: number = 5
 export const H_SHAPES: number = 6
+/** Places for the watchers of one structure. */
+export const H_WATCHERS: number = 7
 /** A MAP of class names, each with its number; 0: none yet. */
-export const H_CLASSES: number = 7
+export const H_CLASSES: number = 8
 export const H_LOCK: number = 128 / 4
 export const H_VERSION: number = 256 / 4
 export const H_HOLDER: number = 260 / 4

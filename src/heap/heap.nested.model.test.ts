@@ -168,10 +168,10 @@ test('a log that finds no more pages fails the inner transaction alone', () => {
 })
 
 test('what a failed watch did inside a transaction is undone, and the rest of it goes on', () => {
-  using heap = Heap.local({ maxSize: '4 MiB' })
+  using heap = Heap.local({ maxSize: '4 MiB', watchers: 32 })
   const map = heap.map('m')
   map.set('a', { text: TEXT })
-  const watchers = Array.from({ length: 32 }, () => map.watch())
+  const watchers = Array.from({ length: 32 }, (_, key) => map.watch({ key }))
   heap.transaction(() => {
     map.delete('a')
     assert.throws(() => map.watch(), { code: 'ERR_LIMIT' })

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { MemlaneError, outOfRange, withArticle } from '../errors.js'
 import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
-import { checkFunction, given, PAGE, parseSize, parseTimeout, roundUp, type Size } from '../sizes.js'
+import { checkFunction, given, PAGE, parseInteger, parseSize, parseTimeout, roundUp, type Size } from '../sizes.js'
 import { Arena } from './arena/arena.js'
 import { Allocator } from './blocks/allocator.js'
 import type { Adapter, Core } from './core.js'
@@ -12,7 +12,7 @@ import { createCell, HeapCell } from './handles/heap-cell.js'
 import { HeapList } from './handles/heap-list.js'
 import { HeapMap } from './handles/heap-map.js'
 import { HeapObject } from './handles/heap-object.js'
-import { bodyPlan, FORMAT, H_FORMAT, H_HASH_SEED, H_PAGES_MAX, H_ROOTS, HEAP_PAGE } from './heap.layout.js'
+import { bodyPlan, FORMAT, H_FORMAT, H_HASH_SEED, H_PAGES_MAX, H_ROOTS, H_WATCHERS, HEAP_PAGE } from './heap.layout.js'
 import { A_UNITS } from './kinds/list/list.layout.js'
 import { E_VALUE } from './kinds/map/map.layout.js'
 import { MapIndex } from './kinds/map/map-index.js'
@@ -26,6 +26,7 @@ import { Graph } from './values/graph.js'
 import { Overwriter } from './values/overwrite.js'
 import { ARRAY, CELL, MAP, OBJECT, TAG_BLOCK } from './values/values.layout.js'
 import { type HeapStats, statistics, verify } from './verify.js'
+import { WATCHERS, WATCHERS_MAX } from './watch/watch.layout.js'
 import { Watches } from './watch/watches.js'
 
 export type StructureKind = 'map' | 'list' | 'cell'
@@ -37,6 +38,8 @@ export interface HeapOptions extends CreateOptions {
   initialSize?: Size | undefined
   /** Milliseconds that an operation waits for the lock; default 10 s, Infinity for ever. */
   timeout?: number | undefined
+  /** From so many places one structure may be watched at a time, 1 to 4096; default 256. See docs/collections.md. */
+  watchers?: number | undefined
   /** Undo log of each participant; default `'64 KiB'`. A longer log goes on in free pages of the heap. */
   undoSize?: Size | undefined
 }
@@ -371,6 +374,7 @@ function plan(options: HeapOptions): SegmentOptions {
   const { pages: first, total } = bodyPlan(pages)
   if (total > 4 * 2 ** 30) throw outOfRange('maxSize', 'below 4 GiB', options.maxSize)
   const initial = Math.min(pages, Math.ceil(parseSize(given(options.initialSize, '64 KiB'), 'initialSize') / HEAP_PAGE))
+  const watchers = parseInteger(given(options.watchers, WATCHERS), 'watchers', 1, WATCHERS_MAX)
   const undo = roundUp(parseSize(given(options.undoSize, '64 KiB'), 'undoSize'), PAGE)
   const { namespace, owner, mode, lifetime, participants } = options
   return {
@@ -384,25 +388,38 @@ function plan(options: HeapOptions): SegmentOptions {
     size: total,
     commit: first + initial * HEAP_PAGE,
     participantBytes: undo,
-    init: (segment) => initialize(segment, pages),
+    init: (segment) => initialize(segment, pages, watchers),
   }
 }
 
 /** Fills the zeroed body of a new heap; nobody else is in yet. */
-function initialize(segment: Segment, pages: number): void {
+function initialize(segment: Segment, pages: number, watchers: number): void {
   const { i32 } = segment.memory
   const base = segment.body / 4
   i32[base + H_FORMAT] = FORMAT
   i32[base + H_PAGES_MAX] = pages
+  i32[base + H_WATCHERS] = watchers
   i32[base + H_HASH_SEED] = randomBytes(4).readInt32LE()
   const core = makeCore(segment)
   core.arena.change(() => core.arena.put(base + H_ROOTS, core.index.create(0)))
 }
 
+function otherFormat(name: string, format: number): MemlaneError {
+  if (!(format >= 1 && format < 1000)) return corrupt(name, `its format is ${format}`)
+  return new MemlaneError(
+    'ERR_VERSION',
+    `${JSON.stringify(name)} is a heap of format ${format}, this version of Memlane reads ${FORMAT}: use the version that made it, or remove it (memlane rm ${name}) and make it anew`,
+  )
+}
+
 function makeCore(segment: Segment): Core {
   const { i32 } = segment.memory
   const base = segment.body / 4
-  if (i32[base + H_FORMAT] !== FORMAT) throw corrupt(segment.name, `its format is ${i32[base + H_FORMAT]}`)
+  const format = i32[base + H_FORMAT]!
+  if (format !== FORMAT) throw otherFormat(segment.name, format)
+  const watchers = i32[base + H_WATCHERS]!
+  if (!(watchers >= 1 && watchers <= WATCHERS_MAX))
+    throw corrupt(segment.name, `it has ${watchers} places for watchers`)
   const arena = new Arena(segment, segment.header.participantBytes)
   const blocks = new Allocator(arena)
   const text = new TextBytes(segment.memory.u8)
@@ -432,7 +449,7 @@ function makeCore(segment: Segment): Core {
   core.encoder = new Encoder(core)
   core.decoder = new Decoder(core)
   core.overwriter = new Overwriter(core)
-  core.watches = new Watches(core)
+  core.watches = new Watches(core, watchers)
   core.classes = new ClassNames(core)
   core.objects = new Objects(core)
   arena.onUndone = () => {

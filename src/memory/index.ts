@@ -1,5 +1,6 @@
 // memory: the room's door.
 
+export type { Leftover } from './leftover.js'
 export { LocalMemory } from './local.js'
 export { FOREVER, LOCKS, Memory, NOBODY, Wait, type WaitOptions } from './memory.js'
 export { LOADS_STORE, publish } from './ordering.js'
@@ -7,6 +8,7 @@ export {
   checkOwner,
   checkViewable,
   listObjects,
+  lockByte,
   type ObjectOptions,
   type ObjectStat,
   type Owner,

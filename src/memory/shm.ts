@@ -37,6 +37,7 @@ import {
 } from '../native/os-error.js'
 import { effectiveUser, environment } from '../sandbox.js'
 import { parseInteger } from '../sizes.js'
+import { closedInOrder, Leftover, watchOver } from './leftover.js'
 import { LOCKS, Memory, Wait, type WaitOptions } from './memory.js'
 import { FENCED, LOADS_STORE } from './ordering.js'
 import { placeFor } from './place.js'
@@ -172,10 +173,15 @@ export function publishObject(name: string, as: string, replace: boolean): boole
   return true
 }
 
+/** A view of an object's bytes keeps the object open, wherever the view has come to. */
+const keepers = new WeakMap<ArrayBufferLike, ShmObject>()
+
 /** An open object, with or without memory mapped from it. Holds one descriptor. */
 export class ShmObject {
   readonly name: string
   readonly readOnly: boolean
+  /** @internal What is given back should this be dropped without being closed. */
+  readonly leftover: Leftover
   readonly #sparse: boolean
   #handle: number
   #memory: ShmMemory | undefined
@@ -186,6 +192,8 @@ export class ShmObject {
     this.#handle = handle
     this.readOnly = readOnly
     this.#sparse = sparse
+    this.leftover = new Leftover(name, here().addon, handle)
+    watchOver(this, this.leftover)
   }
 
   /**
@@ -256,9 +264,12 @@ export class ShmObject {
     if (this.#memory !== undefined)
       throw new MemlaneError('ERR_RANGE', `${JSON.stringify(this.name)} is mapped already`)
     const { addon, faults } = here()
-    const buffer = this.#mapInto(length, offset) ?? addon.map(this.handle, offset, length, this.readOnly, undefined)!
+    const placed = this.#mapInto(length, offset)
+    const buffer = placed ?? addon.map(this.handle, offset, length, this.readOnly, undefined)!
     if (typeof buffer === 'number')
       throw tooLargeOr(osError(`mapping ${length} bytes of ${JSON.stringify(this.name)}`, buffer, length), length)
+    // Memory of the engine's own is kept by the addon until the object is closed: it must not keep the object.
+    if (placed === undefined) keepers.set(buffer, this)
     const Mapped = this.readOnly && LOADS_STORE ? PrivateMemory : ShmMemory
     this.#memory = new Mapped(this, addon, this.#handle, buffer, length, faults, addon.faultSlot(this.#handle))
     return this.#memory
@@ -298,6 +309,7 @@ export class ShmObject {
     if (this.#handle < 0) return
     const handle = this.#handle
     this.#handle = -1
+    closedInOrder(this.leftover)
     if (this.#memory !== undefined) this.#memory.closed = true
     here().addon.close(handle)
   }
@@ -359,7 +371,7 @@ function mayNotMake(name: string): MemlaneError {
   )
 }
 
-function lockByte(lock: number): number {
+export function lockByte(lock: number): number {
   if (!(Number.isInteger(lock) && lock >= 0 && lock < LOCKS))
     throw outOfRange('a liveness lock', `from 0 to ${LOCKS - 1}`, lock)
   return LOCK_BASE + lock

@@ -25,6 +25,7 @@ import { KIND, readShape } from './shape.js'
 import { SharedRecord } from './shared-record.js'
 import type { InputOf, PlainOf } from './types.js'
 
+/** Fewer than elsewhere: each has a line in the table of readers, and the writer of a full FIFO looks at all of them. */
 const PARTICIPANTS = 64
 
 export interface RecordCreateOptions extends CreateOptions {

@@ -11,6 +11,7 @@ export {
   type NameOptions,
   OPEN_OPTIONS,
   type OpenOptions,
+  PARTICIPANTS,
   type SegmentOpenOptions,
   type SegmentOptions,
 } from './options.js'

@@ -28,9 +28,12 @@ export interface CreateOptions extends OpenOptions {
   mode?: number | undefined
   /** Default `'keep'`. */
   lifetime?: Lifetime | undefined
-  /** Slots for attached handles, 1 to 1023; default 64. */
+  /** Slots for attached handles, 1 to 1023; default 256, for records 64. */
   participants?: number | undefined
 }
+
+/** Handles that may be open at a time, where nobody asks for more: a machine of many cores, twice while its workers are replaced. */
+export const PARTICIPANTS = 256
 
 /** Names in NameOptions, OpenOptions and CreateOptions. */
 export const NAME_OPTIONS: Known = known('namespace')
@@ -93,7 +96,7 @@ export function checkOptions(options: SegmentOptions): Checked {
     kind: checkKind(options.kind),
     schema,
     lifetime: lifetime === 'lastClose' ? LAST_CLOSE : KEEP,
-    slots: parseInteger(given(options.participants, 64), 'participants', 1, SLOTS_MAX),
+    slots: parseInteger(given(options.participants, PARTICIPANTS), 'participants', 1, SLOTS_MAX),
     participantBytes: roundUp(parseInteger(given(options.participantBytes, 0), 'participantBytes', 0, 2 ** 31), PAGE),
     bodySize,
     parameters,

@@ -132,8 +132,13 @@ function takeSlot(memory: Memory, header: Header, slot: number): Participant {
 
 /** Leaves the slot in order. The liveness lock goes after the state. */
 export function releaseSlot(memory: Memory, participant: Participant): void {
-  memory.store(wordOf(participant.slot) + S_STATE, SLOT_FREE)
+  setFree(memory, participant.slot)
   memory.unlock(participant.slot)
+}
+
+/** Says that its owner left in order, before the liveness lock goes. */
+export function setFree(memory: Memory, slot: number): void {
+  memory.store(wordOf(slot) + S_STATE, SLOT_FREE)
 }
 
 /** True when the participant that the token names is still attached. Asks the kernel: about 0.5 µs. */

@@ -5,13 +5,22 @@
 
 import { MemlaneError } from '../errors.js'
 import { performance } from '../host.js'
-import { checkOwner, checkViewable, LocalMemory, type Memory, ShmObject, unlinkObject } from '../memory/index.js'
+import {
+  checkOwner,
+  checkViewable,
+  type Leftover,
+  LocalMemory,
+  type Memory,
+  ShmObject,
+  unlinkObject,
+} from '../memory/index.js'
 import { checkNames } from '../options.js'
 import { pause } from '../pause.js'
 import { lostRace, NAME_TRIES, RACE_TRIES } from '../races.js'
 import { checkObject, formatSize, given, PAGE, parseInteger, roundUp } from '../sizes.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { CREATION_GAP_MS, CREATION_LOOK_MS, CREATOR_MS } from '../waiting/index.js'
+import { type Departing, sayFarewell } from './farewell.js'
 import { checkExpected, type Header, isUnfinished, plan, readHeader, stateOf, writeHeader } from './header.js'
 import { CREATION, LAST_CLOSE, MAKING, READY, SLOTS_MAX, W_COMMITTED, W_LIFETIME, W_STATE } from './header.layout.js'
 import { checkName, namespaceOf, objectName } from './name.js'
@@ -49,6 +58,7 @@ export class Segment {
   readonly readOnly: boolean
   readonly #object: ShmObject | undefined
   readonly #siblings: Set<number>
+  readonly #departing: Departing | undefined
   #participant: Participant | undefined
 
   /** @internal Use `create`, `open` or `createOrOpen`. */
@@ -69,10 +79,19 @@ export class Segment {
     this.readOnly = participant === undefined
     this.#object = object
     this.#participant = participant
-    this.#siblings = siblingsOf(object, memory)
+    const { device, inode } = object?.stat() ?? { device: 0, inode: 0 }
+    this.#siblings = object === undefined ? siblingsIn(memory) : siblingsOf(`${device}:${inode}`)
     if (participant === undefined) return
     this.#siblings.add(participant.token)
-    if (object !== undefined) closeAtExit(this)
+    if (object === undefined) return
+    const { slots, areas, body, bodySize, lifetime } = header
+    this.#departing = {
+      ...{ device, inode, slots, areas, body, bodySize, lifetime, participant },
+      siblings: this.#siblings,
+      holdsByWords: false,
+      atEnd: false,
+    }
+    leaveSomehow(this, object.leftover, this.#departing)
   }
 
   /**
@@ -237,8 +256,16 @@ export class Segment {
   }
 
   /** Every segment that this thread has open for more than reading. */
-  static openHere(): Iterable<Segment> {
-    return stillOpen
+  static *openHere(): Iterable<Segment> {
+    for (const { segment } of stillOpen.values()) {
+      const open = segment.deref()
+      if (open !== undefined) yield open
+    }
+  }
+
+  /** Words of the body name whoever holds something: a handle that is dropped while it does is not closed. */
+  holdsByWords(): void {
+    if (this.#departing !== undefined) this.#departing.holdsByWords = true
   }
 
   /** Says that this handle's thread is about to block on a word. @param mode how others are to read that word. */
@@ -290,7 +317,7 @@ export class Segment {
     spareStackToLeave()
     const participant = this.#participant
     this.#participant = undefined
-    stillOpen.delete(this)
+    if (this.#object !== undefined) stillOpen.delete(this.#object.leftover)
     if (participant !== undefined) {
       this.#siblings.delete(participant.token)
       if (this.header.lifetime === 'lastClose' && this.#object !== undefined) {
@@ -307,7 +334,7 @@ export class Segment {
     if (this.memory.closed) return
     const participant = this.#participant
     this.#participant = undefined
-    stillOpen.delete(this)
+    if (this.#object !== undefined) stillOpen.delete(this.#object.leftover)
     if (participant !== undefined) this.#siblings.delete(participant.token)
     this.memory.close()
   }
@@ -325,17 +352,34 @@ export class Segment {
  * What this thread has open. A program that ends in good order without closing leaves its slots as if it had closed, and
  * the last one out of a `lastClose` segment unlinks it. What it still holds is recovered by others, as after a kill.
  */
-const stillOpen = new Set<Segment>()
+const stillOpen = new Map<Leftover, { readonly segment: WeakRef<Segment>; readonly departing: Departing }>()
 let exitHooked = false
 
-function closeAtExit(segment: Segment): void {
+/** Whether it is dropped, or open still when the program ends. What stands here must not keep the segment. */
+function leaveSomehow(segment: Segment, leftover: Leftover, departing: Departing): void {
   if (!exitHooked) process.once('exit', closeAll)
   exitHooked = true
-  stillOpen.add(segment)
+  stillOpen.set(leftover, { segment: new WeakRef(segment), departing })
+  leftover.farewell = farewellOf(departing)
+}
+
+/** A function of its own, so that it keeps nothing but that. */
+function farewellOf(departing: Departing): (leftover: Leftover) => boolean {
+  return (leftover) => {
+    if (!sayFarewell(leftover, departing)) return false
+    departing.siblings.delete(departing.participant.token)
+    stillOpen.delete(leftover)
+    return true
+  }
 }
 
 function closeAll(): void {
-  for (const segment of stillOpen) segment.close()
+  for (const [leftover, { segment, departing }] of stillOpen) {
+    departing.atEnd = true
+    const open = segment.deref()
+    if (open !== undefined) open.close()
+    else leftover.giveBack()
+  }
 }
 
 /**
@@ -359,17 +403,17 @@ interface Siblings {
   readonly local: WeakMap<ArrayBufferLike, Set<number>>
 }
 
-function siblingsOf(object: ShmObject | undefined, memory: Memory): Set<number> {
-  if (object === undefined) {
-    let tokens = localSiblings.get(memory.buffer)
-    if (tokens === undefined) {
-      tokens = new Set()
-      localSiblings.set(memory.buffer, tokens)
-    }
-    return tokens
+function siblingsIn({ buffer }: Memory): Set<number> {
+  let tokens = localSiblings.get(buffer)
+  if (tokens === undefined) {
+    tokens = new Set()
+    localSiblings.set(buffer, tokens)
   }
-  const { device, inode } = object.stat()
-  const key = `${device}:${inode}`
+  return tokens
+}
+
+/** @param key of an object that is open. */
+function siblingsOf(key: string): Set<number> {
   let tokens = siblings.get(key)
   if (tokens === undefined) {
     for (const [old, set] of siblings) if (set.size === 0) siblings.delete(old)

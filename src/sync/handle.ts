@@ -13,7 +13,7 @@ import {
   peersOf,
   Segment,
 } from '../segment/index.js'
-import { checkSignal, given, parseTimeout } from '../sizes.js'
+import { checkSignal, parseTimeout } from '../sizes.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { keepAlive } from '../waiting/index.js'
 
@@ -32,9 +32,6 @@ export interface AsyncLimits extends WaitLimits {
 /** Names in WaitLimits and AsyncLimits. */
 export const WAIT_LIMITS: Known = known('timeout')
 export const ASYNC_LIMITS: Known = known(WAIT_LIMITS, 'signal')
-
-/** Enough for a hundred waiters with a handle each; a slot costs 64 bytes. */
-export const PARTICIPANTS = 256
 
 /** One open primitive. Holds one descriptor and one participant's slot, unless it lives inside another segment. */
 export class Handle {
@@ -56,6 +53,7 @@ export class Handle {
     this.#segment = segment
     this.#offset = offset
     this.#owned = owned
+    if (owned) segment.holdsByWords()
     refuseCloning(this)
   }
 
@@ -141,7 +139,6 @@ export function openPrimitive(
     kind,
     size,
     least: 4,
-    participants: given(options.participants, PARTICIPANTS),
     parameters,
   })
 }

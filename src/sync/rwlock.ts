@@ -23,7 +23,7 @@
 
 import type { MemlaneError } from '../errors.js'
 import { POLL_TRIES } from '../races.js'
-import { type CreateOptions, type NameOptions, type Segment, SLOTS_MAX } from '../segment/index.js'
+import { type CreateOptions, type NameOptions, PARTICIPANTS, type Segment, SLOTS_MAX } from '../segment/index.js'
 import { checkObject, endOf, given, parseInteger } from '../sizes.js'
 import { DEATH_LOOK_MS, EventCount, type Pollable, type Sleep, untilFound } from '../waiting/index.js'
 import { Guard } from './guard.js'
@@ -34,7 +34,6 @@ import {
   checkBody,
   Handle,
   openPrimitive,
-  PARTICIPANTS,
   signalOf,
   timedOut,
   timeoutOf,

@@ -112,7 +112,7 @@ export abstract class Cell<T> implements Disposable {
    * only may be missed.
    *
    * @returns false when the time is over.
-   * @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`; `ERR_LIMIT` when 32 watch or wait for a value in a heap.
+   * @throws MemlaneError `ERR_TYPE`, `ERR_RANGE`, `ERR_CLOSED`; `ERR_LIMIT` when a value in a heap is watched or waited for from as many places as its heap has `watchers`.
    */
   wait(expected: Expected<T>, limits?: WaitLimits): boolean {
     this.checkOpen()
@@ -181,7 +181,7 @@ export abstract class Cell<T> implements Disposable {
 
   /**
    * The changes from now on, as an async iterator that sleeps between them. A slow reader gets fewer events: events
-   * plus what they say in `coalesced` are the changes made. A value in a heap has room for 32 who watch or wait; a
+   * plus what they say in `coalesced` are the changes made. A value in a heap is watched or waited for by `watchers` (256) handles at most; a
    * number or switch that was opened by itself, for any number.
    *
    * @throws MemlaneError `ERR_LIMIT`, `ERR_TYPE`, `ERR_CLOSED`.

@@ -3,12 +3,8 @@
 import { MemlaneError } from '../../errors.js'
 import { checkNames, known } from '../../options.js'
 import { CREATE_OPTIONS, type CreateOptions, Segment } from '../../segment/index.js'
-import { given } from '../../sizes.js'
 import { type Access, isReadOnly } from '../access.js'
 import { BYTES } from './word.layout.js'
-
-/** A slot costs 64 bytes; a value may have many readers. */
-const PARTICIPANTS = 256
 
 /** Options of every number and switch that has a segment of its own. */
 export interface ScalarOptions extends CreateOptions, Access {}
@@ -55,7 +51,6 @@ function createOrOpen(name: string, options: ScalarOptions, scalar: Scalar): Seg
     mode: options.mode,
     owner: options.owner,
     lifetime: options.lifetime,
-    participants: given(options.participants, PARTICIPANTS),
     kind: scalar.kind,
     size: BYTES,
     parameters,

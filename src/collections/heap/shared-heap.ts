@@ -36,7 +36,7 @@ import {
   structuresOf,
 } from '../structure.js'
 
-const LOCAL_OPTIONS = known('maxSize', 'participants', 'timeout')
+const LOCAL_OPTIONS = known('maxSize', 'participants', 'watchers', 'timeout')
 
 declare const shared: unique symbol
 
@@ -87,7 +87,7 @@ export class SharedHeap extends Collection {
   }
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
-  static local(options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'timeout'> = {}): SharedHeap {
+  static local(options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'watchers' | 'timeout'> = {}): SharedHeap {
     checkNames(options, LOCAL_OPTIONS)
     return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...options }))
   }

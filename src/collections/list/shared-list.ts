@@ -48,7 +48,7 @@ export interface SharedList<T = unknown> extends Array<T>, Disposable {
   assign(values: Iterable<T>): void
   /** Runs `work` as one step for everybody, as `SharedMap.transaction` does. */
   transaction<R>(work: () => R, options?: TransactionOptions): R
-  /** The changes from now on, as an async iterator that sleeps between them. Up to 32 watchers per list. */
+  /** The changes from now on, as an async iterator that sleeps between them. Iterators of one handle share a place for watchers, of which a list has `watchers` (256). */
   watch(options?: WatchOptions): Changes<ListChange<T>>
   /** Who has it open, as {@link Collection.participants}. */
   participants(): Peer[]

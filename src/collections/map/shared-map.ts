@@ -259,7 +259,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
   /**
    * The changes from now on, of all keys or of one, as an async iterator that sleeps between them.
    *
-   * Events plus what they say in `coalesced` are the changes made. Up to 32 watchers per map.
+   * Events plus what they say in `coalesced` are the changes made. Iterators of one handle share a place for watchers, of which a map has `watchers` (256).
    *
    * @throws MemlaneError `ERR_LIMIT` for the 33rd watcher, `ERR_TYPE`, `ERR_CLOSED`.
    * @example

@@ -194,7 +194,7 @@ export class SharedSet<T extends Key = string> extends Collection {
   }
 
   /**
-   * The changes from now on, as an async iterator that sleeps between them. Up to 32 watchers per set.
+   * The changes from now on, as an async iterator that sleeps between them. Iterators of one handle share a place for watchers, of which a set has `watchers` (256).
    *
    * @throws MemlaneError `ERR_LIMIT`, `ERR_TYPE`, `ERR_CLOSED`.
    */

@@ -6,28 +6,38 @@ import { SharedHeap } from '../heap/shared-heap.js'
 export interface Backend {
   readonly name: string
   /** A fresh heap, and another handle to it as another process would have. */
-  open(): { heap: SharedHeap; other: SharedHeap; [Symbol.dispose](): void }
+  open(options?: { watchers?: number }): Pair
+  /** A third handle. */
+  again(pair: Pair): SharedHeap
+}
+
+export interface Pair {
+  heap: SharedHeap
+  other: SharedHeap
+  [Symbol.dispose](): void
 }
 
 export const BACKENDS: readonly Backend[] = [
   {
     name: 'shm',
-    open() {
+    open(options) {
       const name = `both-${randomUUID().slice(0, 8)}`
-      const heap = SharedHeap.open(name, { maxSize: '32 MiB', lifetime: 'lastClose' })
+      const heap = SharedHeap.open(name, { maxSize: '32 MiB', lifetime: 'lastClose', ...options })
       return pair(heap, SharedHeap.open(name))
     },
+    again: ({ heap }) => SharedHeap.open(heap.name),
   },
   {
     name: 'local',
-    open() {
-      const heap = SharedHeap.local({ maxSize: '32 MiB' })
+    open(options) {
+      const heap = SharedHeap.local({ maxSize: '32 MiB', ...options })
       return pair(heap, SharedHeap.attach(heap.buffer as SharedArrayBuffer))
     },
+    again: ({ heap }) => SharedHeap.attach(heap.buffer as SharedArrayBuffer),
   },
 ]
 
-function pair(heap: SharedHeap, other: SharedHeap): ReturnType<Backend['open']> {
+function pair(heap: SharedHeap, other: SharedHeap): Pair {
   return {
     heap,
     other,

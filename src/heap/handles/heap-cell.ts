@@ -75,7 +75,7 @@ export class HeapCell extends Handle {
     if (arena.i32[watchWord] !== 0) watches.note(cell, watchWord, CHANGE_SET, 0, undefined)
   }
 
-  /** @throws MemlaneError `ERR_LIMIT` when 32 watch this cell already. */
+  /** @throws MemlaneError `ERR_LIMIT` when all places for watchers of this cell are taken. */
   watch(): Watcher {
     return this.#core.arena.change(() => {
       this.check('cell')

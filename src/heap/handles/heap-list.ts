@@ -440,7 +440,7 @@ export class HeapList extends Handle {
     this.#releaseAll(this.#store.replace(keep, resume, slots))
   }
 
-  /** @throws MemlaneError `ERR_LIMIT` when 32 watch this list already. */
+  /** @throws MemlaneError `ERR_LIMIT` when all places for watchers of this list are taken. */
   watch(): Watcher {
     return this.#change(() => new Watcher(this.#core, this.#list, (this.#list << 1) + A_WATCH, false, undefined))
   }

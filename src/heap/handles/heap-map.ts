@@ -340,7 +340,7 @@ export class HeapMap extends Handle {
   /**
    * Watches all changes, or with `key` those of one key.
    *
-   * @throws MemlaneError `ERR_LIMIT` when 32 watch this map already.
+   * @throws MemlaneError `ERR_LIMIT` when all places for watchers of this map are taken.
    */
   watch(options: { key?: Key } = {}): Watcher {
     return this.#core.arena.change(() => {

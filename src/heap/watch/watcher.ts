@@ -8,6 +8,7 @@ import type { Undoable } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import type { Key } from '../kinds/map/map-index.js'
 import { WATCH } from '../values/values.layout.js'
+import type { Place } from './place.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, RECORD_WORDS, RING, T_COUNT, T_TYPE, W_CHANGES, W_RING } from './watch.layout.js'
 
 export interface Change {
@@ -23,7 +24,7 @@ export class Watcher implements Undoable, Pollable<boolean> {
   readonly #structure: number
   readonly #generation: number
   readonly #watchWord: number
-  readonly #place: number
+  readonly #place: Place
   readonly #key: Key
   readonly #keyed: boolean
   #next: number
@@ -41,10 +42,12 @@ export class Watcher implements Undoable, Pollable<boolean> {
     this.#watchWord = watchWord
     this.#key = key
     this.#keyed = keyed
-    this.#place = core.watches.add(watchWord, keyed, keyed ? core.index.hash(key) : 0)
-    // Its place is gone again should an open transaction of the user's fail.
+    this.#place = core.watches.join(structure, watchWord, keyed, key)
+    // Should an open transaction of the user's fail, it was never made.
     core.arena.ifUndone(this)
-    this.#next = keyed ? 0 : core.arena.f64[core.arena.i32[watchWord + 1]! + W_CHANGES]!
+    this.#next = keyed
+      ? core.arena.i32[this.#place.word + T_COUNT]!
+      : core.arena.f64[core.arena.i32[watchWord + 1]! + W_CHANGES]!
   }
 
   /** The next change, or `undefined` when all were taken. Changes that came too fast are counted in `coalesced`. */
@@ -77,10 +80,10 @@ export class Watcher implements Undoable, Pollable<boolean> {
   #takeKey(): Change | undefined {
     const { i32 } = this.#core.arena
     this.#block()
-    const made = (i32[this.#place + T_COUNT]! - this.#next) | 0
+    const made = (i32[this.#place.word + T_COUNT]! - this.#next) | 0
     if (made === 0) return undefined
-    this.#after = i32[this.#place + T_COUNT]!
-    return { type: typeName(i32[this.#place + T_TYPE]!), key: this.#key, coalesced: made - 1 }
+    this.#after = i32[this.#place.word + T_COUNT]!
+    return { type: typeName(i32[this.#place.word + T_TYPE]!), key: this.#key, coalesced: made - 1 }
   }
 
   /** The WATCH block. @throws MemlaneError `ERR_STALE` when the structure was removed. */
@@ -97,7 +100,9 @@ export class Watcher implements Undoable, Pollable<boolean> {
     const { arena } = this.#core
     return arena.read(arena.version, () => {
       const watch = this.#block()
-      return this.#keyed ? arena.i32[this.#place + T_COUNT] !== this.#next : arena.f64[watch + W_CHANGES]! > this.#next
+      return this.#keyed
+        ? arena.i32[this.#place.word + T_COUNT] !== this.#next
+        : arena.f64[watch + W_CHANGES]! > this.#next
     })
   }
 
@@ -150,15 +155,22 @@ export class Watcher implements Undoable, Pollable<boolean> {
 
   static #leave(this: void, watcher: Watcher): void {
     const { arena, watches } = watcher.#core
-    if (arena.i32[watcher.#structure << 1] !== watcher.#generation) return
-    watches.remove(watcher.#watchWord, watcher.#place)
+    watches.leave(watcher.#place)
     if (arena.depth > 1) arena.ifUndone(watcher)
   }
 
-  /** @internal The change it was made in, or closed in, was undone: its place is not its own any more, or its own again. */
+  static #giveBack(this: void, watcher: Watcher): void {
+    watcher.#core.watches.giveBack(watcher.#place)
+  }
+
+  /** @internal The change it was made in, or closed in, was undone. */
   undone(): void {
-    if (!this.#closed) this.#closed = true
-    else if (!this.#core.arena.memory.closed) this.#core.arena.change(Watcher.#leave, this)
+    const { arena } = this.#core
+    if (arena.memory.closed) return
+    if (!this.#closed) {
+      this.#closed = true
+      arena.change(Watcher.#leave, this)
+    } else arena.change(Watcher.#giveBack, this)
   }
 
   [Symbol.dispose](): void {

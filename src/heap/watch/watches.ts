@@ -9,21 +9,24 @@ import { mix } from '../kinds/map/hash.js'
 import { E_HASH, E_MAP, M_ROOT, M_WATCH } from '../kinds/map/map.layout.js'
 import type { Key } from '../kinds/map/map-index.js'
 import { ARRAY, CELL, CELL_WATCH, ENTRY, MAP, TAG_CONST, WATCH } from '../values/values.layout.js'
+import type { Place } from './place.js'
 import {
   CHANGE_CLEAR,
   CHANGE_SET,
+  PLACE_WORDS,
   RECORD_WORDS,
   RING,
   T_COUNT,
   T_HASH,
   T_KEYED,
+  T_SERIAL,
   T_TOKEN,
+  T_TYPE,
   W_CHANGES,
+  W_PLACES,
   W_RING,
-  W_WATCHERS,
-  WATCH_UNITS,
-  WATCHER_WORDS,
-  WATCHERS,
+  W_USED,
+  watchUnits,
 } from './watch.layout.js'
 
 /** So many changes apart, a writer looks whether the watchers are still alive. */
@@ -36,9 +39,16 @@ const totalWords = new Int32Array(total.buffer)
 
 export class Watches {
   readonly #core: Core
+  /** Places for the watchers of one structure. */
+  readonly #most: number
+  /** Those that this handle has taken. */
+  readonly #places: Map<string, Place> = new Map()
+  #serial = 0
 
-  constructor(core: Core) {
+  /** @param most as whoever made the heap chose. */
+  constructor(core: Core, most: number) {
     this.#core = core
+    this.#most = most
   }
 
   /** The bell that rings for a structure. */
@@ -87,8 +97,8 @@ export class Watches {
     encoder.encode(key, 0, 0)
     arena.put2(record, encoder.low, encoder.high)
     arena.put(record + 2, type)
-    for (let i = 0; i < WATCHERS; i++) {
-      const t = w + W_WATCHERS + i * WATCHER_WORDS
+    const end = this.#endOf(w)
+    for (let t = w + W_PLACES; t < end; t += PLACE_WORDS) {
       if (i32[t + T_TOKEN] === 0 || i32[t + T_KEYED] === 0) continue
       if (i32[t + T_HASH] !== hash && type !== CHANGE_CLEAR) continue
       arena.put2(t + T_COUNT, (i32[t + T_COUNT]! + 1) | 0, type)
@@ -97,54 +107,105 @@ export class Watches {
     arena.ringLater(this.bellOf(structure))
   }
 
-  /** @returns the place of the new watcher: a word index. */
-  add(watchWord: number, keyed: boolean, hash: number): number {
-    const { arena, blocks } = this.#core
-    const { i32, f64, segment } = arena
-    let watch = i32[watchWord + 1]!
-    if (watch === 0) {
-      watch = blocks.take(WATCH_UNITS, WATCH, 0)
-      const w = watch << 1
-      f64[watch + W_CHANGES] = 0
-      i32.fill(0, w + W_WATCHERS, w + W_RING)
-      for (let i = 0; i < RING; i++) {
-        i32[w + W_RING + i * RECORD_WORDS] = 0
-        i32[w + W_RING + i * RECORD_WORDS + 1] = TAG_CONST
-      }
-      arena.put(watchWord + 1, watch)
+  /** The place of one more iterator. Needs a transaction. @throws MemlaneError `ERR_LIMIT`. */
+  join(structure: number, watchWord: number, keyed: boolean, key: Key): Place {
+    const what = keyed ? `${typeof key} ${String(key)}` : ''
+    const id = `${structure} ${this.#core.arena.i32[structure << 1]} ${what}`
+    let place = this.#places.get(id)
+    if (place === undefined || !this.#isTaken(place)) {
+      place = this.#take(id, watchWord, keyed, keyed ? this.#core.index.hash(key) : 0)
+      this.#places.set(id, place)
     }
-    const w = watch << 1
-    this.#dropDead(watchWord, w)
-    for (let i = 0; i < WATCHERS; i++) {
-      const t = w + W_WATCHERS + i * WATCHER_WORDS
-      if (i32[t + T_TOKEN] !== 0) continue
-      arena.put2(t + T_TOKEN, segment.participant.token, hash)
-      arena.put2(t + T_KEYED, keyed ? 1 : 0, 0)
-      arena.put(watchWord, i32[watchWord]! + 1)
-      return t
-    }
-    throw new MemlaneError(
-      'ERR_LIMIT',
-      `one structure of ${JSON.stringify(segment.name)} has ${WATCHERS} watchers already; close one`,
+    place.uses++
+    return place
+  }
+
+  /** One iterator less. The last one gives the place back, and needs a transaction. */
+  leave(place: Place): void {
+    if (--place.uses > 0) return
+    if (this.#places.get(place.id) === place) this.#places.delete(place.id)
+    this.giveBack(place)
+  }
+
+  /** Gives a place back that nobody uses and that is this handle's still. Needs a transaction. */
+  giveBack(place: Place): void {
+    if (place.uses > 0 || !this.#isTaken(place)) return
+    this.#free(place.watchWord, place.block << 1, place.word)
+  }
+
+  /** False once the structure was removed, or the change that the place was taken in was undone. */
+  #isTaken({ word, block, watchWord, serial }: Place): boolean {
+    const { i32, segment } = this.#core.arena
+    return (
+      i32[watchWord + 1] === block &&
+      (i32[(block << 1) + 1]! & 0xff) === WATCH &&
+      i32[word + T_TOKEN] === segment.participant.token &&
+      i32[word + T_SERIAL] === serial
     )
   }
 
-  remove(watchWord: number, watcher: number): void {
+  #take(id: string, watchWord: number, keyed: boolean, hash: number): Place {
+    const { arena, blocks } = this.#core
+    const { i32, f64, segment } = arena
+    let block = i32[watchWord + 1]!
+    if (block === 0) {
+      const units = watchUnits(this.#most)
+      block = blocks.take(units, WATCH, 0)
+      const w = block << 1
+      f64[block + W_CHANGES] = 0
+      i32.fill(0, w + W_USED, (block + units) << 1)
+      for (let i = 0; i < RING; i++) i32[w + W_RING + i * RECORD_WORDS + 1] = TAG_CONST
+      arena.put(watchWord + 1, block)
+    }
+    const w = block << 1
+    this.#dropDead(watchWord, w)
+    const free = this.#freePlace(w)
+    if (free === this.#most) throw this.#full()
+    if (free >= i32[w + W_USED]!) arena.put(w + W_USED, free + 1)
+    const word = w + W_PLACES + free * PLACE_WORDS
+    const serial = ++this.#serial | 0
+    arena.put2(word + T_TOKEN, segment.participant.token, hash)
+    arena.put2(word + T_KEYED, keyed ? 1 : 0, 0)
+    arena.put2(word + T_TYPE, 0, serial)
+    arena.put(watchWord, i32[watchWord]! + 1)
+    return { id, word, block, watchWord, serial, uses: 0 }
+  }
+
+  #freePlace(w: number): number {
+    const { i32 } = this.#core.arena
+    let at = 0
+    while (at < this.#most && i32[w + W_PLACES + at * PLACE_WORDS + T_TOKEN] !== 0) at++
+    return at
+  }
+
+  #full(): MemlaneError {
+    return new MemlaneError(
+      'ERR_LIMIT',
+      `one structure of ${JSON.stringify(this.#core.name)} is watched from ${this.#most} places already: each handle takes one for what it watches as a whole, and one for each key. Close watchers, share one among tasks, or make it anew with a larger \`watchers\``,
+    )
+  }
+
+  /** Behind the last place that may be taken. Total. */
+  #endOf(w: number): number {
+    const used = this.#core.arena.i32[w + W_USED]!
+    return w + W_PLACES + (used < 0 || used > this.#most ? this.#most : used) * PLACE_WORDS
+  }
+
+  #free(watchWord: number, w: number, word: number): void {
     const { arena } = this.#core
-    if (arena.i32[watcher + T_TOKEN] !== arena.segment.participant.token) return
-    arena.put(watcher + T_TOKEN, 0)
-    arena.put(watchWord, Math.max(0, arena.i32[watchWord]! - 1))
+    const { i32 } = arena
+    arena.put(word + T_TOKEN, 0)
+    arena.put(watchWord, Math.max(0, i32[watchWord]! - 1))
+    let end = this.#endOf(w)
+    while (end > w + W_PLACES && i32[end - PLACE_WORDS + T_TOKEN] === 0) end -= PLACE_WORDS
+    arena.put(w + W_USED, (end - w - W_PLACES) / PLACE_WORDS)
   }
 
   #dropDead(watchWord: number, w: number): void {
-    const { arena } = this.#core
-    const { i32, segment } = arena
-    for (let i = 0; i < WATCHERS; i++) {
-      const t = w + W_WATCHERS + i * WATCHER_WORDS
-      const token = i32[t + T_TOKEN]!
-      if (token === 0 || segment.isAlive(token)) continue
-      arena.put(t + T_TOKEN, 0)
-      arena.put(watchWord, Math.max(0, i32[watchWord]! - 1))
+    const { i32, segment } = this.#core.arena
+    for (let word = this.#endOf(w) - PLACE_WORDS; word >= w + W_PLACES; word -= PLACE_WORDS) {
+      const token = i32[word + T_TOKEN]!
+      if (token !== 0 && !segment.isAlive(token)) this.#free(watchWord, w, word)
     }
   }
 }

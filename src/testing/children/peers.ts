@@ -1,5 +1,6 @@
 // testing: scenarios for the tests of who has a handle open. One way to open each kind that users hold.
 
+import { setTimeout as later } from 'node:timers/promises'
 import {
   Barrier,
   Condition,
@@ -21,6 +22,7 @@ import {
   SharedString,
 } from '../../index.js'
 import { f64, record } from '../../record/index.js'
+import { collectGarbage } from '../runtime.js'
 import type { Peer, Scenario } from './ground-main.js'
 
 export interface AnyHandle extends Disposable {
@@ -82,5 +84,19 @@ export const peerScenarios: Readonly<Record<string, Scenario>> = {
     if (what === 'exit') process.exit(0)
     peer.say(what)
     await peer.hear()
+  },
+  /** Drops the only handle of a `lastClose` number, collects garbage, and ends when it is told. */
+  async 'drop-last'(peer: Peer, name: string) {
+    const drop = (): void => {
+      SharedInt.open(name, { lifetime: 'lastClose' }).value = 5
+    }
+    drop()
+    for (let i = 0; i < 10; i++) {
+      collectGarbage()
+      await later(5)
+    }
+    peer.say('dropped')
+    await peer.hear()
+    process.exit(0)
   },
 }
