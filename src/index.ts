@@ -70,3 +70,4 @@ export {
   type SemaphoreOptions,
   type WaitLimits,
 } from './sync/index.js'
+export { DELETE, type Updated } from './updating.js'

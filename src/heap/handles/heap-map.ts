@@ -301,6 +301,15 @@ export class HeapMap extends Handle {
     return sum
   }
 
+  /** The block of a value, inside a transaction: another one in the same transaction means another value. 0: none. */
+  placeOf(key: Key): number {
+    const { arena, index } = this.#core
+    const { i32 } = arena
+    this.check('map')
+    const entry = index.find(this.#map, index.hash(key), key)
+    return entry !== 0 && i32[(entry << 1) + E_VALUE + 1] === TAG_BLOCK ? i32[(entry << 1) + E_VALUE]! : 0
+  }
+
   /** The value of a key, detached, of one moment. */
   snapshotOf(key: Key): unknown {
     const { arena, index, decoder } = this.#core
