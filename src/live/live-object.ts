@@ -6,7 +6,7 @@
 
 import { inspect } from 'node:util'
 import { MemlaneError } from '../errors.js'
-import type { HeapObject } from '../heap/index.js'
+import type { HeapList, HeapObject } from '../heap/index.js'
 import { shown } from '../printable.js'
 import { HANDLE } from './handle-of.js'
 import { markOfGone, remaining } from './remains.js'
@@ -22,7 +22,9 @@ const TRAPS: ProxyHandler<HeapObject> = {
     if (typeof key === 'string') {
       try {
         const value = handle.get(key)
-        if (value !== undefined || !(key in PROTOTYPE) || handle.has(key)) return value
+        if (value !== undefined) return value
+        if (!(key in PROTOTYPE)) return key === 'toJSON' ? toJsonOf(handle) : undefined
+        if (handle.has(key)) return undefined
       } catch (error) {
         return remaining(error, key, PROTOTYPE)
       }
@@ -82,6 +84,14 @@ export function liveObject(handle: HeapObject): object {
   const live = new Proxy(handle, TRAPS)
   last = live
   return live
+}
+
+/**
+ * JSON knows an object that leads to itself by identity, which live ones do not have: each get makes another. The copies of
+ * one snapshot have it.
+ */
+export function toJsonOf(handle: HeapObject | HeapList): (() => unknown) | undefined {
+  return handle.isShared ? () => handle.snapshot() : undefined
 }
 
 /** `[object <stale>]` is no other object's tag: comparisons end there. */

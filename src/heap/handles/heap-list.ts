@@ -112,6 +112,15 @@ export class HeapList extends Handle {
     })
   }
 
+  /** @internal True when its value was given with shared or cyclic references: it may lead to itself. */
+  get isShared(): boolean {
+    const { arena, graph } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.check('list')
+      return graph.isShared(this.#list)
+    })
+  }
+
   /** A detached copy of all, of one moment. */
   snapshot(): unknown[] {
     const { arena, decoder } = this.#core

@@ -294,6 +294,15 @@ export class HeapObject {
     return true
   }
 
+  /** @internal True when its value was given with shared or cyclic references: it may lead to itself. */
+  get isShared(): boolean {
+    const { arena, graph } = this.#core
+    return arena.read(arena.stripeWord(this.#stripe), () => {
+      this.#check()
+      return graph.isShared(this.#pointer)
+    })
+  }
+
   /** A detached copy, of one moment. */
   snapshot(): object {
     const { arena, decoder } = this.#core
