@@ -10,8 +10,10 @@ import type { Key } from '../kinds/map/map-index.js'
 import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
 import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_STRING } from '../values/values.layout.js'
+import { Looker } from '../watch/looker.js'
+import { MapPicture } from '../watch/pictures.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
-import { Watcher } from '../watch/watcher.js'
+import { Watcher, type Watching } from '../watch/watcher.js'
 import { MapCursor } from './cursor.js'
 import { Handle } from './handle.js'
 
@@ -345,12 +347,32 @@ export class HeapMap extends Handle {
   /**
    * Watches all changes, or with `key` those of one key.
    *
+   * A handle that only reads looks again and again, at a copy of all that is watched.
+   *
    * @throws MemlaneError `ERR_LIMIT` when 32 watch this map already.
    */
-  watch(options: { key?: Key } = {}): Watcher {
+  watch(options: { key?: Key } = {}): Watching {
+    if (this.#core.arena.segment.readOnly) return this.#lookAt('key' in options ? [options.key] : [])
     return this.#core.arena.change(() => {
       this.check('map')
       return new Watcher(this.#core, this.#map, (this.#map << 1) + M_WATCH, 'key' in options, options.key)
+    })
+  }
+  #lookAt(key: readonly [Key] | readonly []): Watching {
+    const { arena, index, decoder } = this.#core
+    const m = this.#map << 1
+    const hash = key.length === 0 ? 0 : index.hash(key[0])
+    return new Looker(this.#core, () => {
+      this.check('map')
+      const copy = decoder.copierOfMany()
+      const entries = new Map<Key, unknown>()
+      const add = (entry: number): unknown => entries.set(index.keyOf(entry), copy((entry << 1) + E_VALUE))
+      if (key.length === 0) index.each(this.#map, add)
+      else {
+        const entry = index.find(this.#map, hash, key[0])
+        if (entry !== 0) add(entry)
+      }
+      return new MapPicture(entries, arena.i32[m + M_EPOCH]!, key)
     })
   }
 }
