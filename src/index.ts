@@ -71,3 +71,4 @@ export {
   type SemaphoreOptions,
   type WaitLimits,
 } from './sync/index.js'
+export { DELETE, type Updated } from './updating.js'

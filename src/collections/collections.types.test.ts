@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ListChange, MapChange, SetChange } from './index.js'
+import { DELETE } from '../updating.js'
+import type { ListChange, MapChange, SetChange, SharedBlock, SharedMap } from './index.js'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const is = <_T extends true>(): void => {}
@@ -43,6 +44,26 @@ function indexOf(change: ListChange<Player>): number | undefined {
   if (change.type === 'set') is<Same<typeof change.value, Player | undefined>>()
   else is<Same<typeof change.value, undefined>>()
   return change.index
+}
+
+/** Never called: what `update` takes. */
+export function updates(
+  players: SharedMap<string, Player>,
+  counts: SharedMap<string, number>,
+  block: SharedBlock<Player>,
+): void {
+  players.update('ada', (ada) => {
+    if (ada !== undefined) ada.score++
+  })
+  players.update('ada', (ada) => (ada === undefined ? { score: 1 } : DELETE))
+  block.update((ada) => {
+    ada.score++
+  })
+  counts.update('n', (n = 0) => n + 1)
+  // @ts-expect-error: a number cannot be changed in place
+  counts.update('n', () => {})
+  // @ts-expect-error: a block always has a value
+  block.update(() => DELETE)
 }
 
 test('a change says by its type what it has', () => {

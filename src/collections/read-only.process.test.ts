@@ -6,7 +6,7 @@ import type { Heap } from '../heap/index.js'
 import { performance } from '../host.js'
 import { listObjects } from '../memory/index.js'
 import { inspectSegment } from '../segment/index.js'
-import { Crew, refuses } from '../testing/crew.js'
+import { Crew, refuses, until } from '../testing/crew.js'
 import { SharedBlock } from './cells/shared-block.js'
 import { SharedBool } from './cells/shared-bool.js'
 import { SharedFloat } from './cells/shared-float.js'
@@ -136,13 +136,10 @@ test('everything can be read, nothing changed; and what was refused blinds nobod
     float: () => reader.float('float').add(1),
     bool: () => reader.bool('bool').toggle(),
     remove: () => reader.remove('map'),
-    watch: () => theirs.watch(),
-    'watch list': () => theirList.watch(),
-    wait: () => reader.int('int').wait(99, { timeout: 1 }),
   }
   for (const [what, change] of Object.entries(changes)) assert.throws(change, refused, what)
-  await assert.rejects(reader.int('int').waitAsync(99), refused)
-  assert.equal(await reader.int('int').waitAsync(5), true, 'what is there need not be waited for')
+  assert.equal(reader.int('int').wait(99, { timeout: 1 }), false)
+  assert.equal(await reader.int('int').waitAsync(5), true)
   assert.deepEqual(see(), shown())
 
   // New shapes, new blocks, new memory.
@@ -224,6 +221,81 @@ test('a read-only number watches and waits by looking, and leaves no trace of it
   const signal = AbortSignal.timeout(20)
   await assert.rejects(theirs.waitAsync(8n, { signal }), { name: 'TimeoutError' })
   assert.equal(inspectSegment(mine.name)!.participants.length, 1)
+})
+
+test('a read-only collection watches and waits by looking, and leaves no trace of it', async () => {
+  await using crew = new Crew()
+  using heap = SharedHeap.open(crew.name('looked-at'))
+  const map = heap.map<string, unknown>('map')
+  const set = heap.set<string>('set')
+  const list = heap.list<unknown>('list')
+  const text = heap.string('text')
+  const int = heap.int('int')
+  map.set('a', { deep: { n: 1 } }).set('b', 1)
+  list.push(1, { n: 1 }, 3)
+  using reader = SharedHeap.open(heap.name, READ)
+  const theirs = reader.map<string, unknown>('map')
+  const told: unknown[] = []
+  /** Tells what is seen of each change, one after another, as a reader may see several as one. */
+  const follow = async (changes: AsyncIterable<object>): Promise<void> => {
+    for await (const change of changes) told.push(snapshot(change))
+  }
+  const sees = async (expected: unknown[], change: () => unknown): Promise<void> => {
+    told.length = 0
+    change()
+    await until(() => told.length >= expected.length, `${JSON.stringify(expected)} to be told`)
+    assert.deepEqual(told, expected)
+  }
+  const watching = [
+    theirs.watch(),
+    theirs.watch('a'),
+    reader.set('set').watch(),
+    reader.list('list').watch(),
+    reader.string('text').watch(),
+  ]
+  const [all, one, members, elements, texts] = watching
+  const set1 = { type: 'set', coalesced: 0 }
+  const followers = [follow(all!)]
+  await sees([{ ...set1, key: 'b', value: 2 }], () => map.set('b', 2))
+  await sees([{ type: 'delete', key: 'b', value: undefined, coalesced: 0 }], () => map.delete('b'))
+  await sees([{ ...set1, key: 'c', value: undefined }], () => map.set('c', undefined))
+  followers.push(follow(one!))
+  followers.push(follow(members!), follow(elements!), follow(texts!))
+  await sees([{ ...set1, type: 'add', value: 'x' }], () => set.add('x'))
+  await sees([{ ...set1, index: 2, value: 4 }], () => {
+    list[2] = 4
+  })
+  await sees([{ ...set1, index: undefined, value: undefined }], () => list.push(5))
+  await sees([{ ...set1, value: 'new' }], () => {
+    text.value = 'new'
+  })
+  told.length = 0
+  map.clear()
+  await until(() => told.length === 2, 'both to be told that all is gone')
+  assert.deepEqual(new Set(told.map((change) => (change as { type: string }).type)), new Set(['clear']))
+  // A change inside a value is one of its key.
+  map.set('a', { deep: { n: 1 } })
+  await until(() => told.length === 4, 'both to be told of a new entry')
+  const live = theirs.watch('a')
+  ;(map.get('a') as { deep: { n: number } }).deep.n = 2
+  const { value: change } = await live.next()
+  assert.deepEqual([change!.type, (change as { value: { deep: { n: number } } }).value.deep.n], ['set', 2])
+  live.close()
+
+  const waiting = reader.int('int').waitAsync(7, { timeout: 60_000 })
+  int.value = 7
+  assert.equal(await waiting, true)
+  assert.equal(reader.int('int').wait(7), true)
+  const signal = AbortSignal.timeout(20)
+  await assert.rejects(reader.int('int').waitAsync(8, { signal }), { name: 'TimeoutError' })
+  assert.equal(inspectSegment(heap.name)!.participants.length, 1)
+
+  // What is removed is stale for who watches it, and closing ends what is left.
+  const stale = assert.rejects(followers.pop()!, { code: 'ERR_STALE' })
+  heap.remove('text')
+  await stale
+  reader.close()
+  await Promise.all(followers)
 })
 
 test('a reader without a slot never sees half of a value, beside a writer that never pauses', async () => {

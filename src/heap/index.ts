@@ -27,7 +27,7 @@ export {
 } from './heap.js'
 export type { Key } from './kinds/map/map-index.js'
 export type { HeapStats } from './verify.js'
-export type { Change, Watcher } from './watch/watcher.js'
+export type { Change, Watcher, Watching } from './watch/watcher.js'
 
 // wanted by collections:
 // 1. HeapList.get and HeapCell.get: a live value on the quick path too, as in HeapMap.get.

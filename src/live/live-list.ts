@@ -10,7 +10,7 @@ import type { HeapList } from '../heap/index.js'
 import { STALE_MARK, shown } from '../printable.js'
 import { HANDLE } from './handle-of.js'
 import { METHODS } from './list-methods.js'
-import { checkDescriptor, descriptorOf, setInherited } from './live-object.js'
+import { checkDescriptor, descriptorOf, setInherited, toJsonOf } from './live-object.js'
 import { indexesOf } from './one-moment.js'
 import { markOfGone, remaining } from './remains.js'
 
@@ -95,6 +95,7 @@ const TRAPS: ProxyHandler<LiveArray> = {
     if (method !== undefined) return method
     const own = Reflect.get(PROTOTYPE, key, receiver)
     const gone = goneOf(handle)
+    if (gone === undefined && own === undefined && key === 'toJSON') return toJsonOf(handle)
     return gone === undefined ? own : remainingOfList(gone, key, own)
   },
   set(target, key, value, receiver) {

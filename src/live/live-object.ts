@@ -6,7 +6,7 @@
 
 import { inspect } from 'node:util'
 import { MemlaneError } from '../errors.js'
-import type { HeapObject } from '../heap/index.js'
+import type { HeapList, HeapObject } from '../heap/index.js'
 import { STALE_MARK, shown } from '../printable.js'
 import { HANDLE } from './handle-of.js'
 import { markOfGone, remaining } from './remains.js'
@@ -22,7 +22,9 @@ const TRAPS: ProxyHandler<HeapObject> = {
     if (typeof key === 'string') {
       try {
         const value = handle.get(key)
-        if (value !== undefined || !(key in PROTOTYPE) || handle.has(key)) return value
+        if (value !== undefined) return value
+        if (!(key in PROTOTYPE)) return key === 'toJSON' ? toJsonOf(handle) : undefined
+        if (handle.has(key)) return undefined
       } catch (error) {
         return remaining(error, key, PROTOTYPE)
       }
@@ -96,6 +98,14 @@ export function liveObject(handle: HeapObject): object {
   const live = new Proxy(handle, TRAPS)
   last = live
   return live
+}
+
+/**
+ * JSON of a snapshot: it shows one moment, in a fraction of the time, and an object that leads to itself is the same object
+ * there, which is how JSON knows it. (Each get of a part of a value makes another live object.)
+ */
+export function toJsonOf(handle: HeapObject | HeapList): () => unknown {
+  return () => handle.snapshot(STALE_MARK)
 }
 
 /** `[object <stale>]` is no other object's tag: comparisons end there. */

@@ -181,6 +181,48 @@ for (const backend of BACKENDS) {
       assert.equal(both.mine.get('c')!.at.x, 1)
     })
 
+    test('JSON of what leads to itself is the TypeError that it is of a plain value, and twice the same is none', () => {
+      using pair = backend.open()
+      const { heap } = pair
+      const map = heap.map<string, unknown>('m')
+      const list = heap.list<unknown>('l')
+      const block = heap.block<unknown>('b')
+      const self: Record<string, unknown> = { n: 1 }
+      self.self = self
+      const array: unknown[] = [1]
+      array.push(array)
+      const both: Record<string, unknown> = { list: [] }
+      ;(both.list as unknown[]).push({ both })
+      for (const [name, cyclic] of Object.entries({ self, array, both })) {
+        const refused = (value: unknown): void =>
+          assert.throws(() => JSON.stringify(value), { name: 'TypeError', message: /circular|cyclic/i }, name)
+        refused(cyclic)
+        map.set('k', cyclic)
+        refused(map.get('k'))
+        refused({ deep: [map.get('k')] })
+        refused(map)
+        list.assign([0, cyclic])
+        refused(list)
+        refused(list[1])
+        block.value = cyclic
+        refused(block)
+        refused(block.value)
+        const part = heap.map<string, { part: unknown }>('parts')
+        part.set('p', { part: 0 })
+        part.get('p')!.part = cyclic
+        refused(part.get('p'))
+        assert.ok(!('toJSON' in (map.get('k') as object)))
+      }
+      const twice = { at: [1] }
+      const shared = { a: twice, b: twice, more: [twice, twice] }
+      map.set('k', shared)
+      assert.equal(JSON.stringify(map.get('k')), JSON.stringify(shared))
+      assert.equal(JSON.stringify([map.get('k')], ['a', 'at']), JSON.stringify([shared], ['a', 'at']))
+      map.set('k', { a: twice, b: twice, toJSON: 'mine' })
+      assert.equal((map.get('k') as { toJSON: unknown }).toJSON, 'mine')
+      assert.equal(JSON.parse(JSON.stringify(map.get('k'))).toJSON, 'mine')
+    })
+
     test('live objects are found in lists by what they are', () => {
       using both = players()
       both.mine.get('ada')!.list = [{ n: 1 }, { n: 2 }]

@@ -4,6 +4,7 @@ import { wrongType } from '../../errors.js'
 import { unlinkHeap } from '../../heap/index.js'
 import { handleOf } from '../../live/handle-of.js'
 import type { NameOptions } from '../../segment/index.js'
+import { type Updated, updated } from '../../updating.js'
 import { refuseThenable } from '../collection.js'
 import { ALONE, type CollectionOptions, openCell, openHeap } from '../structure.js'
 import { Cell } from './cell.js'
@@ -58,18 +59,23 @@ export class SharedBlock<T = unknown> extends Cell<T> {
   /**
    * Replaces the value by what `change` makes of it, in one step for everybody.
    *
-   * @param change gets the value live; may change it in place and give it back.
+   * @param change gets the value live, and gives the new one. It may change an object in place and give it back, or nothing.
    * @returns the new value, live.
-   * @throws MemlaneError `ERR_ASYNC`, `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_CLOSED`; nothing has changed then.
+   * @throws MemlaneError `ERR_TYPE` when `change` gives nothing and there is no object that it could have changed, `ERR_ASYNC`, `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_CLOSED`; nothing has changed then.
    */
-  update(change: (value: T) => T): T {
+  update(change: (value: T) => Updated<T>): T {
     if (typeof change !== 'function') throw wrongType('change', 'a function', change)
     this.checkOpen()
     const { heap, cell } = this.#cell
     return heap.transaction(() => {
-      const old = cell.get()
-      const value = change(old as T)
-      refuseThenable(value, 'change')
+      const { arena } = heap.core
+      const old = cell.get() as T
+      const { joins } = arena
+      const given = change(old)
+      refuseThenable(given, 'change')
+      // Nothing, by a function that has itself stored what it was to give.
+      if (given === undefined && arena.joins !== joins) return cell.get() as T
+      const value = updated(old, given, JSON.stringify(this.name))
       if (handleOf(old)?.same(handleOf(value)) !== true) cell.set(value)
       return cell.get() as T
     })

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { MemlaneError } from '../../errors.js'
 import { Heap } from '../../heap/index.js'
+import { DELETE } from '../../updating.js'
+import { snapshot } from '../snapshot.js'
 import { BACKENDS } from '../testing/backends.js'
 
 const code =
@@ -83,7 +85,7 @@ for (const backend of BACKENDS) {
       assert.equal(pair.heap.string('s').value, '')
     })
 
-    test('update gets undefined for a missing key, deletes for undefined, and takes back what it gave', () => {
+    test('update gets undefined for a missing key, deletes for DELETE, and takes back what it gave', () => {
       using pair = backend.open()
       const map = pair.heap.map<string, { n: number }>('m')
       assert.deepEqual(
@@ -106,10 +108,92 @@ for (const backend of BACKENDS) {
       )
       assert.equal(held.n, 2)
       assert.equal(
-        map.update('a', () => undefined),
+        map.update('a', () => DELETE),
         undefined,
       )
       assert.ok(!map.has('a'))
+    })
+
+    test('a function of update that gives nothing loses nothing', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, unknown>('m')
+      const block = pair.heap.block<unknown>('b')
+      const list = pair.heap.list<number[]>('l')
+      list.push([1])
+      // biome-ignore lint/suspicious/noExplicitAny: what plain JavaScript does.
+      type Loose = { update(key: string, change: (old: any) => unknown): unknown }
+      const loose = map as unknown as Loose
+      map.set('live', { tags: ['a'] })
+      map.set('array', [1])
+      map.set('copy', new Map([['a', 1]]))
+      assert.deepEqual(snapshot(loose.update('live', (old) => void old.tags.push('b'))), { tags: ['a', 'b'] })
+      assert.deepEqual(snapshot(loose.update('array', (old) => void old.push(2))), [1, 2])
+      assert.deepEqual(
+        loose.update('copy', (old) => void old.set('b', 2)),
+        new Map([
+          ['a', 1],
+          ['b', 2],
+        ]),
+      )
+      assert.equal((map.get('copy') as Map<string, number>).size, 2, 'a copy that was changed is stored')
+      block.value = { n: 1 }
+      const twice = (old: unknown): void => {
+        ;(old as { n: number }).n *= 2
+      }
+      block.update(twice as never)
+      assert.deepEqual(snapshot(block.value), { n: 2 })
+
+      // What cannot be changed in place: nothing is an error, and the value stays.
+      for (const value of [1, 0, '', 'text', null, undefined, 5n, true]) {
+        map.set('p', value)
+        const message = /return the new value, or DELETE/
+        assert.throws(() => loose.update('p', () => {}), { code: 'ERR_TYPE', message }, String(value))
+        assert.ok(map.has('p'))
+        assert.equal(map.get('p'), value)
+        block.value = value
+        assert.throws(() => block.update((() => {}) as never), { code: 'ERR_TYPE' }, String(value))
+        assert.equal(block.value, value)
+      }
+      assert.throws(() => loose.update('none', () => {}), { code: 'ERR_TYPE', message: /there was no value/ })
+      assert.ok(!map.has('none'))
+      assert.throws(
+        () =>
+          loose.update('p', () => {
+            map.set('p', 7)
+            throw new Error('no')
+          }),
+        /no/,
+      )
+      assert.equal(map.get('p'), true)
+    })
+
+    test('a function of update may itself store or delete, and then gives nothing', () => {
+      using pair = backend.open()
+      const map = pair.heap.map<string, unknown>('m')
+      const values: unknown[] = [1, 'a longer text', null, { n: 1 }, [1], new Map([['a', 1]]), new Date(0)]
+      for (const value of values) {
+        map.set('k', value)
+        assert.equal(
+          map.update('k', () => void map.delete('k')),
+          undefined,
+        )
+        assert.ok(!map.has('k'), `deleted inside: ${String(value)}`)
+        map.set('k', value)
+        map.update('k', () => void map.set('k', 'mine'))
+        assert.equal(map.get('k'), 'mine')
+        map.set('k', value)
+        map.update('k', () => void map.set('k', { mine: true }))
+        assert.deepEqual(map.snapshot('k'), { mine: true })
+      }
+      map.update('new', () => void map.set('new', 1))
+      assert.equal(map.get('new'), 1)
+      const block = pair.heap.block<unknown>('b')
+      block.update(() => {
+        block.value = 3
+        return undefined
+      })
+      assert.equal(block.value, 3)
+      pair.heap.verify()
     })
 
     test('compareAndSet compares as Map does; add starts from 0; many is all or nothing', () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Key } from '../../heap/index.js'
+import { DELETE } from '../../updating.js'
 import { snapshot } from '../snapshot.js'
 import { BACKENDS } from '../testing/backends.js'
 import type { SharedMap } from './shared-map.js'
@@ -155,7 +156,7 @@ const steps: fc.Arbitrary<[string, Step]> = fc.oneof(
           else m.set(k, structuredClone(v))
           return v
         },
-        () => s.update(k, () => v),
+        () => s.update(k, () => (v === undefined ? DELETE : v)),
       ),
   ]),
   fc.tuple(key, fc.integer()).map(([k, n]): [string, Step] => [

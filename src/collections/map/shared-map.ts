@@ -1,11 +1,12 @@
 // collections/map: a Map that every process sees.
 
-import { wrongType } from '../../errors.js'
+import { describe, wrongType } from '../../errors.js'
 import { GONE, type Heap, type HeapMap, type Key, unlinkHeap } from '../../heap/index.js'
 import type { MapIteration } from '../../iterators.js'
 import { handleOf } from '../../live/handle-of.js'
 import type { NameOptions } from '../../segment/index.js'
 import { checkObject, collect } from '../../sizes.js'
+import { DELETE, type Updated, updated } from '../../updating.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn, refuseThenable, sameValueZero } from '../collection.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
@@ -136,20 +137,37 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
    * Replaces a value by what `change` makes of it, in one step for everybody: read, change, write, without anybody in
    * between.
    *
-   * @param change gets the value, live, or `undefined` for a missing key; may change it in place and give it back;
-   *   `undefined` deletes the key.
-   * @returns the new value, live.
-   * @throws MemlaneError `ERR_ASYNC` when `change` gives a promise, and what `set` throws; nothing has changed then.
+   * @param change gets the value, live, or `undefined` for a missing key, and gives the new one. It may change an object in
+   *   place and give it back, or nothing. `DELETE`, or `map.delete(key)` inside, deletes the key.
+   * @returns the new value, live; `undefined` when it was deleted.
+   * @throws MemlaneError `ERR_TYPE` when `change` gives nothing and there is no object that it could have changed, `ERR_ASYNC`
+   *   when it gives a promise, and what `set` throws; nothing has changed then.
+   * @example
+   * import { DELETE, SharedMap } from 'memlane'
+   * using players = SharedMap.open<string, { lives: number }>('players')
+   * players.update('ada', (ada) => {
+   *   if (ada === undefined) return { lives: 3 }
+   *   if (ada.lives === 1) return DELETE
+   *   ada.lives -= 1
+   *   return ada
+   * })
    */
-  update(key: K, change: (value: V | undefined) => V | undefined): V | undefined {
+  update(key: K, change: (value: V | undefined) => Updated<V> | typeof DELETE): V | undefined {
     if (typeof change !== 'function') throw wrongType('change', 'a function', change)
     this.checkOpen()
     return this.heap.transaction(() => {
-      const old = this.#map.get(key)
-      const value = sync(change(old as V | undefined), 'change')
-      if (value === undefined) this.#map.delete(key)
-      // Given back as it came: what was changed in it is stored already.
-      else if (handleOf(old)?.same(handleOf(value)) !== true) this.#map.set(key, value)
+      const { arena } = this.heap.core
+      const old = this.#map.get(key) as V | undefined
+      const { joins } = arena
+      const place = this.#map.placeOf(key)
+      const given = sync(change(old), 'change')
+      if (given === DELETE) this.#map.delete(key)
+      // Nothing, by a function that has itself stored or deleted: a primitive in any case, an object that it replaced.
+      else if (given !== undefined || arena.joins === joins || (isObject(old) && this.#map.placeOf(key) === place)) {
+        const value = updated(old, given, `${describe(key)} of ${JSON.stringify(this.name)}`, ', or DELETE')
+        // Given back as it came: what was changed in it is stored already.
+        if (handleOf(old)?.same(handleOf(value)) !== true) this.#map.set(key, value)
+      }
       return this.#map.get(key) as V | undefined
     })
   }
@@ -307,6 +325,10 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
     const entries = [...this.snapshot()]
     return entries.every(([key]) => typeof key === 'string') ? Object.fromEntries(entries) : entries
   }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function sync<T>(value: T, what: string): T {

@@ -666,6 +666,30 @@ export class Arena {
     }
   }
 
+  /** One look under the version of the whole, without patience. @returns undefined when somebody has written meanwhile. */
+  glance<T>(look: () => T): T | undefined {
+    const { memory, version } = this
+    if (memory.closed) throw this.#refusal()
+    const seen = memory.loadVersion(version)
+    if ((seen & 1) !== 0) return undefined
+    let result: T | undefined
+    let thrown: unknown
+    let threw = false
+    this.#readWord = version
+    this.#readSeen = seen
+    try {
+      result = look()
+    } catch (error) {
+      threw = true
+      thrown = error
+    }
+    this.#readWord = -1
+    if (!memory.checkVersion(version, seen)) return undefined
+    if (memory.faults !== 0) throw this.#refusal()
+    if (threw) throw thrown
+    return result
+  }
+
   /** @returns when patience ends; `end` of the call before, 0 at first. @throws MemlaneError `ERR_BUSY`. */
   #patience(end: number): number {
     const { segment, memory } = this

@@ -2,8 +2,10 @@
 
 import type { Core } from '../core.js'
 import { CELL, CELL_SLOT, CELL_WATCH, CONST_UNDEFINED, TAG_CONST } from '../values/values.layout.js'
+import { Looker } from '../watch/looker.js'
+import { CellPicture } from '../watch/pictures.js'
 import { CHANGE_SET } from '../watch/watch.layout.js'
-import { Watcher } from '../watch/watcher.js'
+import { Watcher, type Watching } from '../watch/watcher.js'
 import { Handle } from './handle.js'
 
 export const CELL_UNITS: number = 4
@@ -76,7 +78,12 @@ export class HeapCell extends Handle {
   }
 
   /** @throws MemlaneError `ERR_LIMIT` when all places for watchers of this cell are taken. */
-  watch(): Watcher {
+  watch(): Watching {
+    if (this.#core.arena.segment.readOnly)
+      return new Looker(this.#core, () => {
+        this.check('cell')
+        return new CellPicture(this.#core.decoder.snapshot((this.#cell << 1) + CELL_SLOT))
+      })
     return this.#core.arena.change(() => {
       this.check('cell')
       return new Watcher(this.#core, this.#cell, (this.#cell << 1) + CELL_WATCH, false, undefined)

@@ -25,8 +25,10 @@ import {
   TAG_REF,
   TAG_STRING,
 } from '../values/values.layout.js'
+import { Looker } from '../watch/looker.js'
+import { ListPicture } from '../watch/pictures.js'
 import { CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
-import { Watcher } from '../watch/watcher.js'
+import { Watcher, type Watching } from '../watch/watcher.js'
 import { Handle, isSameHeap } from './handle.js'
 
 /** Moving more elements than this inside the list costs more log than laying out a fresh store. */
@@ -441,7 +443,12 @@ export class HeapList extends Handle {
   }
 
   /** @throws MemlaneError `ERR_LIMIT` when all places for watchers of this list are taken. */
-  watch(): Watcher {
+  watch(): Watching {
+    if (this.#core.arena.segment.readOnly)
+      return new Looker(this.#core, () => {
+        this.check('list')
+        return new ListPicture(this.#core.decoder.snapshotBlock(this.#list) as unknown[])
+      })
     return this.#change(() => new Watcher(this.#core, this.#list, (this.#list << 1) + A_WATCH, false, undefined))
   }
 }

@@ -10,8 +10,10 @@ import type { Key } from '../kinds/map/map-index.js'
 import { NOT_QUICK } from '../values/decode.js'
 import { setNumber, slot } from '../values/slots.js'
 import { ARRAY, FIRST_TAG, OBJECT, TAG_BLOCK, TAG_INT, TAG_REF, TAG_STRING } from '../values/values.layout.js'
+import { Looker } from '../watch/looker.js'
+import { MapPicture } from '../watch/pictures.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, CHANGE_SET } from '../watch/watch.layout.js'
-import { Watcher } from '../watch/watcher.js'
+import { Watcher, type Watching } from '../watch/watcher.js'
 import { MapCursor } from './cursor.js'
 import { Handle } from './handle.js'
 
@@ -305,6 +307,15 @@ export class HeapMap extends Handle {
     return sum
   }
 
+  /** The block of a value, inside a transaction: another one in the same transaction means another value. 0: none. */
+  placeOf(key: Key): number {
+    const { arena, index } = this.#core
+    const { i32 } = arena
+    this.check('map')
+    const entry = index.find(this.#map, index.hash(key), key)
+    return entry !== 0 && i32[(entry << 1) + E_VALUE + 1] === TAG_BLOCK ? i32[(entry << 1) + E_VALUE]! : 0
+  }
+
   /** The value of a key, detached, of one moment. */
   snapshotOf(key: Key): unknown {
     const { arena, index, decoder } = this.#core
@@ -340,12 +351,32 @@ export class HeapMap extends Handle {
   /**
    * Watches all changes, or with `key` those of one key.
    *
+   * A handle that only reads looks again and again, at a copy of all that is watched.
+   *
    * @throws MemlaneError `ERR_LIMIT` when all places for watchers of this map are taken.
    */
-  watch(options: { key?: Key } = {}): Watcher {
+  watch(options: { key?: Key } = {}): Watching {
+    if (this.#core.arena.segment.readOnly) return this.#lookAt('key' in options ? [options.key] : [])
     return this.#core.arena.change(() => {
       this.check('map')
       return new Watcher(this.#core, this.#map, (this.#map << 1) + M_WATCH, 'key' in options, options.key)
+    })
+  }
+  #lookAt(key: readonly [Key] | readonly []): Watching {
+    const { arena, index, decoder } = this.#core
+    const m = this.#map << 1
+    const hash = key.length === 0 ? 0 : index.hash(key[0])
+    return new Looker(this.#core, () => {
+      this.check('map')
+      const copy = decoder.copierOfMany()
+      const entries = new Map<Key, unknown>()
+      const add = (entry: number): unknown => entries.set(index.keyOf(entry), copy((entry << 1) + E_VALUE))
+      if (key.length === 0) index.each(this.#map, add)
+      else {
+        const entry = index.find(this.#map, hash, key[0])
+        if (entry !== 0) add(entry)
+      }
+      return new MapPicture(entries, arena.i32[m + M_EPOCH]!, key)
     })
   }
 }

@@ -19,7 +19,23 @@ export interface Change {
   readonly coalesced: number
 }
 
-export class Watcher implements Undoable, Pollable<boolean> {
+/** Somebody who hears of the changes of one structure. */
+export interface Watching extends Disposable {
+  /** The next change, or `undefined` when all were taken. Changes that came too fast are counted in `coalesced`. */
+  take(): Change | undefined
+  /**
+   * Waits for a change, without blocking the thread.
+   *
+   * @returns true when there is one, false when the time (milliseconds, below 0 for ever) is over or the watcher closed.
+   */
+  wait(timeout?: number, signal?: AbortSignal): Promise<boolean>
+  /** The same, blocking the thread. */
+  waitSync(timeout?: number): boolean
+  /** Ends the watching, and a wait that is going on. Safe to call twice. */
+  close(): void
+}
+
+export class Watcher implements Watching, Undoable, Pollable<boolean> {
   readonly #core: Core
   readonly #structure: number
   readonly #generation: number
@@ -50,7 +66,6 @@ export class Watcher implements Undoable, Pollable<boolean> {
       : core.arena.f64[core.arena.i32[watchWord + 1]! + W_CHANGES]!
   }
 
-  /** The next change, or `undefined` when all were taken. Changes that came too fast are counted in `coalesced`. */
   take(): Change | undefined {
     if (this.#closed || this.#core.arena.memory.closed) return undefined
     this.#after = this.#next
@@ -106,16 +121,10 @@ export class Watcher implements Undoable, Pollable<boolean> {
     })
   }
 
-  /**
-   * Waits for a change, without blocking the thread.
-   *
-   * @returns true when there is one, false when the time (milliseconds, below 0 for ever) is over or the watcher closed.
-   */
   async wait(timeout: number = -1, signal?: AbortSignal): Promise<boolean> {
     return (await untilFound(this, endOf(timeout), signal)) ?? false
   }
 
-  /** The same, blocking the thread. */
   waitSync(timeout: number = -1): boolean {
     return block(this, endOf(timeout)) ?? false
   }
@@ -143,7 +152,6 @@ export class Watcher implements Undoable, Pollable<boolean> {
     return new EventCount(this.memory, epoch + 4, epoch)
   }
 
-  /** Ends the watching, and a wait that is going on. Safe to call twice. */
   close(): void {
     if (this.#closed) return
     const { arena } = this.#core

@@ -57,6 +57,32 @@ test('a large dict is changed in place: one item, and no other byte', () => {
   assert.deepEqual(other.toMap(), dict.toMap())
 })
 
+test('a function of update that gives nothing: the copy as it left it is stored, and nothing is lost', () => {
+  using dict = RMDict.open<string, unknown>(freshName())
+  using list = RMList.open<unknown>(freshName())
+  using block = RMBlock.open<unknown>(freshName())
+  const change = (old: unknown): void => void (old as { n: number }).n++
+  dict.set('a', { n: 1 }).set('b', 1)
+  list.push({ n: 1 }, 'x')
+  block.set({ n: 1 })
+  assert.deepEqual(dict.update('a', change), { n: 2 })
+  assert.deepEqual(dict.get('a'), { n: 2 })
+  list.update(0, change)
+  assert.deepEqual(list.at(0), { n: 2 })
+  block.update(change)
+  assert.deepEqual(block.get(), { n: 2 })
+  const nothing = (): undefined => undefined
+  for (const update of [
+    () => dict.update('b', nothing),
+    () => dict.update('none', nothing),
+    () => list.update(1, nothing),
+  ])
+    assert.throws(update, { code: 'ERR_TYPE', message: /return the new value/ })
+  block.set('x')
+  assert.throws(() => block.update(nothing), { code: 'ERR_TYPE' })
+  assert.deepEqual([dict.get('b'), dict.has('none'), list.at(1), block.get()], [1, false, 'x', 'x'])
+})
+
 test('update and transaction are one step, and nothing when they throw', async () => {
   const name = freshName()
   using dict = RMDict.open<string, number>(name)

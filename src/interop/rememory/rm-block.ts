@@ -1,6 +1,7 @@
 // interop/rememory: one value of any kind, and text, in a block of bytes that Python programs share.
 
 import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
+import { type Updated, updated } from '../../updating.js'
 import { checkFunction, Handle, OPENING, refusePromise, unlinkRememory } from './handle.js'
 import { accessOf, type RMOptions, type RMSizedOptions, SIZED, sizeOf } from './options.js'
 import { decode, encode } from './pickle/index.js'
@@ -78,10 +79,11 @@ export class RMBlock<T = unknown> extends Bytes {
   }
 
   /** Replaces the value by what a function makes of it, in one step. @returns the new value. @throws MemlaneError as `RMDict.update`. */
-  update(change: (value: T) => T): T {
+  update(change: (value: T) => Updated<T>): T {
     checkFunction(change, 'change')
     return this.locked(() => {
-      const value = refusePromise(change(this.#read()), 'the change')
+      const before = this.#read()
+      const value = updated(before, refusePromise(change(before), 'the change'), JSON.stringify(this.name))
       this.replace(encode(value))
       return value
     })

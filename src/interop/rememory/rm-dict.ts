@@ -1,6 +1,7 @@
 // interop/rememory: a dict that Python programs share.
 
-import { wrongType } from '../../errors.js'
+import { describe, wrongType } from '../../errors.js'
+import { type Updated, updated } from '../../updating.js'
 import { Container } from './container.js'
 import { checkFunction, OPENING, refusePromise, unlinkRememory } from './handle.js'
 import { encodeItem, type Pair } from './image.js'
@@ -87,17 +88,21 @@ export class RMDict<K = string, V = unknown> extends Container {
   /**
    * Replaces the value of a key by what a function makes of it, in one step: nobody else reads or writes meanwhile.
    *
-   * @param change gets a copy of the value, or undefined, and gives the new one.
-   * @returns the new value.
-   * @throws MemlaneError `ERR_ASYNC` for a promise, and as {@link set}; and what `change` throws. Nothing has changed then.
+   * @param change gets a copy of the value, or undefined, and gives the new one; when it gives nothing, the copy is stored as
+   *   it left it. `delete(key)` inside deletes it.
+   * @returns the new value; `undefined` when it was deleted.
+   * @throws MemlaneError `ERR_TYPE` when it gives nothing and there is no object that it could have changed, `ERR_ASYNC` for a
+   *   promise, and as {@link set}; and what `change` throws. Nothing has changed then.
    */
-  update(key: K, change: (value: V | undefined) => V): V {
+  update(key: K, change: (value: V | undefined) => Updated<V>): V | undefined {
     checked(key)
     checkFunction(change, 'change')
     return this.change(() => {
       const at = this.image.find(key)
       const before = at < 0 ? undefined : (this.image.value(at) as V)
-      const value = refusePromise(change(before), 'the change')
+      const given = refusePromise(change(before), 'the change')
+      if (given === undefined && at >= 0 && this.image.find(key) < 0) return undefined
+      const value = updated(before, given, describe(key)) as V
       this.image.put(this.image.find(key), key, encodeItem('dict', key, value))
       return value
     })

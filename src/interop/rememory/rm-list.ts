@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { outOfRange, wrongType } from '../../errors.js'
+import { type Updated, updated } from '../../updating.js'
 import { Container } from './container.js'
 import { checkFunction, OPENING, refusePromise, unlinkRememory } from './handle.js'
 import { encodeItem } from './image.js'
@@ -54,11 +55,12 @@ export class RMList<T = unknown> extends Container {
   }
 
   /** Replaces an item by what a function makes of it, in one step. @returns the new item. @throws MemlaneError `ERR_RANGE`, and as `RMDict.update`. */
-  update(place: number, change: (item: T) => T): T {
+  update(place: number, change: (item: T) => Updated<T>): T {
     checkFunction(change, 'change')
     return this.change(() => {
       const at = this.#must(place)
-      const value = refusePromise(change(this.image.value(at) as T), 'the change')
+      const before = this.image.value(at) as T
+      const value = updated(before, refusePromise(change(before), 'the change'), `the item at ${place}`)
       this.image.put(at, undefined, encodeItem('list', undefined, value))
       return value
     })
