@@ -3,10 +3,10 @@
 import type { Adapter } from '../heap/index.js'
 import { handleOf } from './handle-of.js'
 import { liveList } from './live-list.js'
-import { liveObject } from './live-object.js'
+import { foreignObject, liveObject } from './live-object.js'
 
 export const LIVE: Adapter = {
-  object: liveObject,
+  object: (handle, className) => (className === undefined ? liveObject(handle) : foreignObject(handle, className)),
   list: (handle) => liveList(handle),
   unwrap: handleOf,
 }

@@ -108,6 +108,28 @@ export function toJsonOf(handle: HeapObject | HeapList): () => unknown {
   return () => handle.snapshot(STALE_MARK)
 }
 
+const foreign = new Map<string, ProxyHandler<HeapObject>>()
+
+/** The live object of an instance whose class this process does not know: without methods, and with the name of the class. */
+export function foreignObject(handle: HeapObject, className: string): object {
+  let traps = foreign.get(className)
+  if (traps === undefined) {
+    const prototype = { [Symbol.toStringTag]: className }
+    traps = {
+      ...TRAPS,
+      get(shownHandle, key, receiver) {
+        if (key === inspect.custom)
+          return (): unknown =>
+            shown(() => Object.setPrototypeOf(shownHandle.snapshot(STALE_MARK), prototype) as object)
+        const value: unknown = TRAPS.get!(shownHandle, key, receiver)
+        return key === Symbol.toStringTag && value === undefined ? className : value
+      },
+    }
+    foreign.set(className, traps)
+  }
+  return new Proxy(handle, traps)
+}
+
 /** `[object <stale>]` is no other object's tag: comparisons end there. */
 function tagOf(handle: HeapObject): unknown {
   try {

@@ -1,8 +1,9 @@
 // collections/heap: several collections in one heap, so that one transaction can span them.
 
-import { outOfRange } from '../../errors.js'
-import { Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
+import { outOfRange, wrongType } from '../../errors.js'
+import { type Adapter, Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
 import { LIVE } from '../../live/adapter.js'
+import { adapterFor, type SharedClasses } from '../../live/classes.js'
 import { checkNames, known } from '../../options.js'
 import type { NameOptions } from '../../segment/index.js'
 import { HeapIntStore, HeapStore } from '../cells/heap-store.js'
@@ -38,6 +39,26 @@ import {
 
 const LOCAL_OPTIONS = known('maxSize', 'participants', 'watchers', 'timeout')
 
+const CLASS_OPTIONS = known('classes', 'strict')
+
+/** Which classes shared objects may be instances of. */
+export interface ClassOptions {
+  /**
+   * Classes by the names under which their instances are stored, as in `{ Company, Employee }`. What is shared as an instance of one
+   * comes back as one, in every process that gives the class; no constructor runs, and no code comes from memory.
+   */
+  classes?: SharedClasses | undefined
+  /** An object of a class that is not given is an error (`ERR_SCHEMA`), not a plain live object. */
+  strict?: boolean | undefined
+}
+
+export interface HeapOptions extends CollectionOptions, ClassOptions {}
+
+function adapterOf(classes: SharedClasses | undefined, strict: boolean = false): Adapter {
+  if (typeof strict !== 'boolean') throw wrongType('strict', 'true or false', strict)
+  return classes === undefined && !strict ? LIVE : adapterFor(classes === undefined ? {} : classes, strict)
+}
+
 declare const shared: unique symbol
 
 /** A shared object: it lives in a heap, nobody owns it, and assigning it keeps the reference. */
@@ -71,30 +92,43 @@ export type AnyCollection =
 export class SharedHeap extends Collection {
   #root: SharedMap<string, unknown> | undefined
 
-  private constructor(name: string, heap: Heap) {
+  private constructor(name: string, heap: Heap, adapter: Adapter) {
     super(name, heap, true)
-    heap.adapter = LIVE
+    heap.adapter = adapter
   }
 
-  /** Opens the heap of that name, or makes it, empty. Throws as `SharedMap.open` does. */
-  static open(name: string, options: CollectionOptions = {}): SharedHeap {
-    return new SharedHeap(name, openHeap(name, options))
+  /**
+   * Opens the heap of that name, or makes it, empty. Throws as `SharedMap.open` does.
+   *
+   * @throws MemlaneError `ERR_TYPE` for a class that cannot be shared, too: what is none, what has private fields, what stands under
+   *   two names.
+   */
+  static open(name: string, options: HeapOptions = {}): SharedHeap {
+    const { classes, strict, ...rest } = options
+    const adapter = adapterOf(classes, strict)
+    return new SharedHeap(name, openHeap(name, rest), adapter)
   }
 
   /** @internal Over a heap that is open already; it is closed with it. */
   static over(heap: Heap): SharedHeap {
-    return new SharedHeap(heap.name, heap)
+    return new SharedHeap(heap.name, heap, LIVE)
   }
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
-  static local(options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'watchers' | 'timeout'> = {}): SharedHeap {
-    checkNames(options, LOCAL_OPTIONS)
-    return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...options }))
+  static local(
+    options: Pick<HeapOptions, 'maxSize' | 'participants' | 'watchers' | 'timeout' | 'classes' | 'strict'> = {},
+  ): SharedHeap {
+    const { classes, strict, ...rest } = options
+    checkNames(rest, LOCAL_OPTIONS)
+    const adapter = adapterOf(classes, strict)
+    return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...rest }), adapter)
   }
 
   /** The heap that another thread made with `local`, from its `buffer`. */
-  static attach(buffer: SharedArrayBuffer): SharedHeap {
-    return new SharedHeap('local', Heap.attachLocal(buffer))
+  static attach(buffer: SharedArrayBuffer, options: ClassOptions = {}): SharedHeap {
+    const { classes, strict } = checkNames(options, CLASS_OPTIONS)
+    const adapter = adapterOf(classes, strict)
+    return new SharedHeap('local', Heap.attachLocal(buffer), adapter)
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */
