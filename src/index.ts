@@ -46,6 +46,8 @@ export {
   type WatchOptions,
 } from './collections/index.js'
 export { ERROR_CODES, type ErrorCode, MemlaneError } from './errors.js'
+export type { SharedClass, SharedClasses } from './live/classes.js'
+export { type ValueType, valueTypes } from './live/value-types.js'
 export type { Owner } from './memory/index.js'
 export {
   type CreateOptions,

@@ -28,6 +28,10 @@ export interface Adapter {
   unwrap(value: object): object | undefined
   /** The name that a value's class is registered by, when it is about to become a shared object. */
   classOf?(value: object): string | undefined
+  /** Tag and data of a value whose type the program gave; `undefined` for any other. */
+  typeOf?(value: object): readonly [tag: string, data: unknown] | undefined
+  /** The value of that type; `undefined` when there is none. */
+  typed?(tag: string, data: unknown): object | undefined
 }
 
 export interface Core {

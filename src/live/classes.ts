@@ -186,9 +186,9 @@ const PRIVATE = /(?:[{};\s*.]|^)(#[\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:[=;(
 
 function privateNameOf(type: SharedClass): string | undefined {
   for (const prototype of prototypesOf(type)) {
-    const { constructor } = prototype
-    if (typeof constructor !== 'function') continue
-    const found = PRIVATE.exec(Function.prototype.toString.call(constructor).replace(NO_CODE, ' '))
+    const made = prototype.constructor
+    if (typeof made !== 'function') continue
+    const found = PRIVATE.exec(Function.prototype.toString.call(made).replace(NO_CODE, ' '))
     if (found !== null) return found[1]
   }
   return undefined

@@ -4,6 +4,7 @@ import { outOfRange, wrongType } from '../../errors.js'
 import { type Adapter, Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
 import { LIVE } from '../../live/adapter.js'
 import { adapterFor, type SharedClasses } from '../../live/classes.js'
+import { typesFor, type ValueType } from '../../live/value-types.js'
 import { checkNames, known } from '../../options.js'
 import type { NameOptions } from '../../segment/index.js'
 import { HeapIntStore, HeapStore } from '../cells/heap-store.js'
@@ -39,7 +40,7 @@ import {
 
 const LOCAL_OPTIONS = known('maxSize', 'participants', 'watchers', 'timeout')
 
-const CLASS_OPTIONS = known('classes', 'strict')
+const CLASS_OPTIONS = known('classes', 'strict', 'types')
 
 /** Which classes shared objects may be instances of. */
 export interface ClassOptions {
@@ -50,13 +51,17 @@ export interface ClassOptions {
   classes?: SharedClasses | undefined
   /** An object of a class that is not given is an error (`ERR_SCHEMA`), not a plain live object. */
   strict?: boolean | undefined
+  /** Types of values beyond those that structured clone knows: `valueTypes` has some, and anyone may make more. */
+  // biome-ignore lint/suspicious/noExplicitAny: types of any data.
+  types?: readonly ValueType<any, any>[] | undefined
 }
 
 export interface HeapOptions extends CollectionOptions, ClassOptions {}
 
-function adapterOf(classes: SharedClasses | undefined, strict: boolean = false): Adapter {
+function adapterOf({ classes, strict = false, types }: ClassOptions): Adapter {
   if (typeof strict !== 'boolean') throw wrongType('strict', 'true or false', strict)
-  return classes === undefined && !strict ? LIVE : adapterFor(classes === undefined ? {} : classes, strict)
+  const adapter = classes === undefined && !strict ? LIVE : adapterFor(classes === undefined ? {} : classes, strict)
+  return types === undefined ? adapter : { ...adapter, ...typesFor(types) }
 }
 
 declare const shared: unique symbol
@@ -104,8 +109,8 @@ export class SharedHeap extends Collection {
    *   two names.
    */
   static open(name: string, options: HeapOptions = {}): SharedHeap {
-    const { classes, strict, ...rest } = options
-    const adapter = adapterOf(classes, strict)
+    const { classes, strict, types, ...rest } = options
+    const adapter = adapterOf({ classes, strict, types })
     return new SharedHeap(name, openHeap(name, rest), adapter)
   }
 
@@ -116,18 +121,17 @@ export class SharedHeap extends Collection {
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
   static local(
-    options: Pick<HeapOptions, 'maxSize' | 'participants' | 'watchers' | 'timeout' | 'classes' | 'strict'> = {},
+    options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'watchers' | 'timeout'> & ClassOptions = {},
   ): SharedHeap {
-    const { classes, strict, ...rest } = options
+    const { classes, strict, types, ...rest } = options
     checkNames(rest, LOCAL_OPTIONS)
-    const adapter = adapterOf(classes, strict)
+    const adapter = adapterOf({ classes, strict, types })
     return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...rest }), adapter)
   }
 
   /** The heap that another thread made with `local`, from its `buffer`. */
   static attach(buffer: SharedArrayBuffer, options: ClassOptions = {}): SharedHeap {
-    const { classes, strict } = checkNames(options, CLASS_OPTIONS)
-    const adapter = adapterOf(classes, strict)
+    const adapter = adapterOf(checkNames(options, CLASS_OPTIONS))
     return new SharedHeap('local', Heap.attachLocal(buffer), adapter)
   }
 

@@ -2,7 +2,7 @@
 // What comes out counts only once the caller has checked the version; ERR_CORRUPT likewise.
 
 import { Buffer } from 'node:buffer'
-import { outOfRange } from '../../errors.js'
+import { MemlaneError, outOfRange } from '../../errors.js'
 import type { Core } from '../core.js'
 import { corrupt } from '../corrupt.js'
 import {
@@ -44,6 +44,7 @@ import {
   TUPLE_MAP,
   TUPLE_REGEXP,
   TUPLE_SET,
+  TUPLE_TYPED,
   TUPLE_VIEW,
   WIDE,
 } from './values.layout.js'
@@ -403,9 +404,23 @@ export class Decoder {
       }
       case TUPLE_VIEW:
         return keep(this.#view(part(0), part(1), part(2), part(3)))
+      case TUPLE_TYPED:
+        return keep(this.#typed(part(0), part(1)))
       default:
         throw corrupt(name, `a tuple of the type ${i32[b + 2]}`)
     }
+  }
+
+  /** A value of a type that the program gave. */
+  #typed(tag: unknown, data: unknown): object {
+    const { adapter, name } = this.#core
+    if (typeof tag !== 'string') throw corrupt(name, 'a type has no tag')
+    const typed = adapter.typed?.(tag, data)
+    if (typed !== undefined) return typed
+    throw new MemlaneError(
+      'ERR_SCHEMA',
+      `${JSON.stringify(name)} holds a value of the type ${JSON.stringify(tag)}, which this process does not know: give it in \`types\` when the heap is opened`,
+    )
   }
 
   #regexp(source: unknown, flags: unknown): RegExp {

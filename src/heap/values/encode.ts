@@ -50,6 +50,7 @@ import {
   TUPLE_MAP,
   TUPLE_REGEXP,
   TUPLE_SET,
+  TUPLE_TYPED,
   TUPLE_VIEW,
   WIDE,
 } from './values.layout.js'
@@ -251,6 +252,8 @@ export class Encoder {
 
   /** @returns 0 for what is no built-in: an object with properties. */
   #exotic(value: object): number {
+    const typed = this.#core.adapter.typeOf?.(value)
+    if (typed !== undefined) return this.#tuple(TUPLE_TYPED, value, typed)
     if (types.isDate(value)) return this.#tuple(TUPLE_DATE, value, [Date.prototype.getTime.call(value)])
     if (types.isRegExp(value)) return this.#tuple(TUPLE_REGEXP, value, expressionOf(value))
     if (types.isMap(value)) return this.#tuple(TUPLE_MAP, value, [...Map.prototype.entries.call(value)].flat(1))

@@ -86,6 +86,8 @@ export const TUPLE_SET: number = 5
 export const TUPLE_BOXED: number = 6
 /** Slots: buffer, byte offset, length, index of the constructor in VIEWS. */
 export const TUPLE_VIEW: number = 7
+/** Tag of a type that the program gave, and what its `write` made of the value. */
+export const TUPLE_TYPED: number = 8
 
 export const CELL_SLOT: number = 2
 export const CELL_WATCH: number = 6
