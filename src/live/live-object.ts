@@ -23,7 +23,7 @@ const TRAPS: ProxyHandler<HeapObject> = {
       try {
         const value = handle.get(key)
         if (value !== undefined) return value
-        if (!(key in PROTOTYPE)) return key === 'toJSON' ? toJsonOf(handle) : undefined
+        if (!(key in PROTOTYPE)) return key === 'toJSON' && !handle.has(key) ? toJsonOf(handle) : undefined
         if (handle.has(key)) return undefined
       } catch (error) {
         return remaining(error, key, PROTOTYPE)
