@@ -17,6 +17,7 @@ import { STALE_MARK, shown } from '../printable.js'
 import { LIVE } from './adapter.js'
 import { HANDLE } from './handle-of.js'
 
+/** A class whose instances may be shared. */
 // biome-ignore lint/suspicious/noExplicitAny: any arguments, as they are never given.
 export type SharedClass = abstract new (...args: any[]) => object
 

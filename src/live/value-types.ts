@@ -68,6 +68,7 @@ export const valueTypes: {
   readonly url: ValueType<URL, string>
   readonly buffer: ValueType<Buffer, Uint8Array>
   readonly temporal: readonly ValueType<object, string>[]
+  /** Of a class whose instances are made of a text, and give it. @param tag the same in all programs. */
   decimal<T extends object>(type: new (text: string) => T, tag?: string): ValueType<T, string>
 } = {
   url: text(
