@@ -131,7 +131,6 @@ static void install_before(const struct sigaction *other) {
 static void faults_install(void) {
   static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&installing);
-  page_size = (size_t)sysconf(_SC_PAGESIZE);
   struct sigaction now;
   if (sigaction(SIGBUS, NULL, &now) == 0 && !is_ours(&now)) install_before(&now);
   pthread_mutex_unlock(&installing);

@@ -19,12 +19,14 @@
 
 size_t page_size = 16384;
 
+/* Before there is a thread that could read it. */
+__attribute__((constructor)) static void find_page_size(void) { page_size = (size_t)sysconf(_SC_PAGESIZE); }
+
 static char folder[700];
 static pthread_once_t folder_once = PTHREAD_ONCE_INIT;
 
 /* TMPDIR is the user's own on macOS, mode 0700. What is not a folder of this user's alone is not used. */
 static void find_folder(void) {
-  page_size = (size_t)sysconf(_SC_PAGESIZE);
   const char *given = getenv("MEMLANE_DIRECTORY");
   char own[512];
   if (given == NULL || *given == 0) {
@@ -95,7 +97,7 @@ static pthread_mutex_t descriptors_lock = PTHREAD_MUTEX_INITIALIZER;
 static int *descriptors;
 static size_t descriptors_room;
 static size_t descriptors_count;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static bool fork_handled;
 
 static void before_fork(void) { pthread_mutex_lock(&descriptors_lock); }
 static void after_fork_parent(void) { pthread_mutex_unlock(&descriptors_lock); }
@@ -104,18 +106,16 @@ static void after_fork_child(void) {
   descriptors_count = 0;
   pthread_mutex_unlock(&descriptors_lock);
 }
-static void install_fork_handlers(void) { pthread_atfork(before_fork, after_fork_parent, after_fork_child); }
 
 /* Opening and remembering, as forgetting and closing, are one step to a thread that forks. */
-static void lock_descriptors(void) {
-  pthread_once(&fork_once, install_fork_handlers);
-  pthread_mutex_lock(&descriptors_lock);
-}
+static void lock_descriptors(void) { pthread_mutex_lock(&descriptors_lock); }
 
 static void unlock_descriptors(void) { pthread_mutex_unlock(&descriptors_lock); }
 
 /* Makes room for one more. The caller holds descriptors_lock. */
 static int prepare_descriptor(void) {
+  if (!fork_handled && pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0) return FAILED_NO_MEMORY;
+  fork_handled = true;
   if (descriptors_count < descriptors_room) return 0;
   size_t room = descriptors_room == 0 ? 64 : descriptors_room * 2;
   int *grown = realloc(descriptors, room * sizeof *grown);
@@ -265,13 +265,17 @@ int object_space(double out[]) {
 int object_list(void (*each)(void *context, const char *name), void *context) {
   DIR *d = opendir(object_place());
   if (d == NULL) return failed(errno);
-  struct dirent *entry;
-  while ((entry = readdir(d)) != NULL) {
+  int result;
+  for (;;) {
+    errno = 0;
+    const struct dirent *entry = readdir(d);
+    result = errno == 0 ? 0 : failed(errno);
+    if (entry == NULL) break;
     char name[260];
     if (entry->d_name[0] == '.') continue;
     object_name(entry->d_name, name);
     each(context, name);
   }
   closedir(d);
-  return 0;
+  return result;
 }

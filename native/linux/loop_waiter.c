@@ -4,8 +4,12 @@
  * whoever wakes the word wakes the event loop itself: one wake-up where the waiter threads of waiter.c need two. Where
  * the kernel or a sandbox has no such ring, loop_waiter_new gives NULL and the waiter threads do the work.
  *
- * The ring is used by the thread of its loop alone (SINGLE_ISSUER), and the kernel finishes its work only when that
- * thread asks (DEFER_TASKRUN), so JavaScript is never interrupted. (Work that waits to be finished does not make the
+ * The kernel keeps the waits of a ring in a list and walks it to cancel one, the oldest last: among 20,000 that takes half a
+ * millisecond. So a ring has RING_WAITS waits and no more, and further rings, which ring the same eventfd, are opened when more
+ * wait at once. The number of a wait's slot says which ring it is in.
+ *
+ * The rings are used by the thread of their loop alone (SINGLE_ISSUER), and the kernel finishes their work only when that
+ * thread asks (DEFER_TASKRUN), so JavaScript is never interrupted. (Work that waits to be finished does not make a
  * ring's own descriptor readable; hence the eventfd.) One timer serves deadlines, the lives of holders that
  * are watched, and the second look that RELOOK_MS promises.
  *
@@ -81,6 +85,7 @@ _Static_assert(sizeof(ring_entry) == 64 && sizeof(ring_answer) == 16 && sizeof(r
 #define FUTEX_SIZE_U32 2
 #define FUTEX_ANY 0xffffffffu
 
+#define RING_WAITS 512
 #define SUBMIT_ROOM 8
 #define ANSWER_ROOM 256
 #define NOT_A_WAIT UINT64_MAX
@@ -127,8 +132,9 @@ typedef enum wait_state { FREE, PENDING, REPORTED, GONE } wait_state;
 
 typedef struct wait {
   wait_state state;
-  bool in_ring; /* the ring still owes an answer */
-  bool queued;  /* among those to be delivered */
+  bool in_ring;    /* the ring still owes an answer */
+  bool taken_back; /* the ring has been asked to give it up */
+  bool queued;     /* among those to be delivered */
   int result;
   double id;
   int handle;
@@ -141,11 +147,23 @@ typedef struct wait {
   int next; /* of the free ones, and of those to be delivered */
 } wait;
 
+typedef struct ring {
+  int fd;
+  unsigned char *memory;
+  size_t size;
+  ring_entry *entries;
+  ring_answer *answers;
+  uint32_t *submit_head, *submit_tail, *submit_flags, *answer_head, *answer_tail;
+  uint32_t submit_mask, answer_mask;
+} ring;
+
 struct loop_waiter {
   struct uv_loop_s *loop;
   void *owner;
   wait_done done;
-  int fd, bell;
+  int bell;
+  ring *rings; /* as many as the slots in use need; there is always a first */
+  int rings_count;
   void *poll, *timer;
   int handles_left;
   void (*ended)(void *);
@@ -155,30 +173,43 @@ struct loop_waiter {
   int room, used, first_free;
   int deliver_first, deliver_last;
   bool delivering;
-  unsigned char *ring;
-  size_t ring_size;
-  ring_entry *entries;
-  ring_answer *answers;
-  uint32_t *submit_head, *submit_tail, *submit_flags, *answer_head, *answer_tail;
-  uint32_t submit_mask, answer_mask;
 };
 
-static int enter(const loop_waiter *l, uint32_t submit) {
-  long r;
-  do r = syscall(SYS_io_uring_enter, l->fd, submit, 0, ENTER_GETEVENTS, NULL, 0);
-  while (r < 0 && errno == EINTR);
-  return r < 0 ? -errno : (int)r;
+static int enter(const ring *r, uint32_t submit) {
+  long done;
+  do done = syscall(SYS_io_uring_enter, r->fd, submit, 0, ENTER_GETEVENTS, NULL, 0);
+  while (done < 0 && errno == EINTR);
+  return done < 0 ? -errno : (int)done;
 }
 
-static int submit(loop_waiter *l, const ring_entry *entry) {
-  uint32_t tail = *l->submit_tail;
-  l->entries[tail & l->submit_mask] = *entry;
-  __atomic_store_n(l->submit_tail, tail + 1, __ATOMIC_RELEASE);
-  int r = enter(l, 1);
-  if (r == 1) return 0;
+static int submit(const ring *r, const ring_entry *entry) {
+  uint32_t tail = *r->submit_tail;
+  r->entries[tail & r->submit_mask] = *entry;
+  __atomic_store_n(r->submit_tail, tail + 1, __ATOMIC_RELEASE);
+  int taken = enter(r, 1);
+  if (taken == 1) return 0;
   /* Not taken: take it back, so that it is not submitted with a later one. */
-  if (__atomic_load_n(l->submit_head, __ATOMIC_ACQUIRE) == tail) __atomic_store_n(l->submit_tail, tail, __ATOMIC_RELEASE);
-  return r < 0 ? r : -EAGAIN;
+  if (__atomic_load_n(r->submit_head, __ATOMIC_ACQUIRE) == tail) __atomic_store_n(r->submit_tail, tail, __ATOMIC_RELEASE);
+  return taken < 0 ? taken : -EAGAIN;
+}
+
+static bool open_ring(ring *r, int bell);
+static void close_ring(ring *r);
+
+/* The ring that a slot's wait is in, opened if there is none; NULL where the kernel gives no further one. */
+static ring *ring_of(loop_waiter *l, int slot) {
+  int number = slot / RING_WAITS;
+  if (number >= l->rings_count) {
+    ring *grown = realloc(l->rings, (size_t)(number + 1) * sizeof *grown);
+    if (grown == NULL) return NULL;
+    for (int i = l->rings_count; i <= number; i++) grown[i] = (ring){.fd = -1};
+    l->rings = grown;
+    l->rings_count = number + 1;
+  }
+  ring *r = &l->rings[number];
+  if (r->fd >= 0 || open_ring(r, l->bell)) return r;
+  close_ring(r);
+  return NULL;
 }
 
 /* Should the kernel have no room for it now, the timer looks at the word every millisecond instead. */
@@ -192,13 +223,19 @@ static void ask(loop_waiter *l, int slot) {
     .address3 = FUTEX_ANY,
     .user_data = (uint64_t)slot,
   };
-  w->in_ring = submit(l, &entry) == 0;
+  const ring *r = ring_of(l, slot);
+  w->in_ring = r != NULL && submit(r, &entry) == 0;
 }
 
+static void arm(loop_waiter *l, uint64_t at);
+
+/* Should the kernel have no room for that now, the timer asks again. */
 static void take_back(loop_waiter *l, int slot) {
-  if (!l->waits[slot].in_ring) return;
+  wait *w = &l->waits[slot];
+  if (!w->in_ring || w->taken_back) return;
   ring_entry entry = {.opcode = OP_ASYNC_CANCEL, .fd = -1, .address = (uint64_t)slot, .user_data = NOT_A_WAIT};
-  submit(l, &entry);
+  w->taken_back = submit(&l->rings[slot / RING_WAITS], &entry) == 0;
+  if (!w->taken_back) arm(l, now_ns() + 1000000u);
 }
 
 static void free_slot(loop_waiter *l, int slot) {
@@ -258,15 +295,15 @@ static void deliver(loop_waiter *l) {
   l->delivering = false;
 }
 
-/* Takes the ring's answers. */
-static void collect(loop_waiter *l) {
+/* Takes a ring's answers. */
+static void collect_from(loop_waiter *l, const ring *r) {
   for (;;) {
-    if ((__atomic_load_n(l->submit_flags, __ATOMIC_RELAXED) & (SQ_TASKRUN | SQ_CQ_OVERFLOW)) != 0) enter(l, 0);
-    uint32_t head = *l->answer_head, tail = __atomic_load_n(l->answer_tail, __ATOMIC_ACQUIRE);
+    if ((__atomic_load_n(r->submit_flags, __ATOMIC_RELAXED) & (SQ_TASKRUN | SQ_CQ_OVERFLOW)) != 0) enter(r, 0);
+    uint32_t head = *r->answer_head, tail = __atomic_load_n(r->answer_tail, __ATOMIC_ACQUIRE);
     if (head == tail) return;
     for (; head != tail; head++) {
-      ring_answer answer = l->answers[head & l->answer_mask];
-      __atomic_store_n(l->answer_head, head + 1, __ATOMIC_RELEASE);
+      ring_answer answer = r->answers[head & r->answer_mask];
+      __atomic_store_n(r->answer_head, head + 1, __ATOMIC_RELEASE);
       if (answer.user_data == NOT_A_WAIT || answer.user_data >= (uint64_t)l->room) continue;
       int slot = (int)answer.user_data;
       wait *w = &l->waits[slot];
@@ -282,6 +319,12 @@ static void collect(loop_waiter *l) {
         if (w->state == GONE && !w->queued) free_slot(l, slot);
       }
     }
+  }
+}
+
+static void collect(loop_waiter *l) {
+  for (int i = 0; i < l->rings_count; i++) {
+    if (l->rings[i].fd >= 0) collect_from(l, &l->rings[i]);
   }
 }
 
@@ -314,7 +357,10 @@ static void on_timer(void *handle) {
   uint64_t last_byte = 0;
   for (int slot = 0; slot < l->used; slot++) {
     wait *w = &l->waits[slot];
-    if (w->state != PENDING) continue;
+    if (w->state != PENDING) {
+      take_back(l, slot);
+      continue;
+    }
     int result = -1;
     if (__atomic_load_n(w->word, __ATOMIC_SEQ_CST) != w->expected) {
       result = WAIT_CHANGED;
@@ -365,7 +411,7 @@ int loop_waiter_add(loop_waiter *l, double id, int handle, mapping *m, uint32_t 
   int slot = new_slot(l);
   if (slot < 0) return slot;
   uint64_t deadline = deadline_ns(timeout_ms);
-  l->waits[slot] = (wait){PENDING, false, false, 0, id, handle, m, word, expected, deadline, watched, watch_byte, -1};
+  l->waits[slot] = (wait){PENDING, false, false, false, 0, id, handle, m, word, expected, deadline, watched, watch_byte, -1};
   mapping_begin_wait(m);
   if (!m->read_only) ask(l, slot); /* a wait on a private mapping would make the page a copy of its own: see word_wait */
   arm(l, next_look(&l->waits[slot], now_ns()));
@@ -399,38 +445,37 @@ void loop_waiter_close_handle(loop_waiter *l, int handle) {
 
 /* ---- begin and end */
 
-static bool open_ring(loop_waiter *l) {
+/* When it fails, close_ring takes what there is of it. */
+static bool open_ring(ring *r, int bell) {
   ring_parameters p = {
     .flags = SETUP_CQSIZE | SETUP_TASKRUN_FLAG | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | SETUP_NO_SQARRAY,
     .answers = ANSWER_ROOM,
   };
-  l->fd = (int)syscall(SYS_io_uring_setup, SUBMIT_ROOM, &p);
-  if (l->fd < 0) return false;
-  l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (l->bell < 0 || syscall(SYS_io_uring_register, l->fd, REGISTER_EVENTFD, &l->bell, 1) != 0) return false;
+  *r = (ring){.fd = (int)syscall(SYS_io_uring_setup, SUBMIT_ROOM, &p)};
+  if (r->fd < 0 || syscall(SYS_io_uring_register, r->fd, REGISTER_EVENTFD, &bell, 1) != 0) return false;
   size_t submit_end = p.submit.array + p.entries * sizeof(uint32_t);
   size_t answer_end = p.complete.answers + p.answers * sizeof(ring_answer);
-  l->ring_size = submit_end > answer_end ? submit_end : answer_end;
-  void *ring = mmap(NULL, l->ring_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, l->fd, OFF_RING);
-  if (ring == MAP_FAILED) return false;
-  l->ring = ring;
-  void *entries = mmap(NULL, p.entries * sizeof(ring_entry), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, l->fd, OFF_ENTRIES);
+  r->size = submit_end > answer_end ? submit_end : answer_end;
+  void *memory = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, r->fd, OFF_RING);
+  if (memory == MAP_FAILED) return false;
+  r->memory = memory;
+  void *entries = mmap(NULL, SUBMIT_ROOM * sizeof(ring_entry), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, r->fd, OFF_ENTRIES);
   if (entries == MAP_FAILED) return false;
-  l->entries = entries;
-#define AT(offset) ((uint32_t *)(void *)(l->ring + (offset)))
-  l->submit_head = AT(p.submit.head);
-  l->submit_tail = AT(p.submit.tail);
-  l->submit_flags = AT(p.submit.flags);
-  l->submit_mask = *AT(p.submit.mask);
-  l->answer_head = AT(p.complete.head);
-  l->answer_tail = AT(p.complete.tail);
-  l->answer_mask = *AT(p.complete.mask);
-  l->answers = (ring_answer *)(void *)(l->ring + p.complete.answers);
+  r->entries = entries;
+#define AT(offset) ((uint32_t *)(void *)(r->memory + (offset)))
+  r->submit_head = AT(p.submit.head);
+  r->submit_tail = AT(p.submit.tail);
+  r->submit_flags = AT(p.submit.flags);
+  r->submit_mask = *AT(p.submit.mask);
+  r->answer_head = AT(p.complete.head);
+  r->answer_tail = AT(p.complete.tail);
+  r->answer_mask = *AT(p.complete.mask);
+  r->answers = (ring_answer *)(void *)(r->memory + p.complete.answers);
   return true;
 }
 
 /* A futex wait that ends at once, as its word does not hold what is expected: does the ring know the operation? */
-static bool ring_waits(loop_waiter *l) {
+static bool ring_waits(const ring *r) {
   static uint32_t word = 1;
   ring_entry entry = {
     .opcode = OP_FUTEX_WAIT,
@@ -439,22 +484,25 @@ static bool ring_waits(loop_waiter *l) {
     .address3 = FUTEX_ANY,
     .user_data = NOT_A_WAIT,
   };
-  if (submit(l, &entry) < 0 || enter(l, 0) < 0) return false;
-  uint32_t head = *l->answer_head;
-  if (head == __atomic_load_n(l->answer_tail, __ATOMIC_ACQUIRE)) return false;
-  int32_t result = l->answers[head & l->answer_mask].result;
-  __atomic_store_n(l->answer_head, head + 1, __ATOMIC_RELEASE);
+  if (submit(r, &entry) < 0 || enter(r, 0) < 0) return false;
+  uint32_t head = *r->answer_head;
+  if (head == __atomic_load_n(r->answer_tail, __ATOMIC_ACQUIRE)) return false;
+  int32_t result = r->answers[head & r->answer_mask].result;
+  __atomic_store_n(r->answer_head, head + 1, __ATOMIC_RELEASE);
   return result == -EAGAIN;
 }
 
-static void close_ring(loop_waiter *l) {
-  if (l->entries != NULL) munmap(l->entries, SUBMIT_ROOM * sizeof(ring_entry));
-  if (l->ring != NULL) munmap(l->ring, l->ring_size);
-  if (l->fd >= 0) close(l->fd);
-  if (l->bell >= 0) close(l->bell);
+static void close_ring(ring *r) {
+  if (r->entries != NULL) munmap(r->entries, SUBMIT_ROOM * sizeof(ring_entry));
+  if (r->memory != NULL) munmap(r->memory, r->size);
+  if (r->fd >= 0) close(r->fd);
+  *r = (ring){.fd = -1};
 }
 
 static void free_all(loop_waiter *l) {
+  for (int i = 0; i < l->rings_count; i++) close_ring(&l->rings[i]);
+  if (l->bell >= 0) close(l->bell);
+  free(l->rings);
   free(l->waits);
   free(l->poll);
   free(l->timer);
@@ -467,13 +515,13 @@ loop_waiter *loop_waiter_new(struct uv_loop_s *loop, void *owner, wait_done done
   l->loop = loop;
   l->owner = owner;
   l->done = done;
-  l->fd = l->bell = -1;
+  l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   l->timer_at = UINT64_MAX;
   l->first_free = l->deliver_first = l->deliver_last = -1;
   l->poll = calloc(1, uv.handle_size(UV_POLL));
   l->timer = calloc(1, uv.handle_size(UV_TIMER));
-  if (l->poll == NULL || l->timer == NULL || !open_ring(l) || !ring_waits(l) || uv.poll_init(loop, l->poll, l->bell) != 0) {
-    close_ring(l);
+  const ring *first = l->bell < 0 ? NULL : ring_of(l, 0);
+  if (l->poll == NULL || l->timer == NULL || first == NULL || !ring_waits(first) || uv.poll_init(loop, l->poll, l->bell) != 0) {
     free_all(l);
     return NULL;
   }
@@ -491,7 +539,6 @@ static void on_handle_closed(void *handle) {
   if (--l->handles_left > 0) return;
   void (*ended)(void *) = l->ended;
   void *context = l->ended_context;
-  close_ring(l);
   free_all(l);
   ended(context);
 }

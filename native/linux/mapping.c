@@ -131,7 +131,6 @@ static void install_before(const struct sigaction *other) {
 static void faults_install(void) {
   static pthread_mutex_t installing = PTHREAD_MUTEX_INITIALIZER;
   pthread_mutex_lock(&installing);
-  page_size = (size_t)sysconf(_SC_PAGESIZE);
   struct sigaction now;
   if (sigaction(SIGBUS, NULL, &now) == 0 && !is_ours(&now)) install_before(&now);
   pthread_mutex_unlock(&installing);
@@ -171,7 +170,7 @@ static void withdraw_region(uint32_t slot) { atomic_store_explicit(&regions[slot
 /* The same object through a description of its own. A mapping keeps the description that it was made from, and so its
  * locks, for as long as it lives: in a child that forked, in whoever reads /proc/PID/maps while the process dies. So
  * nothing is ever mapped from a description that holds locks. Where /proc is not mounted there is no other way to the
- * object, and the given descriptor must do. */
+ * object, and the given descriptor must do; a shortage, which passes, is no reason to. */
 static int reopen(int fd) {
   char path[40];
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -181,7 +180,7 @@ static int reopen(int fd) {
   do again = open(path, (how & O_ACCMODE) | O_CLOEXEC | O_NONBLOCK);
   while (again < 0 && errno == EINTR);
   if (again >= 0) return again;
-  return errno == EMFILE || errno == ENFILE ? -errno : fd;
+  return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : fd;
 }
 
 /* Maps bytes of the object, at the address if there is one. 0, or a negated errno.

@@ -20,6 +20,9 @@ const char *object_place(void) { return DIRECTORY; }
 
 size_t page_size = 4096;
 
+/* Before there is a thread that could read it. */
+__attribute__((constructor)) static void find_page_size(void) { page_size = (size_t)sysconf(_SC_PAGESIZE); }
+
 static int object_path(const char *name, char *path, size_t room) {
   if (name[0] == '\0' || strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return -EINVAL;
   int length = snprintf(path, room, DIRECTORY "/%s", name);
@@ -35,7 +38,7 @@ static pthread_mutex_t descriptors_lock = PTHREAD_MUTEX_INITIALIZER;
 static int *descriptors;
 static size_t descriptors_room;
 static size_t descriptors_count;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static bool fork_handled;
 
 static void before_fork(void) { pthread_mutex_lock(&descriptors_lock); }
 static void after_fork_parent(void) { pthread_mutex_unlock(&descriptors_lock); }
@@ -44,18 +47,16 @@ static void after_fork_child(void) {
   descriptors_count = 0;
   pthread_mutex_unlock(&descriptors_lock);
 }
-static void install_fork_handlers(void) { pthread_atfork(before_fork, after_fork_parent, after_fork_child); }
 
 /* Opening and remembering, as forgetting and closing, are one step to a thread that forks. */
-static void lock_descriptors(void) {
-  pthread_once(&fork_once, install_fork_handlers);
-  pthread_mutex_lock(&descriptors_lock);
-}
+static void lock_descriptors(void) { pthread_mutex_lock(&descriptors_lock); }
 
 static void unlock_descriptors(void) { pthread_mutex_unlock(&descriptors_lock); }
 
 /* Makes room for one more. The caller holds descriptors_lock. */
 static int prepare_descriptor(void) {
+  if (!fork_handled && pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0) return -ENOMEM;
+  fork_handled = true;
   if (descriptors_count < descriptors_room) return 0;
   size_t room = descriptors_room == 0 ? 64 : descriptors_room * 2;
   int *grown = realloc(descriptors, room * sizeof *grown);
@@ -219,10 +220,14 @@ int object_space(double out[]) {
 int object_list(void (*each)(void *context, const char *name), void *context) {
   DIR *d = opendir(DIRECTORY);
   if (d == NULL) return -errno;
-  struct dirent *entry;
-  while ((entry = readdir(d)) != NULL) {
+  int result;
+  for (;;) {
+    errno = 0;
+    const struct dirent *entry = readdir(d);
+    result = -errno;
+    if (entry == NULL) break;
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) each(context, entry->d_name);
   }
   closedir(d);
-  return 0;
+  return result;
 }
