@@ -9,8 +9,6 @@ const exempt = /^src\/(host\.ts$|cli\/|demo\/|bench\/|testing\/)|\/testing\/|\.(
 
 const names = [
   ['performance', /(?<![.\w'#])performance\b/],
-  ['TextEncoder', /\bnew TextEncoder\b/],
-  ['TextDecoder', /\bnew TextDecoder\b/],
   ['AbortController', /\bnew AbortController\b/],
   ['structuredClone', /(?<![.\w])structuredClone\(/],
   ['setTimeout', /(?<![.\w])setTimeout\(/],
@@ -22,6 +20,7 @@ const names = [
 
 // There is no `import` that would make these good.
 const never = [
+  [/\bnew Text(En|De)coder\b/, 'utf8 of src/host.ts'],
   [/\bDate\.now\(|\bnew Date\(\)/, 'wallClock() of src/host.ts'],
   [/\bMath\.random\(/, 'random.below() of src/host.ts'],
   [/(?<![.\w])queueMicrotask\(/, 'a promise'],

@@ -15,9 +15,7 @@ for (const [mode, what] of [
   ['late', 'after the package was loaded'],
   ['early', 'before the package was loaded'],
 ] as const) {
-  // Bun's node:util hands on the global TextDecoder: there is no other to take where that was removed before.
-  const skip = mode === 'early' && 'Bun' in globalThis ? 'node:util of Bun gives the replaced global' : false
-  test(`waits of every room end when clocks and timers were replaced ${what}`, { skip }, async () => {
+  test(`waits of every room end when clocks and timers were replaced ${what}`, async () => {
     await using crew = new Crew()
     const prefix = crew.name(mode)
     try {

@@ -11,7 +11,6 @@ import {
   Semaphore,
   SharedBlock,
   SharedBool,
-  SharedFloat,
   SharedHeap,
   SharedInt,
   SharedList,
@@ -23,6 +22,7 @@ import { FlexibleMemory } from './interop/flexible/index.js'
 import { SharedMemory } from './interop/membridge/index.js'
 import { checkNames, known } from './options.js'
 import { f64, record, str } from './record/index.js'
+import { NAMED } from './testing/children/peers.js'
 import { Crew, refuses } from './testing/crew.js'
 import { freshName } from './testing/membridge-names.js'
 
@@ -39,6 +39,21 @@ async function refusesSlip(
     })
 }
 
+test('a slip in the name of an option that all have is refused by every class, and nothing is made', async () => {
+  await using crew = new Crew()
+  for (const [kind, open] of Object.entries(NAMED)) {
+    const name = crew.name()
+    for (const [slip, meant] of [
+      ['nameSpace', 'namespace'],
+      ['onwer', 'owner'],
+      ['participant', 'participants'],
+      ['lifeTime', 'lifetime'],
+    ] as const)
+      await refusesSlip(kind, (options) => open(name, options), slip, new RegExp(`"${slip}": did you mean ${meant}\\?`))
+    assert.equal(SharedMap.unlink(name), false, `no ${kind} was made`)
+  }
+})
+
 test('a name of an option that nobody knows is refused, and nothing is made', async () => {
   await using crew = new Crew()
   const opens: Readonly<Record<string, readonly [(name: string, options: never) => unknown, string, string][]>> = {
@@ -46,16 +61,12 @@ test('a name of an option that nobody knows is refused, and nothing is made', as
       [SharedMap.open, 'maxsize', 'maxSize'],
       [SharedSet.open, 'readonly', 'readOnly'],
       [SharedList.open, 'max_size', 'maxSize'],
-      [SharedHeap.open, 'participant', 'participants'],
       [SharedString.open, 'inital', 'initial'],
       [SharedBlock.open, 'intial', 'initial'],
       [SharedInt.open, 'tpye', 'type'],
-      [SharedFloat.open, 'lifeTime', 'lifetime'],
       [SharedBool.open, 'initail', 'initial'],
     ],
     locks: [
-      [Mutex.open, 'nameSpace', 'namespace'],
-      [RwLock.open, 'onwer', 'owner'],
       [Semaphore.open, 'permit', 'permits'],
       [Event.open, 'rest', 'reset'],
       [Condition.open, 'mod', 'mode'],

@@ -4,7 +4,7 @@ import { MemlaneError, useOpen } from '../errors.js'
 import { Heap } from '../heap/index.js'
 import { checkNames, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
-import { Departures, type DeparturesOptions, type Peer, peersOf } from '../segment/index.js'
+import { Attached, type Segment } from '../segment/index.js'
 
 /** How long a transaction may wait. */
 export interface TransactionOptions {
@@ -20,7 +20,7 @@ export function transactionTimeout(options: TransactionOptions | undefined): num
 }
 
 /** What every collection has in common. */
-export abstract class Collection implements Disposable {
+export abstract class Collection extends Attached implements Disposable {
   /** The name it was opened by. */
   readonly name: string
   // Private, so that nothing that prints it or turns it into JSON is led to the whole memory.
@@ -30,6 +30,7 @@ export abstract class Collection implements Disposable {
 
   /** @internal @param alone the heap is its own, and is closed with it. */
   protected constructor(name: string, heap: Heap, alone: boolean) {
+    super()
     if (!(heap instanceof Heap)) throw useOpen(new.target.name)
     this.name = name
     this.#heap = heap
@@ -56,25 +57,14 @@ export abstract class Collection implements Disposable {
     return this.#heap.transaction(work, transactionTimeout(options))
   }
 
-  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
-  participants(): Peer[] {
+  /** @internal */
+  protected override attachment(): Segment {
     this.checkOpen()
-    return peersOf(this.#heap.segment)
-  }
-
-  /**
-   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
-   * every 50 ms; a handle that is opened and gone between two looks is not told of.
-   *
-   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
-   */
-  departures(options: DeparturesOptions = {}): Departures {
-    this.checkOpen()
-    return new Departures(this.#heap.segment, () => this.closed, options)
+    return this.#heap.segment
   }
 
   /** True after `close()`. */
-  get closed(): boolean {
+  override get closed(): boolean {
     return this.#closed || this.#heap.closed
   }
 

@@ -1,7 +1,7 @@
 // record: a schema, and the doors to segments that hold it.
 
 import { MemlaneError, outOfRange } from '../errors.js'
-import { TextEncoder } from '../host.js'
+import { utf8 } from '../host.js'
 import { checkNames, known } from '../options.js'
 import { lostRace, NAME_TRIES } from '../races.js'
 import {
@@ -159,7 +159,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
       )
     }
     const policy = slots !== undefined && full === 'reject' ? REJECT : OVERWRITE
-    const text = new TextEncoder().encode(this.text)
+    const text = utf8.bytes(this.text)
     const { namespace, mode, owner, lifetime } = options
     return {
       namespace,
@@ -183,7 +183,7 @@ export class RecordType<F extends Fields> extends Field<PlainOf<F>, InputOf<F>, 
         throw new MemlaneError('ERR_RANGE', 'buffers are for latest values; a FIFO has its slots and one more')
     }
     const copies = slots === undefined ? parseInteger(given(buffers, BUFFERS), 'buffers', 3, 64) : slots + 1
-    const textBytes = new TextEncoder().encode(this.text).length
+    const textBytes = utf8.bytes(this.text).length
     return layoutOf(this.fields, { slots: slots ?? 0, buffers: copies, participants, textBytes })
   }
 

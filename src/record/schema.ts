@@ -5,7 +5,7 @@
 //    "pose":{"record":{"x":"f64"}},"points":{"list":"f64","count":8},"note":{"optional":{"str":8}},"gain":{"f32":null,"default":1}}
 
 import { MemlaneError } from '../errors.js'
-import { TextEncoder } from '../host.js'
+import { utf8 } from '../host.js'
 import { DTYPES, type Dtype } from './dtypes.js'
 import { array, bytes, checkFields, Field, type Fields, list, oneOf, optional, str } from './fields.js'
 
@@ -106,7 +106,7 @@ export function parseSchema(text: string, name: string): Fields {
 /** FNV-1a, 64 bits; never 0, which would mean: no schema. */
 export function schemaHash(text: string): bigint {
   let hash = 0xcbf29ce484222325n
-  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  for (const byte of utf8.bytes(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
   return hash === 0n ? 1n : hash
 }
 

@@ -1,7 +1,7 @@
 // record: what a segment says about itself, checked before it is believed.
 
 import { MemlaneError } from '../errors.js'
-import { TextDecoder } from '../host.js'
+import { utf8 } from '../host.js'
 import type { Segment } from '../segment/index.js'
 import type { Fields } from './fields.js'
 import {
@@ -38,7 +38,7 @@ export function readShape(segment: Segment, known?: Fields): { layout: RecordLay
     throw corrupt(`${buffers} buffers for ${slots} slots`)
   }
   const bytes = u8.slice(segment.body + start, segment.body + start + textBytes)
-  const text = new TextDecoder().decode(bytes)
+  const text = utf8.text(bytes)
   const fields = known !== undefined && schemaText(known) === text ? known : parseSchema(text, segment.name)
   const layout = layoutOf(fields, { slots, buffers, participants: segment.slots, textBytes })
   if (layout.size > segment.bodySize) throw corrupt(`${layout.size} bytes of record in ${segment.bodySize}`)

@@ -5,7 +5,7 @@ import { performance } from '../host.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
 import { POLL_TRIES } from '../races.js'
-import { Departures, type DeparturesOptions, type Peer, peersOf, type Segment } from '../segment/index.js'
+import { Attached, type Segment } from '../segment/index.js'
 import { checkFunction, checkObject, checkSignal, endOf, parseTimeout } from '../sizes.js'
 import { spareStack } from '../spare-stack.js'
 import { heldTooLong } from '../sync/index.js'
@@ -69,7 +69,7 @@ export interface PushAsyncOptions extends PushOptions {
  * also when a writer is killed. With slots it is a FIFO: `push`, or `stage` and `commit`, and readers that take records
  * one by one.
  */
-export class SharedRecord<F extends Fields = Fields> {
+export class SharedRecord<F extends Fields = Fields> extends Attached {
   readonly #store: RecordMemory
   readonly #segment: Segment
   readonly #reader: Reader
@@ -85,6 +85,7 @@ export class SharedRecord<F extends Fields = Fields> {
 
   /** @internal Use `create`, `open` or `createOrOpen` of a schema. */
   constructor(store: RecordMemory, readers: ReaderMode, reads: boolean, timeout: number) {
+    super()
     if (!(store instanceof RecordMemory))
       throw useOpen('SharedRecord', "a schema's open(name): record({ … }).open(name)")
     this.#store = store
@@ -489,25 +490,14 @@ export class SharedRecord<F extends Fields = Fields> {
 
   // ---- the handle
 
-  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
-  participants(): Peer[] {
+  /** @internal */
+  protected override attachment(): Segment {
     this.#checkOpen()
-    return peersOf(this.#segment)
-  }
-
-  /**
-   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
-   * every 50 ms; a handle that is opened and gone between two looks is not told of.
-   *
-   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
-   */
-  departures(options: DeparturesOptions = {}): Departures {
-    this.#checkOpen()
-    return new Departures(this.#segment, () => this.closed, options)
+    return this.#segment
   }
 
   /** True after `close()`. */
-  get closed(): boolean {
+  override get closed(): boolean {
     return this.#segment.closed
   }
 

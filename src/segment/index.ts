@@ -1,5 +1,6 @@
 // segment: the room's door.
 
+export { Attached } from './attached.js'
 export { checksum, type Header } from './header.js'
 export { SLOTS_MAX } from './header.layout.js'
 export { checkName, NAME_MAX, namespaceOf, objectName, parseObjectName } from './name.js'

@@ -1,7 +1,7 @@
 // segment: which names are good on every system, and the object that a name stands for.
 
 import { MemlaneError, wrongType } from '../errors.js'
-import { TextEncoder } from '../host.js'
+import { utf8 } from '../host.js'
 import { environment } from '../sandbox.js'
 import { given } from '../sizes.js'
 
@@ -17,7 +17,7 @@ const CONTROL = /[\u0000-\u001f\u007f]/
 /** Why a name is not good on some system, or undefined. */
 function refusal(name: string): string | undefined {
   if (name.length === 0) return 'it is empty'
-  const bytes = new TextEncoder().encode(name).length
+  const bytes = utf8.bytes(name).length
   if (bytes > NAME_MAX) return `it has ${bytes} bytes and macOS allows ${NAME_MAX}`
   if (CONTROL.test(name)) return 'it holds a NUL or another control character, which no system allows'
   const slash = /[/\\]/.exec(name)

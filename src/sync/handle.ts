@@ -3,16 +3,7 @@
 import { MemlaneError, useOpen, withArticle } from '../errors.js'
 import { checkNames, type Known, known } from '../options.js'
 import { makePrintable, refuseCloning } from '../printable.js'
-import {
-  CREATE_OPTIONS,
-  type CreateOptions,
-  Departures,
-  type DeparturesOptions,
-  type NameOptions,
-  type Peer,
-  peersOf,
-  Segment,
-} from '../segment/index.js'
+import { Attached, CREATE_OPTIONS, type CreateOptions, type NameOptions, Segment } from '../segment/index.js'
 import { checkSignal, parseTimeout } from '../sizes.js'
 import { spareStack, spareStackToLeave } from '../spare-stack.js'
 import { keepAlive } from '../waiting/index.js'
@@ -34,7 +25,7 @@ export const WAIT_LIMITS: Known = known('timeout')
 export const ASYNC_LIMITS: Known = known(WAIT_LIMITS, 'signal')
 
 /** One open primitive. Holds one descriptor and one participant's slot, unless it lives inside another segment. */
-export class Handle {
+export class Handle extends Attached {
   /** The name it was opened by, or that of the segment that it lives in. */
   readonly name: string
   readonly #segment: Segment
@@ -48,6 +39,7 @@ export class Handle {
 
   /** @internal */
   constructor(segment: Segment, offset: number, owned: boolean) {
+    super()
     if (!(segment instanceof Segment)) throw useOpen(new.target.name)
     this.name = segment.name
     this.#segment = segment
@@ -68,25 +60,14 @@ export class Handle {
   }
 
   /** True after `close()`. */
-  get closed(): boolean {
+  override get closed(): boolean {
     return this.#closed || this.segment.memory.closed
   }
 
-  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
-  participants(): Peer[] {
+  /** @internal */
+  protected override attachment(): Segment {
     this.checkOpen()
-    return peersOf(this.#segment)
-  }
-
-  /**
-   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
-   * every 50 ms; a handle that is opened and gone between two looks is not told of.
-   *
-   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
-   */
-  departures(options: DeparturesOptions = {}): Departures {
-    this.checkOpen()
-    return new Departures(this.#segment, () => this.closed, options)
+    return this.#segment
   }
 
   /** Gives back the descriptor. What this handle still holds is released first. Safe to call twice. */

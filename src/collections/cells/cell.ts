@@ -4,7 +4,7 @@ import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { performance } from '../../host.js'
 import { checkNames, type Known } from '../../options.js'
 import { makePrintable, refuseCloning } from '../../printable.js'
-import { Departures, type DeparturesOptions, type Peer, peersOf } from '../../segment/index.js'
+import { Attached, type Segment } from '../../segment/index.js'
 import { endOf, parseTimeout, refusePromise } from '../../sizes.js'
 import { ASYNC_LIMITS, type AsyncLimits, WAIT_LIMITS, type WaitLimits } from '../../sync/index.js'
 import { EventLoopYield, keepAlive, LOOK_AGAIN_MS } from '../../waiting/index.js'
@@ -24,7 +24,7 @@ export interface CellChange<T> {
 export type Expected<T> = T | ((value: T) => boolean)
 
 /** One value that every process on the machine sees. */
-export abstract class Cell<T> implements Disposable {
+export abstract class Cell<T> extends Attached implements Disposable {
   readonly name: string
   // Private, so that nothing that prints it or copies its properties is led to the whole memory.
   readonly #store: Store<T>
@@ -33,6 +33,7 @@ export abstract class Cell<T> implements Disposable {
 
   /** @internal */
   protected constructor(name: string, store: Store<T>, check: (value: T, what: string) => T) {
+    super()
     if (typeof (store as Store<T> | undefined)?.compareExchange !== 'function') throw useOpen(new.target.name)
     this.name = name
     this.#store = store
@@ -52,11 +53,11 @@ export abstract class Cell<T> implements Disposable {
     return hint === 'number' ? Number(value) : String(value)
   }
 
-  toString(): string {
+  override toString(): string {
     return String(this.get())
   }
 
-  valueOf(): T {
+  override valueOf(): T {
     return this.get()
   }
 
@@ -196,25 +197,14 @@ export abstract class Cell<T> implements Disposable {
     )
   }
 
-  /** Who has it open: every handle of every process, this one included, with pid, time, and whether the process is stopped. @throws MemlaneError `ERR_CLOSED`. */
-  participants(): Peer[] {
+  /** @internal */
+  protected override attachment(): Segment {
     this.checkOpen()
-    return peersOf(this.#store.segment)
-  }
-
-  /**
-   * Handles of others that are closed or die from now on, as an async iterator that sleeps between them. They are looked at
-   * every 50 ms; a handle that is opened and gone between two looks is not told of.
-   *
-   * @throws MemlaneError `ERR_CLOSED`, `ERR_TYPE`; iterating rejects with the signal's reason.
-   */
-  departures(options: DeparturesOptions = {}): Departures {
-    this.checkOpen()
-    return new Departures(this.#store.segment, () => this.closed, options)
+    return this.#store.segment
   }
 
   /** True after `close()`. */
-  get closed(): boolean {
+  override get closed(): boolean {
     return this.#closed
   }
 

@@ -4,7 +4,7 @@
 // slot is touched. Decoding is total: any bytes give some value.
 
 import { outOfRange, wrongType } from '../../errors.js'
-import { TextEncoder } from '../../host.js'
+import { utf8 } from '../../host.js'
 import type { AnyTypedArray, DtypeInfo } from '../../record/dtypes.js'
 import { elementsOf, flatten, type NdArray, sameShape, strideOf } from '../../record/ndarray.js'
 import { cutAt, isWellFormed, loneSurrogate } from '../../record/text.js'
@@ -16,8 +16,6 @@ export interface Prepared {
   readonly bytes: Uint8Array
   readonly truncated: boolean
 }
-
-const encoder = new TextEncoder()
 
 const bytesOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
@@ -80,10 +78,11 @@ function prepareText(field: FlexibleField, value: unknown, what: string): Prepar
   const end = cutAt(value, field.length)
   const text = end < value.length ? value.slice(0, end) : value
   if (!isWellFormed(text)) throw loneSurrogate(text, what)
-  const bytes = new Uint8Array(4 + text.length * 3)
-  const { written } = encoder.encodeInto(text, bytes.subarray(4))
-  new DataView(bytes.buffer).setUint32(0, written, true)
-  return { bytes: bytes.subarray(0, 4 + written), truncated: end < value.length }
+  const coded = utf8.bytes(text)
+  const bytes = new Uint8Array(4 + coded.length)
+  new DataView(bytes.buffer).setUint32(0, coded.length, true)
+  bytes.set(coded, 4)
+  return { bytes, truncated: end < value.length }
 }
 
 function prepareArray(field: FlexibleField, value: unknown, what: string): Prepared {

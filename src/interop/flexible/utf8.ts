@@ -1,15 +1,9 @@
 // interop/flexible: UTF-8 as Python decodes it with errors='ignore': what is no character is left out.
 
-import { TextDecoder } from '../../host.js'
-
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+import { isUtf8, utf8 } from '../../host.js'
 
 export function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return strict.decode(bytes)
-  } catch {
-    return decodeIgnoring(bytes)
-  }
+  return isUtf8(bytes) ? utf8.text(bytes) : decodeIgnoring(bytes)
 }
 
 /** Least and most second byte after a lead byte: surrogates, overlong forms and what is beyond U+10FFFF are no characters. */

@@ -51,27 +51,35 @@ export function closeWhole(handle: AnyHandle, name: string): void {
   wholes.get(name)?.[Symbol.dispose]()
 }
 
-export const HANDLES: Readonly<Record<string, (name: string) => AnyHandle>> = {
-  Mutex: (name) => Mutex.open(name),
-  RwLock: (name) => RwLock.open(name),
-  Semaphore: (name) => Semaphore.open(name, { permits: 2 }),
-  Event: (name) => Event.open(name),
-  Condition: (name) => Condition.open(name),
-  Barrier: (name) => Barrier.open(name, { parties: 2 }),
-  SharedHeap: (name) => SharedHeap.open(name),
-  SharedMap: (name) => SharedMap.open(name),
-  SharedSet: (name) => SharedSet.open(name),
-  SharedList: (name) => SharedList.open(name),
-  SharedInt: (name) => SharedInt.open(name),
-  SharedFloat: (name) => SharedFloat.open(name),
-  SharedBool: (name) => SharedBool.open(name),
-  SharedString: (name) => SharedString.open(name),
-  SharedBlock: (name) => SharedBlock.open(name),
+type Door = (name: string, options?: object) => AnyHandle
+
+/** Every class of what is opened by a name of its own. */
+export const NAMED: Readonly<Record<string, Door>> = {
+  Mutex: (name, options) => Mutex.open(name, options),
+  RwLock: (name, options) => RwLock.open(name, options),
+  Semaphore: (name, options) => Semaphore.open(name, Object.assign(options ?? {}, { permits: 2 })),
+  Event: (name, options) => Event.open(name, options),
+  Condition: (name, options) => Condition.open(name, options),
+  Barrier: (name, options) => Barrier.open(name, Object.assign(options ?? {}, { parties: 2 })),
+  SharedHeap: (name, options) => SharedHeap.open(name, options),
+  SharedMap: (name, options) => SharedMap.open(name, options),
+  SharedSet: (name, options) => SharedSet.open(name, options),
+  SharedList: (name, options) => SharedList.open(name, options),
+  SharedInt: (name, options) => SharedInt.open(name, options),
+  SharedFloat: (name, options) => SharedFloat.open(name, options),
+  SharedBool: (name, options) => SharedBool.open(name, options),
+  SharedString: (name, options) => SharedString.open(name, options),
+  SharedBlock: (name, options) => SharedBlock.open(name, options),
+  SharedRecord: (name, options) => Gauge.createOrOpen(name, options),
+  'a FIFO': (name, options) => Readings.createOrOpen(name, Object.assign(options ?? {}, { slots: 4 })),
+}
+
+/** The same, and what is found inside a heap. */
+export const HANDLES: Readonly<Record<string, Door>> = {
+  ...NAMED,
   'a map of a heap': (name) => inHeap(name, (heap) => heap.map('inside')),
   'a number of a heap': (name) => inHeap(name, (heap) => heap.int('number')),
   'a list of a heap': (name) => inHeap(name, (heap) => heap.list('list')),
-  SharedRecord: (name) => Gauge.createOrOpen(name),
-  'a FIFO': (name) => Readings.createOrOpen(name, { slots: 4 }),
 }
 
 export const peerScenarios: Readonly<Record<string, Scenario>> = {
