@@ -4,7 +4,7 @@ import { MemlaneError } from '../errors.js'
 import { isElsewhere, isStopped } from '../native/process-state.js'
 import type { ParticipantInfo, SegmentInfo } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
-import { type Command, JSON_OPTION, NAMESPACE } from './command.js'
+import { type Command, JSON_OPTION, NAMESPACE, numberOf } from './command.js'
 import { camelCase, foreignJson, participantsText, segmentJson, usersText } from './describe.js'
 import { FINE, PROBLEM } from './failure.js'
 import { inspectForeign } from './foreign.js'
@@ -21,11 +21,16 @@ export const inspect: Command = {
   operands: 'NAME',
   least: 1,
   most: 1,
-  options: { namespace: NAMESPACE, json: JSON_OPTION },
+  options: {
+    namespace: NAMESPACE,
+    json: JSON_OPTION,
+    depth: { type: 'string', short: 'd', value: 'N', about: 'follow references N deep from a collection; default 3' },
+  },
   examples: [
     ['memlane inspect deploy', 'a segment of this namespace'],
     ['memlane inspect memlane:web:deploy', 'the same name in namespace "web", as the object is called'],
     ['memlane inspect /demo', 'an object of another program: a leading slash'],
+    ['memlane inspect company --depth 5', 'the shared objects of a heap, as a tree'],
     ["memlane inspect deploy --json | jq '.details.held'", 'who holds the lock'],
   ],
   notes: ['Looking claims no slot and changes nothing.'],
@@ -38,7 +43,7 @@ export const inspect: Command = {
     const target = findTarget(call.operands[0]!, call.namespace)
     if (target.type === 'foreign') return showForeign(target.object, call.on('json'))
     const { info } = target
-    const details = detailsOf(info)
+    const details = detailsOf(info, numberOf(call, 'depth', 1))
     if (call.on('json')) printJson({ ...segmentJson(info), ...moreJson(info), details: detailsJson(details) })
     else show(info, details)
     return info.state === 'refused' ? PROBLEM : FINE

@@ -95,8 +95,9 @@ export function lookInto<T>(info: SegmentInfo, look: (kind: Kind, segment: Segme
   }
 }
 
-export function detailsOf(info: SegmentInfo): Details | undefined {
-  return lookInto(info, (kind, segment) => kind.inspect(segment))
+/** @param depth how many references are followed, for what has them. */
+export function detailsOf(info: SegmentInfo, depth?: number): Details | undefined {
+  return lookInto(info, (kind, segment) => kind.inspect(segment, depth))
 }
 
 /** The name to type on the command line for a segment, its namespace included. */

@@ -13,6 +13,7 @@ import type { Segment } from '../../segment/index.js'
 import { formatSize } from '../../sizes.js'
 import { COMMAND_LOCK_MS } from '../../waiting/index.js'
 import { count } from '../text.js'
+import { graphOf } from './heap-graph.js'
 import { type Details, heldSummary, holderOf, type Kind, wordAt } from './kind.js'
 
 /** Characters of a value that are shown. */
@@ -31,7 +32,7 @@ export const heap: Kind = {
       () => 'not readable now',
     )}, ${rest}`
   },
-  inspect(segment) {
+  inspect(segment, depth) {
     const memory = {
       'may grow to': formatSize(segment.bodySize),
       'has memory': formatSize(segment.committed),
@@ -41,7 +42,7 @@ export const heap: Kind = {
     const holders = held(segment)
     // Last: what is no heap at all is closed by looking into it.
     const { facts, tables } = unless<Pick<Details, 'facts' | 'tables'>>(
-      () => contents(existing(segment).value),
+      () => contents(existing(segment).value, depth),
       ({ code, message }) => ({ facts: { holds: `not readable now, ${code}: ${message}` } }),
     )
     return { facts: { ...facts, ...memory }, held: holders, ...(tables === undefined ? {} : { tables }) }
@@ -96,7 +97,7 @@ function summaryOf(value: AnyCollection | SharedHeap): string {
   return `${kind}: ${holds}`
 }
 
-function contents(value: AnyCollection | SharedHeap): Pick<Details, 'facts' | 'tables'> {
+function contents(value: AnyCollection | SharedHeap, depth?: number): Pick<Details, 'facts' | 'tables'> {
   if (!(value instanceof SharedHeap)) {
     const [kind, holds] = kindOf(value)
     return { facts: { is: kind, holds } }
@@ -109,14 +110,19 @@ function contents(value: AnyCollection | SharedHeap): Pick<Details, 'facts' | 't
       ({ code }) => `not readable now: ${code}`,
     ),
   ])
-  const { used, free, blocks } = value.stats()
+  const graph = graphOf(value, depth)
+  const { used, free, blocks, objects } = value.stats()
   return {
     facts: {
       holds: count(rows.length, 'collection'),
       used: `${formatSize(used)} in ${count(blocks, 'block')}`,
       free: formatSize(free),
+      ...(objects === 0 ? {} : { 'shared objects': objects }),
     },
-    tables: [{ title: 'Collections', columns: [{ title: 'NAME' }, { title: 'KIND' }, { title: 'HOLDS' }], rows }],
+    tables: [
+      { title: 'Collections', columns: [{ title: 'NAME' }, { title: 'KIND' }, { title: 'HOLDS' }], rows },
+      ...(graph === undefined ? [] : [graph]),
+    ],
   }
 }
 

@@ -38,7 +38,8 @@ export interface Kind {
   readonly kind: string
   /** A few words for `list`: what state it is in. */
   summary(segment: Segment): string
-  inspect(segment: Segment): Details
+  /** @param depth how many references are followed, for what has them. */
+  inspect(segment: Segment, depth?: number): Details
   /** Checks every invariant, for `doctor --verify`. @returns what is broken, in words. */
   verify?(segment: Segment): string[]
   /** Undoes what killed participants left half done, as the next process to change it would, for `doctor --fix`. */
