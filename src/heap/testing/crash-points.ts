@@ -98,6 +98,7 @@ function dump(heap: Heap): string {
     let value: unknown
     if (kind === 'map') value = heap.map(name).snapshot()
     else if (kind === 'cell') value = heap.cell(name).snapshot()
+    else if (kind === 'queue') value = [heap.queue(name).snapshot(), heap.queue(name).taken]
     else {
       // How an array with holes is serialized depends on how the engine happens to keep it.
       const list = heap.list(name).snapshot()

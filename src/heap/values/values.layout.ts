@@ -23,6 +23,7 @@
 //   MAP, DIRECTORY, BUCKET, ENTRY   see map/map.layout.ts
 //   CELL     2 root (0) | 3 - | slot: the value | 6 watch count | 7 WATCH pointer
 //   WATCH    see watch/watch.layout.ts
+//   QUEUE, MESSAGE   see kinds/queue/queue.layout.ts
 //
 // Who writes: the holder of the lock. Slots of OBJECT, CHUNK, ENTRY, CELL and short texts change in place, logged
 // (overwrite.ts); all else is written before anything leads to it, and never again.
@@ -65,6 +66,10 @@ export const BUCKET: number = 12
 export const ENTRY: number = 13
 export const CELL: number = 14
 export const WATCH: number = 15
+export const QUEUE: number = 16
+export const MESSAGE: number = 17
+/** The last of the kinds. */
+export const KINDS_LAST: number = MESSAGE
 
 /** Flags of a block. */
 export const WIDE: number = 1 << 8
