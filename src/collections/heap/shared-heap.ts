@@ -1,6 +1,6 @@
 // collections/heap: several collections in one heap, so that one transaction can span them.
 
-import { outOfRange } from '../../errors.js'
+import { MemlaneError, outOfRange } from '../../errors.js'
 import { Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
 import { LIVE } from '../../live/adapter.js'
 import { checkNames, known } from '../../options.js'
@@ -23,16 +23,20 @@ import { SharedString } from '../cells/shared-string.js'
 import { Collection } from '../collection.js'
 import { type SharedList, sharedList } from '../list/shared-list.js'
 import { SharedMap } from '../map/shared-map.js'
+import { SharedQueue } from '../queue/shared-queue.js'
 import { SharedSet } from '../set/shared-set.js'
 import {
   type CollectionOptions,
   type Found,
+  labelOf,
   openCell,
   openHeap,
   openList,
   openMap,
+  openQueue,
   parseName,
   structuresOf,
+  UNNAMED,
 } from '../structure.js'
 
 const LOCAL_OPTIONS = known('maxSize', 'participants', 'timeout')
@@ -42,6 +46,7 @@ export type AnyCollection =
   | SharedMap<Key, unknown>
   | SharedSet<Key>
   | SharedList
+  | SharedQueue
   | SharedString
   | SharedBlock
   | SharedBool
@@ -62,15 +67,17 @@ export type AnyCollection =
  *   round.add(1)
  * })
  */
-export class SharedHeap extends Collection {
+export class SharedHeap<M = unknown> extends Collection {
+  #messages: SharedQueue<M> | undefined
+
   private constructor(name: string, heap: Heap) {
     super(name, heap, true)
     heap.adapter = LIVE
   }
 
-  /** Opens the heap of that name, or makes it, empty. Throws as `SharedMap.open` does. */
-  static open(name: string, options: CollectionOptions = {}): SharedHeap {
-    return new SharedHeap(name, openHeap(name, options))
+  /** Opens the heap of that name, or makes it, empty. `M` is the type of its messages. Throws as `SharedMap.open` does. */
+  static open<M = unknown>(name: string, options: CollectionOptions = {}): SharedHeap<M> {
+    return new SharedHeap<M>(name, openHeap(name, options))
   }
 
   /** @internal Over a heap that is open already; it is closed with it. */
@@ -79,14 +86,16 @@ export class SharedHeap extends Collection {
   }
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
-  static local(options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'timeout'> = {}): SharedHeap {
+  static local<M = unknown>(
+    options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'timeout'> = {},
+  ): SharedHeap<M> {
     checkNames(options, LOCAL_OPTIONS)
-    return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...options }))
+    return new SharedHeap<M>('local', Heap.local({ maxSize: '16 MiB', ...options }))
   }
 
   /** The heap that another thread made with `local`, from its `buffer`. */
-  static attach(buffer: SharedArrayBuffer): SharedHeap {
-    return new SharedHeap('local', Heap.attachLocal(buffer))
+  static attach<M = unknown>(buffer: SharedArrayBuffer): SharedHeap<M> {
+    return new SharedHeap<M>('local', Heap.attachLocal(buffer))
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */
@@ -113,6 +122,27 @@ export class SharedHeap extends Collection {
   /** Opens the list of that name in this heap, or makes it. Throws as `map` does. */
   list<T = unknown>(name: string): SharedList<T> {
     return sharedList<T>(name, this.heap, openList(this.heap, name), false)
+  }
+
+  /** Opens the queue of that name in this heap, or makes it. Throws as `map` does. */
+  queue<T = unknown>(name: string): SharedQueue<T> {
+    if (name === UNNAMED) throw new MemlaneError('ERR_NAME', 'the queue without a name is called messages')
+    return new SharedQueue<T>(name, this.heap, openQueue(this.heap, name), false)
+  }
+
+  /**
+   * The messages of this heap: a queue that it has without a name. Made when it is first asked for.
+   *
+   * @throws MemlaneError `ERR_NO_SPACE`, `ERR_CLOSED`; `ERR_NOT_FOUND` where it cannot be made, as the heap was opened to read only.
+   */
+  get messages(): SharedQueue<M> {
+    this.checkOpen()
+    if (this.#messages?.isThere !== true) this.#messages = this.#unnamed()
+    return this.#messages
+  }
+
+  #unnamed(): SharedQueue<M> {
+    return new SharedQueue('messages', this.heap, openQueue(this.heap, UNNAMED), false)
   }
 
   /** Opens the integer of that name in this heap, or makes it, 0. `type` as for SharedInt. Throws as `map` does. */
@@ -156,6 +186,7 @@ export class SharedHeap extends Collection {
     if (kind === 'map') return this.map<Key>(name)
     if (kind === 'set') return this.set<Key>(name)
     if (kind === 'list') return this.list(name)
+    if (kind === 'queue') return name === UNNAMED ? this.messages : this.queue(name)
     if (kind === 'string') return this.string(name)
     if (kind === 'block') return this.block(name)
     if (kind === 'bool') return this.bool(name)
@@ -199,6 +230,7 @@ export class SharedHeap extends Collection {
 
   /** @internal Each collection by its name. */
   protected override toPlain(): unknown {
-    return Object.fromEntries(this.names().map((found) => [found.name, this.collection(found)]))
+    const all = this.names()
+    return Object.fromEntries(all.map((found) => [labelOf(found, all), this.collection(found)]))
   }
 }
