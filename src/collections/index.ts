@@ -16,7 +16,17 @@ export { type Existing, existing, openExisting } from './existing.js'
 export { type AnyCollection, type ClassOptions, type HeapOptions, type Shared, SharedHeap } from './heap/shared-heap.js'
 export { type ListChange, SharedList } from './list/shared-list.js'
 export { type MapChange, SharedMap } from './map/shared-map.js'
+export { Message } from './queue/message.js'
+export {
+  type BlockingTakeOptions,
+  type ConsumeOptions,
+  Consumer,
+  type PeekOptions,
+  SharedQueue,
+  type TakeOptions,
+  type WaitingTakeOptions,
+} from './queue/shared-queue.js'
 export type { SetLike } from './set/set-algebra.js'
 export { type SetChange, SharedSet } from './set/shared-set.js'
 export { isLive, type Snapshot, snapshot } from './snapshot.js'
-export type { CollectionOptions, Found, Kind } from './structure.js'
+export { type CollectionOptions, type Found, type Kind, labelOf } from './structure.js'

@@ -4,6 +4,7 @@ import { handleOf } from '../live/handle-of.js'
 import { Cell } from './cells/cell.js'
 import { SharedBlock } from './cells/shared-block.js'
 import { SharedMap } from './map/shared-map.js'
+import { SharedQueue } from './queue/shared-queue.js'
 import { SharedSet } from './set/shared-set.js'
 
 /** What `snapshot` makes of a collection; everything else keeps its type. */
@@ -31,7 +32,12 @@ export type Snapshot<T> =
 export function snapshot<T>(value: T): Snapshot<T> {
   const handle = handleOf(value)
   if (handle !== undefined) return handle.snapshot() as Snapshot<T>
-  if (value instanceof SharedMap || value instanceof SharedSet || value instanceof SharedBlock)
+  if (
+    value instanceof SharedMap ||
+    value instanceof SharedSet ||
+    value instanceof SharedQueue ||
+    value instanceof SharedBlock
+  )
     return value.snapshot() as Snapshot<T>
   return (value instanceof Cell ? value.value : value) as Snapshot<T>
 }

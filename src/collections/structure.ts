@@ -4,7 +4,7 @@
 // thing: whoever opens it as another kind is told.
 
 import { MemlaneError, withArticle } from '../errors.js'
-import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions } from '../heap/index.js'
+import { Heap, type HeapCell, type HeapList, type HeapMap, type HeapOptions, type HeapQueue } from '../heap/index.js'
 import { LIVE } from '../live/adapter.js'
 import { checkNames, type Known, known } from '../options.js'
 import { CREATE_OPTIONS, type CreateOptions } from '../segment/index.js'
@@ -31,17 +31,38 @@ export interface CollectionOptions extends CreateOptions, Access {
 }
 
 /** What a name in a heap may stand for. */
-export type Kind = 'map' | 'set' | 'list' | 'string' | 'block' | 'bool' | IntType | FloatType
+export type Kind = 'map' | 'set' | 'list' | 'queue' | 'string' | 'block' | 'bool' | IntType | FloatType
 
-const KINDS: readonly Kind[] = ['map', 'set', 'list', 'string', 'block', 'bool', 'float32', 'float64', ...INT_TYPES]
+const KINDS: readonly Kind[] = [
+  'map',
+  'set',
+  'list',
+  'queue',
+  'string',
+  'block',
+  'bool',
+  'float32',
+  'float64',
+  ...INT_TYPES,
+]
 
 /** The name of the only structure of a SharedMap, SharedSet … that has a heap of its own. */
 export const ALONE = 'main'
 
+/** The name of the queue that every heap has. */
+export const UNNAMED = ''
+
 /** A collection of a heap: its name and its kind. */
 export interface Found {
+  /** Empty for the messages of a heap. */
   readonly name: string
   readonly kind: Kind
+}
+
+/** What to call the collections of a heap where each needs a name: the queue without one is `messages`, or else `(messages)`. */
+export function labelOf(found: Found, all: readonly Found[]): string {
+  if (found.name !== UNNAMED) return found.name
+  return all.some(({ name }) => name === 'messages') ? '(messages)' : 'messages'
 }
 
 /** Takes a heap's name apart; `undefined` for what other rooms keep there. */
@@ -97,13 +118,23 @@ export function openList(heap: Heap, name: string): HeapList {
   return open(heap, 'list', name, (full, create) => heap.list(full, { create }))
 }
 
+export function openQueue(heap: Heap, name: string): HeapQueue {
+  return open(heap, 'queue', name, (full, create) => heap.queue(full, { create }), name === UNNAMED)
+}
+
 export function openCell(heap: Heap, kind: Kind, name: string, initial: unknown): HeapCell {
   return open(heap, kind, name, (full, create) => heap.cell(full, { create, initial }))
 }
 
 /** What exists is opened without a store; what does not is made, unless the name stands for something else. */
-function open<T>(heap: Heap, kind: Kind, name: string, make: (full: string, create: boolean) => T): T {
-  if (typeof name !== 'string' || name === '')
+function open<T>(
+  heap: Heap,
+  kind: Kind,
+  name: string,
+  make: (full: string, create: boolean) => T,
+  unnamed: boolean = false,
+): T {
+  if (typeof name !== 'string' || (name === '' && !unnamed))
     throw new MemlaneError('ERR_NAME', 'the name of a collection is a string that is not empty')
   const full = fullName({ kind, name })
   try {

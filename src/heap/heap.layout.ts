@@ -10,6 +10,8 @@
 //   |    384 | PAGE_HINT                                                                                      |
 //   |    512 | class heads, one word per size class: 1 + page number of a span with room, 0 none              |
 //   |   2048 | bells, 64 of (epoch, flag): who waits for changes of a structure sleeps on one                 |
+//   |   2560 | bells of queues, 64 of (epoch, flag, queues, -): who waits for a message sleeps on one         |
+//   |   3584 | TURN     token | WAITERS: whose turn it is, see sync/turn.ts                                   |
 //   |   4096 | stripe versions, 64 words, one per 64 bytes                                                    |
 //   |   8192 | page bitmap, 1 bit per page: 1 taken                                                           |
 //   |    ... | page table, 32 bytes per page, see blocks/pages.layout.ts                                      |
@@ -22,6 +24,8 @@
 //
 // Bells are the exception: event counts (src/waiting/event-count.ts) whose epoch comes first. Whoever has committed a change that is
 // watched advances one, after the lock is free. Killed before that, sleepers sleep on until the next change or their next look.
+// A queue has a bell to itself while there are no more than 64 of them, so that a message wakes one sleeper and not all; QUEUES counts
+// those that share one, and is written as all else is: by the holder of LOCK, logged. TURN is a lock of its own, beside the heap's.
 //
 // A pointer is the index of 8 bytes from the start of the memory (byte / 8); 0 is none. A word index is byte / 4.
 
@@ -52,10 +56,18 @@ export const H_HOLDER: number = 260 / 4
 export const H_PAGE_HINT: number = 384 / 4
 export const H_CLASS_HEADS: number = 512 / 4
 export const H_BELLS: number = 2048 / 4
+export const H_QUEUE_BELLS: number = 2560 / 4
+export const H_TURN: number = 3584 / 4
 export const H_STRIPES: number = 4096 / 4
 export const H_BITMAP: number = 8192 / 4
 
 export const BELLS: number = 64
+export const QUEUE_BELLS: number = 64
+/** Words from one bell of queues to the next. The epoch is the first, as in all bells. */
+export const QUEUE_BELL_STEP: number = 4
+/** Word offsets in a bell. */
+export const BELL_FLAG: number = 1
+export const BELL_QUEUES: number = 2
 export const STRIPES: number = 64
 /** Words from one stripe's version to the next: a cache line. */
 export const STRIPE_STEP: number = 16

@@ -13,12 +13,14 @@ import { createCell, HeapCell } from './handles/heap-cell.js'
 import { HeapList } from './handles/heap-list.js'
 import { HeapMap } from './handles/heap-map.js'
 import { HeapObject } from './handles/heap-object.js'
+import { HeapQueue } from './handles/heap-queue.js'
 import { bodyPlan, FORMAT, H_FORMAT, H_HASH_SEED, H_PAGES_MAX, H_ROOTS, H_WATCHERS, HEAP_PAGE } from './heap.layout.js'
 import { DELETE_ENTRIES, Intents, STEP_WORDS } from './intents.js'
 import { A_UNITS } from './kinds/list/list.layout.js'
 import { E_VALUE } from './kinds/map/map.layout.js'
 import { MapIndex } from './kinds/map/map-index.js'
 import { Shapes } from './kinds/object/shapes.js'
+import { createQueue, leaveBell } from './kinds/queue/store.js'
 import { TextBytes } from './kinds/text/text.js'
 import { ClassNames } from './objects/class-names.js'
 import { Objects } from './objects/objects.js'
@@ -26,12 +28,12 @@ import { Decoder } from './values/decode.js'
 import { Encoder } from './values/encode.js'
 import { Graph } from './values/graph.js'
 import { Overwriter } from './values/overwrite.js'
-import { ARRAY, CELL, MAP, OBJECT, TAG_BLOCK } from './values/values.layout.js'
+import { ARRAY, CELL, MAP, OBJECT, QUEUE, TAG_BLOCK } from './values/values.layout.js'
 import { type HeapStats, statistics, verify } from './verify.js'
 import { WATCHERS, WATCHERS_MAX } from './watch/watch.layout.js'
 import { Watches } from './watch/watches.js'
 
-export type StructureKind = 'map' | 'list' | 'cell'
+export type StructureKind = 'map' | 'list' | 'cell' | 'queue'
 
 export interface HeapOptions extends CreateOptions {
   /** Most bytes that blocks may fill; default `'256 MiB'`. Reserved, not used: memory is committed as the heap grows. */
@@ -59,7 +61,7 @@ export interface StructureOptions {
 }
 
 const KIND = 'heap'
-const KINDS: Readonly<Record<StructureKind, number>> = { map: MAP, list: ARRAY, cell: CELL }
+const KINDS: Readonly<Record<StructureKind, number>> = { map: MAP, list: ARRAY, cell: CELL, queue: QUEUE }
 
 const plainAdapter: Adapter = {
   object: (handle) => handle,
@@ -193,6 +195,10 @@ export class Heap {
     })
   }
 
+  queue(name: string, options: StructureOptions = {}): HeapQueue {
+    return this.#structure(name, 'queue', options, (pointer) => new HeapQueue(this.core, pointer))
+  }
+
   /** True when there is a structure of that name. */
   has(name: string): boolean {
     return this.#find(name, (pointer) => pointer !== 0)
@@ -206,7 +212,7 @@ export class Heap {
       const found: { name: string; kind: StructureKind }[] = []
       index.each(this.#roots, (entry) => {
         const kind = arena.i32[(arena.i32[(entry << 1) + E_VALUE]! << 1) + 1]! & 0xff
-        found.push({ name: String(index.keyOf(entry)), kind: kind === MAP ? 'map' : kind === ARRAY ? 'list' : 'cell' })
+        found.push({ name: String(index.keyOf(entry)), kind: kindOf(kind) ?? 'cell' })
       })
       return found
     })
@@ -224,6 +230,7 @@ export class Heap {
     if (entry === 0) return false
     const word = (entry << 1) + E_VALUE
     arena.touchPrefix(0, 0)
+    heap.#leaveBell(arena.i32[word]!)
     graph.release(arena.i32[word]!, arena.i32[word + 1]!)
     index.remove(entry)
     return true
@@ -232,8 +239,14 @@ export class Heap {
   static #removeInSteps(this: void, heap: Heap, name: string): boolean {
     const { index, intents } = heap.core
     const entry = index.find(heap.#roots, index.hash(name), name)
-    if (entry !== 0) intents.carryOut(DELETE_ENTRIES, heap.#roots, entry)
-    return entry !== 0
+    if (entry === 0) return false
+    heap.#leaveBell(heap.core.arena.i32[(entry << 1) + E_VALUE]!)
+    intents.carryOut(DELETE_ENTRIES, heap.#roots, entry)
+    return true
+  }
+
+  #leaveBell(pointer: number): void {
+    if ((this.core.arena.i32[(pointer << 1) + 1]! & 0xff) === QUEUE) leaveBell(this.core, pointer)
   }
 
   static {
@@ -281,7 +294,7 @@ export class Heap {
   #as<T>(name: string, kind: StructureKind, pointer: number, handle: (pointer: number) => T): T {
     const found = this.core.arena.i32[(pointer << 1) + 1]! & 0xff
     if (found === KINDS[kind]) return handle(pointer)
-    const is = found === MAP ? 'map' : found === ARRAY ? 'list' : found === CELL ? 'cell' : `block of the kind ${found}`
+    const is = kindOf(found) ?? `block of the kind ${found}`
     throw new MemlaneError(
       'ERR_KIND',
       `${JSON.stringify(name)} in the heap ${JSON.stringify(this.name)} is ${withArticle(is)}, not ${withArticle(kind)}`,
@@ -297,6 +310,7 @@ export class Heap {
     let pointer: number
     if (kind === 'map') pointer = index.create(0)
     else if (kind === 'cell') pointer = createCell(this.core, stripe)
+    else if (kind === 'queue') pointer = createQueue(this.core, stripe)
     else {
       pointer = blocks.take(A_UNITS, ARRAY, stripe)
       i32.fill(0, (pointer << 1) + 2, (pointer + A_UNITS) << 1)
@@ -365,6 +379,11 @@ export class Heap {
   [Symbol.dispose](): void {
     this.close()
   }
+}
+
+/** What a block of that kind is for users; undefined for what has no name. */
+function kindOf(kind: number): StructureKind | undefined {
+  return (Object.keys(KINDS) as StructureKind[]).find((one) => KINDS[one] === kind)
 }
 
 /** What a transaction of the user's does. */

@@ -1,7 +1,7 @@
 // heap: the room's door. Arena (one lock, striped versions, an undo log per participant), allocator, values, hash index.
 //
 // A heap is a segment of kind 'heap'. It holds structures, found by name: maps (a set is a map whose values are
-// `undefined`), lists, cells. Every change is a transaction, alone or joined into the one that is open. A read outside a
+// `undefined`), lists, cells, queues. Every change is a transaction, alone or joined into the one that is open. A read outside a
 // transaction takes no lock and always finishes; one inside sees the transaction's own changes. A heap over a read-only
 // segment refuses every change with ERR_READ_ONLY, and a read that it cannot finish without the lock with ERR_BUSY.
 //
@@ -17,6 +17,7 @@ export { HeapCell } from './handles/heap-cell.js'
 export { HeapList } from './handles/heap-list.js'
 export { HeapMap } from './handles/heap-map.js'
 export { HeapObject } from './handles/heap-object.js'
+export { type Choice, ENDED, HeapMessage, HeapQueue } from './handles/heap-queue.js'
 export {
   Heap,
   type HeapOpenOptions,

@@ -6,10 +6,12 @@ import { D_BITS, D_EXTENT, D_KIND, D_NEXT, D_PREV, D_USED, LARGE, PART, SPAN } f
 import type { Core } from './core.js'
 import { corrupt } from './corrupt.js'
 import {
+  BELL_QUEUES,
   DESCRIPTOR_WORDS,
   H_CLASS_HEADS,
   H_CLASSES,
   H_INTENT,
+  H_QUEUE_BELLS,
   H_ROOTS,
   H_SHAPES,
   H_SHAPES_FIRST,
@@ -17,6 +19,8 @@ import {
   H_VERSION,
   HEAP_PAGE,
   PAGE_UNITS,
+  QUEUE_BELL_STEP,
+  QUEUE_BELLS,
   STRIPE_STEP,
   STRIPES,
 } from './heap.layout.js'
@@ -39,6 +43,8 @@ import {
 } from './kinds/map/map.layout.js'
 import { O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, TABLE } from './kinds/object/object.layout.js'
 import { S_ID, S_NAME, S_NEXT } from './kinds/object/shapes.js'
+import { G_PREV, G_TAKER, Q_BELL, Q_FIRST, Q_LAST, Q_NEWEST, Q_SIZE, Q_TAKEN } from './kinds/queue/queue.layout.js'
+import { QueueStore } from './kinds/queue/store.js'
 import {
   ARRAY,
   BUCKET,
@@ -47,8 +53,11 @@ import {
   DIRECTORY,
   ENTRY,
   GRAPH,
+  KINDS_LAST,
   MAP,
+  MESSAGE,
   OBJECT,
+  QUEUE,
   SHAPE,
   SHARED,
   TAG_REF,
@@ -242,6 +251,8 @@ class Walk {
   readonly #core: Core
   readonly #living: Places
   readonly #seen: Places
+  /** Queues by their bell. */
+  readonly #bells: number[] = new Array(QUEUE_BELLS).fill(0)
 
   constructor(core: Core, living: Places) {
     this.#core = core
@@ -319,7 +330,7 @@ class Walk {
           stack.push(block)
         },
         (block) => {
-          this.#mark(block, `block ${pointer}`, MAP, DIRECTORY, BUCKET, ENTRY, CHUNK, CHUNKS, WATCH)
+          this.#mark(block, `block ${pointer}`, MAP, DIRECTORY, BUCKET, ENTRY, CHUNK, CHUNKS, WATCH, MESSAGE)
           const kind = this.#core.arena.i32[(block << 1) + 1]! & 0xff
           if (kind === MAP || kind === WATCH) stack.push(block)
         },
@@ -328,6 +339,11 @@ class Walk {
   }
 
   finish(): void {
+    const { arena, name } = this.#core
+    for (const [bell, queues] of this.#bells.entries()) {
+      const counted = arena.i32[arena.base + H_QUEUE_BELLS + QUEUE_BELL_STEP * bell + BELL_QUEUES]
+      if (counted !== queues) throw corrupt(name, `bell ${bell} counts ${counted} queues and has ${queues}`)
+    }
     if (this.#seen.size === this.#living.size) return
     statistics(this.#core, (pointer) => {
       if (this.#seen.has(pointer)) return
@@ -366,7 +382,36 @@ class Walk {
     } else if (kind === TUPLE) {
       if (i32[b + 3]! < 0 || i32[b + 3]! > room - 2)
         throw corrupt(name, `the tuple at ${pointer} has ${i32[b + 3]} parts`)
-    } else if (kind === 0 || kind > TOMBSTONE) throw corrupt(name, `block ${pointer} is of the kind ${kind}`)
+    } else if (kind === QUEUE) this.#checkQueue(pointer)
+    else if (kind === 0 || kind > KINDS_LAST) throw corrupt(name, `block ${pointer} is of the kind ${kind}`)
+  }
+
+  #checkQueue(queue: number): void {
+    const { arena, name } = this.#core
+    const { i32 } = arena
+    const q = queue << 1
+    const store = new QueueStore(this.#core, queue)
+    const check = (head: number, isTaken: boolean): { count: number; last: number } => {
+      let count = 0
+      let last = 0
+      store.each(q + head, (message) => {
+        if (i32[(message << 1) + G_PREV] !== last) throw corrupt(name, `message ${message} does not lead back`)
+        if ((i32[(message << 1) + G_TAKER] !== 0) !== isTaken)
+          throw corrupt(name, `message ${message} is in the wrong list of its queue`)
+        last = message
+        count++
+      })
+      return { count, last }
+    }
+    const waiting = check(Q_FIRST, false)
+    if (waiting.count !== i32[q + Q_SIZE] || waiting.last !== i32[q + Q_LAST])
+      throw corrupt(name, `the queue at ${queue} counts ${i32[q + Q_SIZE]} messages and has ${waiting.count}`)
+    const taken = check(Q_NEWEST, true)
+    if (taken.count !== i32[q + Q_TAKEN])
+      throw corrupt(name, `the queue at ${queue} counts ${i32[q + Q_TAKEN]} messages taken and has ${taken.count}`)
+    const bell = i32[q + Q_BELL]!
+    if (!(bell >= 0 && bell < QUEUE_BELLS)) throw corrupt(name, `the queue at ${queue} has the bell ${bell}`)
+    this.#bells[bell]!++
   }
 
   #checkMap(map: number): void {

@@ -148,6 +148,170 @@ const wrong: Record<string, Make> = {
   }),
 }
 
+/** What is for one waiter wakes one: `advanceBy` in place of `notifyAll`. */
+interface OneCount {
+  prepareWaitForOne(sleep: Sleep, choosy: boolean): void
+  advanceBy(count: number): void
+  passOn(): void
+}
+type MakeOne = (memory: Memory) => OneCount
+
+/** Items of two kinds: a choosy waiter takes even ones only. */
+function anItemOf(memory: Memory, make: MakeOne, choosy: boolean): Pollable<true> {
+  const count = make(memory)
+  const take = (word: number): true | undefined => {
+    for (;;) {
+      const items = memory.load(word)
+      if (items === 0) return undefined
+      if (memory.compareExchange(word, items, items - 1) === items) return true
+    }
+  }
+  const poll = (sleep: Sleep): true | undefined => {
+    count.prepareWaitForOne(sleep, choosy)
+    return choosy ? take(ITEMS) : (take(ITEMS) ?? take(OTHERS))
+  }
+  return { memory, poll, passOn: () => count.passOn() }
+}
+const OTHERS = 3
+
+function oneWaiter(name: string, make: MakeOne, choosy: boolean, more: Partial<LoomActor> = {}): LoomActor {
+  const end = (): number => performance.now() + LIMIT_MS
+  const run = (memory: Memory, signal: AbortSignal): unknown =>
+    more.mayAbort === true
+      ? untilFound(anItemOf(memory, make, choosy), end(), signal)
+      : block(anItemOf(memory, make, choosy), end())
+  return { name, run, ...more }
+}
+
+function oneNotifier(
+  name: string,
+  make: MakeOne,
+  batches: readonly number[],
+  word: number = ITEMS,
+  more: Partial<LoomActor> = {},
+): LoomActor {
+  const run = (memory: Memory): void => {
+    const count = make(memory)
+    for (const items of batches) {
+      memory.add(word, items)
+      count.advanceBy(items)
+    }
+  }
+  return { name, run, ...more }
+}
+
+const realOne: MakeOne = (memory) => new EventCount(memory, 0)
+
+const oneCasts: Record<string, (make: MakeOne) => LoomActor[]> = {
+  'a waiter and a notifier': (make) => [oneWaiter('waiter', make, false), oneNotifier('notifier', make, [1])],
+  'a choosy waiter, another one, and a notifier of what it has no use for': (make) => [
+    oneWaiter('choosy', make, true),
+    oneWaiter('waiter', make, false),
+    oneNotifier('notifier', make, [1], OTHERS),
+  ],
+  'two waiters and a notifier of two items at once': (make) => [
+    oneWaiter('one', make, false),
+    oneWaiter('two', make, false),
+    oneNotifier('notifier', make, [2]),
+  ],
+  'a waiter, a thief and a notifier of two items': (make) => [
+    oneWaiter('waiter', make, false),
+    thief(),
+    oneNotifier('notifier', make, [1, 1]),
+  ],
+  'a waiter and two notifiers': (make) => [
+    oneWaiter('waiter', make, false),
+    oneNotifier('first', make, [1]),
+    oneNotifier('second', make, [1]),
+  ],
+  'a waiter that may be killed, another one, and a notifier': (make) => [
+    oneWaiter('doomed', make, false, { mayDie: true }),
+    oneWaiter('waiter', make, false),
+    oneNotifier('notifier', make, [1]),
+  ],
+  'a waiter that may abort, another one, and a notifier': (make) => [
+    oneWaiter('aborted', make, false, { mayAbort: true }),
+    oneWaiter('waiter', make, false),
+    oneNotifier('notifier', make, [1]),
+  ],
+  'a waiter that may be late, another one, and a notifier': (make) => [
+    oneWaiter('late', make, false, { mayBeLate: true }),
+    oneWaiter('waiter', make, false),
+    oneNotifier('notifier', make, [1]),
+  ],
+  'a waiter, a notifier that may be killed, and another one': (make) => [
+    oneWaiter('waiter', make, false),
+    oneNotifier('doomed', make, [1], ITEMS, { mayDie: true }),
+    oneNotifier('notifier', make, [1]),
+  ],
+}
+
+/** The choosy one, who is the first where there is one, may sleep beside what it has no use for. */
+function nobodyIsLeftOf({ actors, words }: Outcome): void {
+  const someAsleep = actors.some(({ ended }) => ended === 'asleep')
+  if (words[ITEMS] !== 0 && someAsleep) throw new Error('a waiter sleeps beside an item')
+  if (words[OTHERS] !== 0 && actors.slice(1).some(({ ended }) => ended === 'asleep'))
+    throw new Error('a waiter sleeps beside an item')
+}
+
+for (const [who, cast] of Object.entries(oneCasts)) {
+  test(`each thing for one, ${who}: nobody sleeps through a change`, async (t) => {
+    const { states, ends } = await explore(4, cast(realOne), nobodyIsLeftOf)
+    assert.ok(ends > 0)
+    t.diagnostic(`${states} states, ${ends} ends`)
+  })
+}
+
+const wrongOne: Record<string, MakeOne> = {
+  'a flag that comes down at every wake': (memory) => ({
+    ...doneBy(memory),
+    advanceBy(count) {
+      if (memory.load(0) === 0) return
+      memory.store(0, 0)
+      memory.add(1, 1)
+      memory.wake(1, count)
+    },
+  }),
+  'a flag that comes down without waking the rest': (memory) => ({
+    ...doneBy(memory),
+    advanceBy(count) {
+      if (memory.load(0) === 0) return
+      memory.add(1, 1)
+      if (memory.wake(1, count) < count) memory.store(0, 0)
+    },
+  }),
+  'nobody passing a wake on': (memory) => ({ ...doneBy(memory), passOn() {} }),
+  'a choosy waiter that does not say so': (memory) => ({
+    ...doneBy(memory),
+    prepareWaitForOne: (sleep) => realOne(memory).prepareWaitForOne(sleep, false),
+  }),
+}
+
+function doneBy(memory: Memory): OneCount {
+  const count = realOne(memory)
+  return {
+    prepareWaitForOne: (sleep, choosy) => count.prepareWaitForOne(sleep, choosy),
+    advanceBy: (items) => count.advanceBy(items),
+    passOn: () => count.passOn(),
+  }
+}
+
+for (const [what, make] of Object.entries(wrongOne)) {
+  test(`the loom finds what is wrong with ${what}`, async () => {
+    let found = false
+    for (const cast of Object.values(oneCasts)) {
+      try {
+        await explore(4, cast(make), nobodyIsLeftOf)
+      } catch (error) {
+        assert.match((error as Error).message, /^a waiter sleeps beside an item\nafter these steps:/)
+        found = true
+        break
+      }
+    }
+    assert.ok(found)
+  })
+}
+
 for (const [what, make] of Object.entries(wrong)) {
   test(`the loom finds what is wrong with ${what}`, async () => {
     let found = 0

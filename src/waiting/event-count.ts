@@ -26,7 +26,15 @@
 // Both orders are needed. Were W2 before W1, a whole notification could fall between them: the waiter would sleep on the new
 // epoch with the flag down, and nobody would wake it. Were N4 before N3, a waiter could do W1 to W4 between them, with the same end.
 //
-// Notifying wakes everybody, so a waiter that aborts, times out or is killed uses up nobody's wake.
+// Where each thing that comes is for one waiter, waking everybody wakes all but one in vain. advanceBy(n) moves the epoch on, looks at the
+// flag, and wakes n of those asleep; the flag stays up for the rest. Whoever sleeps beside a thing looked in vain before it came, so it
+// was among those of whom as many were woken as came. Once fewer than n were asleep, the full N3 to N5 takes the flag down.
+//   - Here a waiter that ends in vain may have used up a wake: it passes it on. One that is killed takes it along: see below.
+//   - A choosy waiter, who has no use for some things, says so in the flag: then all are woken. The epoch moves on before the look at
+//     the flag: a choosy one that fell asleep before that has said so by then, and one that falls asleep later is behind the others,
+//     which the kernel wakes in order.
+//
+// notifyAll and advance wake everybody, so a waiter that aborts, times out or is killed uses up nobody's wake.
 //
 // Crash windows: a notifier killed after N1 and before N3 leaves the flag for the next one. Killed after N3, N4 or before N5 is done:
 // sleepers remain, and the flag may be down. They look again by themselves within LOOK_AGAIN_MS.
@@ -37,6 +45,11 @@ import { type Memory, NOBODY } from '../memory/index.js'
 import type { Sleep } from './wait.js'
 
 const EVERYBODY = 0x7fffffff
+
+/** Bits of the flag. */
+const ASLEEP = 1
+/** Somebody asleep has no use for some of what may come, so that to wake one only may be to wake the wrong one. */
+const CHOOSY = 2
 
 export class EventCount {
   /** Bytes it takes where its words lie together. */
@@ -63,6 +76,18 @@ export class EventCount {
     this.#memory.store(this.#flag, 1) // SYNC: "flag before the look, change before the flag"
   }
 
+  /**
+   * The same at a count that is moved on with `advanceBy`.
+   *
+   * @param choosy not everything that comes will do.
+   */
+  prepareWaitForOne(sleep: Sleep, choosy: boolean): void {
+    sleep.word = this.#epoch
+    sleep.expected = this.#memory.load(this.#epoch)
+    sleep.watch = NOBODY
+    this.#memory.or(this.#flag, choosy ? CHOOSY | ASLEEP : ASLEEP) // SYNC: "flag before the look, change before the flag"
+  }
+
   /** After the change. Costs one load when nobody sleeps. */
   notifyAll(): void {
     // SYNC: "flag before the look, change before the flag"
@@ -74,6 +99,26 @@ export class EventCount {
     // SYNC: "flag before the look, change before the flag"
     if (this.#memory.load(this.#flag) !== 0) this.#wakeAll()
     else this.#memory.add(this.#epoch, 1)
+  }
+
+  /**
+   * The same after `count` things came, each of which one waiter takes: wakes so many, or everybody where some want only certain
+   * things. The flag stays up while there may be more sleepers: it comes down once fewer were asleep than should be woken.
+   *
+   * A waiter that ends in vain after a sleep owes its wake to another one: `passOn`.
+   */
+  advanceBy(count: number): void {
+    this.#memory.add(this.#epoch, 1)
+    // SYNC: "flag before the look, change before the flag"
+    const flag = this.#memory.load(this.#flag)
+    if (flag === 0) return
+    if ((flag & CHOOSY) === 0 && this.#memory.wake(this.#epoch, count) >= count) return
+    this.#wakeAll()
+  }
+
+  /** Wakes another waiter, in place of one that was woken by `advanceBy` and has no use for it. */
+  passOn(): void {
+    this.#memory.wake(this.#epoch, 1)
   }
 
   #wakeAll(): void {

@@ -1,6 +1,15 @@
 // cli: paths into collections, as `ada.score`, `0.text` or `players["a.b"].tags[0]`.
 
-import { Cell, type Key, SharedHeap, SharedList, SharedMap, SharedSet } from '../../collections/index.js'
+import {
+  Cell,
+  type Found,
+  type Key,
+  SharedHeap,
+  SharedList,
+  SharedMap,
+  SharedQueue,
+  SharedSet,
+} from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
 import { nearest } from '../../nearest.js'
 import { Advised, UsageError } from '../failure.js'
@@ -75,15 +84,22 @@ export function findPlace(root: unknown, steps: readonly string[]): Place {
 function collectionOf(heap: SharedHeap, rest: string[]): unknown {
   const [name] = rest
   if (name === undefined) return heap
-  const found = heap.names().find((one) => one.name === name)
+  const names = heap.names()
+  // The queue without a name gives way to a collection that is called so.
+  const found = names.find((one) => one.name === name) ?? (name === 'messages' ? names.find(isUnnamed) : undefined)
   if (found === undefined)
     throw notThere(
       [name],
       'is not in this heap',
-      heap.names().map((one) => one.name),
+      names.map((one) => (isUnnamed(one) ? 'messages' : one.name)),
     )
   rest.shift()
   return heap.collection(found)
+}
+
+/** The messages of a heap. */
+function isUnnamed({ name }: Found): boolean {
+  return name === ''
 }
 
 /** What is at a place. @throws MemlaneError `ERR_NOT_FOUND`. */
@@ -96,6 +112,7 @@ export function valueAt({ holder, step }: Place, path: readonly string[]): unkno
     return (inside as SharedMap<Key>).get(found.key)
   }
   if (inside instanceof SharedSet || inside instanceof Set) return findKey(inside as SharedSet<Key>, step) !== undefined
+  if (inside instanceof SharedQueue) return valueAt({ holder: inside.snapshot(), step }, path)
   if (typeof inside === 'object' && inside !== null && Object.hasOwn(inside, step))
     return (inside as Record<string, unknown>)[step]
   throw notThere(path, 'is not there', typeof inside === 'object' && inside !== null ? Object.keys(inside) : [])

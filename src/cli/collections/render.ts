@@ -1,7 +1,16 @@
 // cli: values of collections as text, and as JSON.
 
 import { inspect } from 'node:util'
-import { type Key, SharedHeap, SharedList, SharedMap, SharedSet, snapshot } from '../../collections/index.js'
+import {
+  type Found,
+  type Key,
+  labelOf,
+  SharedHeap,
+  SharedList,
+  SharedMap,
+  SharedSet,
+  snapshot,
+} from '../../collections/index.js'
 import { UsageError } from '../failure.js'
 import { harmless, hasColours } from '../terminal.js'
 import { ALL, type Showing } from './showing.js'
@@ -18,7 +27,9 @@ export interface Shown {
 /** A detached copy of whatever a path led to. */
 export function detached(value: unknown): unknown {
   if (value instanceof SharedHeap)
-    return Object.fromEntries(value.names().map((found) => [found.name, detached(value.collection(found))]))
+    return Object.fromEntries(
+      value.names().map((found, _, all) => [labelOf(found, all), detached(value.collection(found))]),
+    )
   return snapshot(value)
 }
 
@@ -57,8 +68,12 @@ function leftOut(n: number, what: string): string | undefined {
   return n <= 0 ? undefined : `${n} more ${what} are not shown (--limit)`
 }
 
+function labelled(found: Found, _: number, all: readonly Found[]): string {
+  return labelOf(found, all)
+}
+
 function keysOf(value: unknown): Iterable<unknown> {
-  if (value instanceof SharedHeap) return value.names().map(({ name }) => name)
+  if (value instanceof SharedHeap) return value.names().map(labelled)
   if (value instanceof SharedMap || value instanceof SharedSet || value instanceof Map || value instanceof Set)
     return (value as SharedMap<Key>).keys()
   const copy = detached(value)

@@ -5,7 +5,16 @@
 // process left half done, and `verify` does where it must.
 
 import { inspect } from 'node:util'
-import { type AnyCollection, existing, type Found, SharedHeap, SharedMap, SharedSet } from '../../collections/index.js'
+import {
+  type AnyCollection,
+  existing,
+  type Found,
+  labelOf,
+  SharedHeap,
+  SharedMap,
+  SharedQueue,
+  SharedSet,
+} from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
 import { H_LOCK, H_VERSION, HEAP_PAGE } from '../../heap/heap.layout.js'
 import { Heap } from '../../heap/index.js'
@@ -92,7 +101,13 @@ function unless<T>(work: () => T, failed: (error: MemlaneError) => T): T {
 }
 
 function summaryOf(value: AnyCollection | SharedHeap): string {
-  if (value instanceof SharedHeap) return count(value.names().length, 'collection')
+  if (value instanceof SharedHeap) {
+    const names = value.names()
+    const queues = names.filter(({ kind }) => kind === 'queue')
+    const waiting = queues.reduce((sum, found) => sum + (value.collection(found) as SharedQueue).size, 0)
+    const holds = count(names.length, 'collection')
+    return queues.length === 0 ? holds : `${holds}, ${count(waiting, 'message')} waiting`
+  }
   const [kind, holds] = kindOf(value)
   return `${kind}: ${holds}`
 }
@@ -102,8 +117,8 @@ function contents(value: AnyCollection | SharedHeap, depth?: number): Pick<Detai
     const [kind, holds] = kindOf(value)
     return { facts: { is: kind, holds } }
   }
-  const rows = value.names().map((found: Found) => [
-    found.name,
+  const rows = value.names().map((found: Found, _, all) => [
+    labelOf(found, all),
     found.kind,
     unless(
       () => kindOf(value.collection(found))[1],
@@ -130,6 +145,10 @@ function contents(value: AnyCollection | SharedHeap, depth?: number): Pick<Detai
 function kindOf(value: AnyCollection): [kind: string, holds: string] {
   if (value instanceof SharedMap) return ['map', count(value.size, 'entry', 'entries')]
   if (value instanceof SharedSet) return ['set', count(value.size, 'value')]
+  if (value instanceof SharedQueue) {
+    const { size, taken } = value
+    return ['queue', `${count(size, 'message')}${taken === 0 ? '' : `, ${taken} taken and not done`}`]
+  }
   if (Array.isArray(value)) return ['list', count(value.length, 'element')]
   const text = inspect(value.value, {
     depth: 1,

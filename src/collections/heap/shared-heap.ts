@@ -1,6 +1,6 @@
 // collections/heap: several collections in one heap, so that one transaction can span them.
 
-import { outOfRange, wrongType } from '../../errors.js'
+import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import { type Adapter, Heap, type HeapStats, type Key, unlinkHeap } from '../../heap/index.js'
 import { LIVE } from '../../live/adapter.js'
 import { adapterFor, type SharedClasses } from '../../live/classes.js'
@@ -25,17 +25,21 @@ import { SharedString } from '../cells/shared-string.js'
 import { Collection } from '../collection.js'
 import { type SharedList, sharedList } from '../list/shared-list.js'
 import { SharedMap } from '../map/shared-map.js'
+import { SharedQueue } from '../queue/shared-queue.js'
 import { SharedSet } from '../set/shared-set.js'
 import {
   type CollectionOptions,
   type Found,
   fullName,
+  labelOf,
   openCell,
   openHeap,
   openList,
   openMap,
+  openQueue,
   structureNamed,
   structuresOf,
+  UNNAMED,
 } from '../structure.js'
 
 const LOCAL_OPTIONS = known('maxSize', 'participants', 'watchers', 'timeout')
@@ -74,6 +78,7 @@ export type AnyCollection =
   | SharedMap<Key, unknown>
   | SharedSet<Key>
   | SharedList
+  | SharedQueue
   | SharedString
   | SharedBlock
   | SharedBool
@@ -94,8 +99,9 @@ export type AnyCollection =
  *   round.add(1)
  * })
  */
-export class SharedHeap extends Collection {
+export class SharedHeap<M = unknown> extends Collection {
   #root: SharedMap<string, unknown> | undefined
+  #messages: SharedQueue<M> | undefined
 
   private constructor(name: string, heap: Heap, adapter: Adapter) {
     super(name, heap, true)
@@ -103,15 +109,15 @@ export class SharedHeap extends Collection {
   }
 
   /**
-   * Opens the heap of that name, or makes it, empty. Throws as `SharedMap.open` does.
+   * Opens the heap of that name, or makes it, empty. `M` is the type of its messages. Throws as `SharedMap.open` does.
    *
    * @throws MemlaneError `ERR_TYPE` for a class that cannot be shared, too: what is none, what has private fields, what stands under
    *   two names.
    */
-  static open(name: string, options: HeapOptions = {}): SharedHeap {
+  static open<M = unknown>(name: string, options: HeapOptions = {}): SharedHeap<M> {
     const { classes, strict, types, ...rest } = options
     const adapter = adapterOf({ classes, strict, types })
-    return new SharedHeap(name, openHeap(name, rest), adapter)
+    return new SharedHeap<M>(name, openHeap(name, rest), adapter)
   }
 
   /** @internal Over a heap that is open already; it is closed with it. */
@@ -120,19 +126,19 @@ export class SharedHeap extends Collection {
   }
 
   /** A heap in memory of this process, for worker threads: post `buffer` to them. Nothing native is needed. */
-  static local(
+  static local<M = unknown>(
     options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'watchers' | 'timeout'> & ClassOptions = {},
-  ): SharedHeap {
+  ): SharedHeap<M> {
     const { classes, strict, types, ...rest } = options
     checkNames(rest, LOCAL_OPTIONS)
     const adapter = adapterOf({ classes, strict, types })
-    return new SharedHeap('local', Heap.local({ maxSize: '16 MiB', ...rest }), adapter)
+    return new SharedHeap<M>('local', Heap.local({ maxSize: '16 MiB', ...rest }), adapter)
   }
 
   /** The heap that another thread made with `local`, from its `buffer`. */
-  static attach(buffer: SharedArrayBuffer, options: ClassOptions = {}): SharedHeap {
+  static attach<M = unknown>(buffer: SharedArrayBuffer, options: ClassOptions = {}): SharedHeap<M> {
     const adapter = adapterOf(checkNames(options, CLASS_OPTIONS))
-    return new SharedHeap('local', Heap.attachLocal(buffer), adapter)
+    return new SharedHeap<M>('local', Heap.attachLocal(buffer), adapter)
   }
 
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */
@@ -159,6 +165,27 @@ export class SharedHeap extends Collection {
   /** Opens the list of that name in this heap, or makes it. Throws as `map` does. */
   list<T = unknown>(name: string): SharedList<T> {
     return sharedList<T>(name, this.heap, openList(this.heap, name), false)
+  }
+
+  /** Opens the queue of that name in this heap, or makes it. Throws as `map` does. */
+  queue<T = unknown>(name: string): SharedQueue<T> {
+    if (name === UNNAMED) throw new MemlaneError('ERR_NAME', 'the queue without a name is called messages')
+    return new SharedQueue<T>(name, this.heap, openQueue(this.heap, name), false)
+  }
+
+  /**
+   * The messages of this heap: a queue that it has without a name. Made when it is first asked for.
+   *
+   * @throws MemlaneError `ERR_NO_SPACE`, `ERR_CLOSED`; `ERR_NOT_FOUND` where it cannot be made, as the heap was opened to read only.
+   */
+  get messages(): SharedQueue<M> {
+    this.checkOpen()
+    if (this.#messages?.isThere !== true) this.#messages = this.#unnamed()
+    return this.#messages
+  }
+
+  #unnamed(): SharedQueue<M> {
+    return new SharedQueue('messages', this.heap, openQueue(this.heap, UNNAMED), false)
   }
 
   /** Opens the integer of that name in this heap, or makes it, 0. `type` as for SharedInt. Throws as `map` does. */
@@ -281,6 +308,7 @@ export class SharedHeap extends Collection {
     if (kind === 'map') return this.map<Key>(name)
     if (kind === 'set') return this.set<Key>(name)
     if (kind === 'list') return this.list(name)
+    if (kind === 'queue') return name === UNNAMED ? this.messages : this.queue(name)
     if (kind === 'string') return this.string(name)
     if (kind === 'block') return this.block(name)
     if (kind === 'bool') return this.bool(name)
@@ -296,10 +324,9 @@ export class SharedHeap extends Collection {
   /** Removes a collection with all it holds; handles to it say `ERR_STALE`. @returns true if it was there. */
   remove(name: string): boolean {
     if (typeof name !== 'string') throw outOfRange('name', 'a name in this heap', name)
-    return this.heap.transaction(() => {
-      const found = structureNamed(this.heap, name)
-      return found !== undefined && this.heap.remove(fullName(found))
-    })
+    // Not in one transaction, since a heap that is full is emptied in several steps.
+    const found = structureNamed(this.heap, name)
+    return found !== undefined && this.heap.remove(fullName(found))
   }
 
   /** Bytes: what may be used, has memory, is used, is free; and the number of blocks. */
@@ -324,6 +351,7 @@ export class SharedHeap extends Collection {
 
   /** @internal Each collection by its name. */
   protected override toPlain(): unknown {
-    return Object.fromEntries(this.names().map((found) => [found.name, this.collection(found)]))
+    const all = this.names()
+    return Object.fromEntries(all.map((found) => [labelOf(found, all), this.collection(found)]))
   }
 }

@@ -32,6 +32,7 @@ import { BUSY, heldTooLong, OwnerLock, RECOVERED } from '../../sync/index.js'
 import { EventCount, HEAP_LOCK_MS } from '../../waiting/index.js'
 import { corrupt } from '../corrupt.js'
 import {
+  BELL_FLAG,
   BELLS,
   bodyPlan,
   H_BELLS,
@@ -39,9 +40,12 @@ import {
   H_INTENT,
   H_LOCK,
   H_PAGES_MAX,
+  H_QUEUE_BELLS,
   H_STRIPES,
   H_VERSION,
   HEAP_PAGE,
+  QUEUE_BELL_STEP,
+  QUEUE_BELLS,
   STRIPE_STEP,
   STRIPES,
 } from '../heap.layout.js'
@@ -80,6 +84,9 @@ const MARK_PAGES = 5
 const MARK_WORDS = 9
 /** Marks that there is room for at first. */
 const MARKS = 16
+
+/** Wakes all who sleep on a bell. */
+const EVERYBODY = 2 ** 30
 
 /** In place of a level. */
 const PRACTISING = -1
@@ -185,6 +192,8 @@ export class Arena {
   readonly #deferredMax: number
   /** Bells to ring after the commit. */
   #rings: number[] = []
+  /** How many each of them is to wake. */
+  #ringCounts: number[] = []
   #ringCount = 0
   #marks = new Int32Array(MARKS * MARK_WORDS)
   /** The level of a change that has failed. */
@@ -608,22 +617,31 @@ export class Arena {
 
   // ---- ringing for watchers, after the lock is released
 
-  /** After the commit, wakes those who sleep on the bell at `word`. */
-  ringLater(word: number): void {
-    for (let i = 0; i < this.#ringCount; i++) {
-      if (this.#rings[i] === word) return
+  /**
+   * After the commit, wakes those who sleep on the bell at `word`.
+   *
+   * @param count of them, where each takes one thing of as many; calls for one bell add up.
+   */
+  ringLater(word: number, count: number = EVERYBODY): void {
+    let i = 0
+    while (i < this.#ringCount && this.#rings[i] !== word) i++
+    if (i === this.#ringCount) {
+      this.#rings[this.#ringCount++] = word
+      this.#ringCounts[i] = count
+    } else {
+      this.#ringCounts[i] = Math.min(EVERYBODY, this.#ringCounts[i]! + count)
     }
-    this.#rings[this.#ringCount++] = word
   }
 
   #ring(): void {
-    for (let i = 0; i < this.#ringCount; i++) this.#ringBell(this.#rings[i]!)
+    for (let i = 0; i < this.#ringCount; i++) this.#ringBell(this.#rings[i]!, this.#ringCounts[i]!)
     this.#ringCount = 0
   }
 
-  #ringBell(word: number): void {
-    // The epoch lies before the flag.
-    new EventCount(this.memory, (word + 1) * 4, word * 4).advance()
+  #ringBell(word: number, count: number): void {
+    const bell = new EventCount(this.memory, (word + BELL_FLAG) * 4, word * 4)
+    if (count === EVERYBODY) bell.advance()
+    else bell.advanceBy(count)
   }
 
   // ---- repair
@@ -646,9 +664,8 @@ export class Arena {
     }
     memory.closeVersion(version, (i32[version]! + 1) & ~1)
     // The dead one may have committed without ringing.
-    for (let bell = this.base + H_BELLS; bell < this.base + H_BELLS + 2 * BELLS; bell += 2) {
-      if (memory.load(bell + 1) !== 0) this.#ringBell(bell)
-    }
+    for (let i = 0; i < BELLS; i++) this.#ringFlagged(this.base + H_BELLS + 2 * i)
+    for (let i = 0; i < QUEUE_BELLS; i++) this.#ringFlagged(this.base + H_QUEUE_BELLS + QUEUE_BELL_STEP * i)
     this.repairs++
   }
 
@@ -675,6 +692,10 @@ export class Arena {
     this.#ringCount = 0
     this.#cleanStripes()
     this.depth = depth
+  }
+
+  #ringFlagged(bell: number): void {
+    if (this.memory.load(bell + BELL_FLAG) !== 0) this.#ringBell(bell, EVERYBODY)
   }
 
   /** Stores the old values of entries `from - 1` down to `to` of a log, which may be another participant's. */

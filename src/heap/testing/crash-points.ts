@@ -106,6 +106,7 @@ function contentsOf(heap: Heap, name: string, kind: string): unknown {
   try {
     if (kind === 'map') return heap.map(name).snapshot()
     if (kind === 'cell') return heap.cell(name).snapshot()
+    if (kind === 'queue') return [heap.queue(name).snapshot(), heap.queue(name).taken]
     // How an array with holes is serialized depends on how the engine happens to keep it.
     const list = heap.list(name).snapshot()
     return [list.length, Object.entries(list)]

@@ -3,8 +3,9 @@
 
 import type { HeapList } from '../handles/heap-list.js'
 import type { HeapObject } from '../handles/heap-object.js'
+import type { Choice, HeapMessage, HeapQueue } from '../handles/heap-queue.js'
 import type { Heap as HeapClass } from '../heap.js'
-import { BELLS, H_BELLS } from '../heap.layout.js'
+import { BELL_FLAG, BELLS, H_BELLS, H_QUEUE_BELLS, QUEUE_BELL_STEP, QUEUE_BELLS } from '../heap.layout.js'
 
 type Heap = HeapClass
 
@@ -80,6 +81,16 @@ const sharedAt = (heap: Heap, key: string): HeapObject => heap.map('m').get(key)
 function sharedAs(heap: Heap, key: string, className: string, value: object): void {
   heap.adapter = { ...heap.adapter, classOf: () => className }
   heap.map('m').set(key, heap.share(value))
+}
+
+const OLDEST: Choice = { newest: false, where: undefined, ack: false }
+const NEWEST: Choice = { ...OLDEST, newest: true }
+const HELD: Choice = { ...OLDEST, ack: true }
+const queue = (heap: Heap): HeapQueue => heap.queue('q')
+const taken = (heap: Heap): HeapMessage => queue(heap).tryTake(HELD) as HeapMessage
+const queueOf = (count: number) => (heap: Heap) => {
+  queue(heap)
+  for (let i = 0; i < count; i++) queue(heap).put(i % 3 === 1 ? { id: i, text: TEXT, in: [i, { deep: TEXT }] } : i)
 }
 
 /** Keys whose hashes share their top bits (three: so few entries in all that splitting stops, and chains begin). */
@@ -701,6 +712,148 @@ export const SCENARIOS: readonly Scenario[] = [
       }),
   },
   { name: 'destroy one that is shared', prepare: shared, act: (heap) => heap.destroy(sharedAt(heap, 'acme')) },
+  {
+    name: 'queue: put into an empty one',
+    prepare: queueOf(0),
+    act: (heap) => queue(heap).put({ a: 1, text: TEXT, in: [1, { deep: TEXT }] }),
+  },
+  { name: 'queue: put', prepare: queueOf(2), act: (heap) => queue(heap).put(TEXT) },
+  { name: 'queue: putAll', prepare: queueOf(1), act: (heap) => queue(heap).putAll([1, TEXT, { a: [TEXT] }]) },
+  {
+    name: 'queue: putAll of what is refused',
+    prepare: queueOf(1),
+    throws: /cannot be stored/,
+    act: (heap) => queue(heap).putAll([1, TEXT, { a: [() => 1] }]),
+  },
+  {
+    name: 'queue: putAll into a full heap',
+    options: { maxSize: '240 KiB' },
+    prepare: queueOf(1),
+    throws: /is full/,
+    act: (heap) => queue(heap).putAll(Array.from({ length: 60 }, () => 'y'.repeat(7000))),
+  },
+  {
+    name: 'queue: put while somebody sleeps',
+    prepare: (heap) => {
+      queueOf(1)(heap)
+      const { memory, base } = heap.core.arena
+      for (let i = 0; i < QUEUE_BELLS; i++) memory.store(base + H_QUEUE_BELLS + QUEUE_BELL_STEP * i + BELL_FLAG, 1)
+    },
+    act: (heap) => queue(heap).put(TEXT),
+  },
+  { name: 'queue: take the oldest', prepare: queueOf(3), act: (heap) => void queue(heap).tryTake(OLDEST) },
+  { name: 'queue: take the newest', prepare: queueOf(5), act: (heap) => void queue(heap).tryTake(NEWEST) },
+  { name: 'queue: take the last one', prepare: queueOf(1), act: (heap) => void queue(heap).tryTake(OLDEST) },
+  {
+    name: 'queue: take from the middle',
+    prepare: queueOf(4),
+    act: (heap) => void queue(heap).tryTake({ ...OLDEST, where: (value) => typeof value === 'object' }),
+  },
+  {
+    name: 'queue: take none, and one that throws',
+    prepare: queueOf(4),
+    throws: /abort/,
+    act: (heap) => {
+      queue(heap).tryTake({ ...OLDEST, where: () => false })
+      queue(heap).peek({ ...NEWEST, where: (value) => value === 0 })
+      queue(heap).tryTake({
+        ...OLDEST,
+        where: () => {
+          throw new Error('abort')
+        },
+      })
+    },
+  },
+  { name: 'queue: take to be acknowledged', prepare: queueOf(3), act: (heap) => void taken(heap) },
+  {
+    name: 'queue: done in one change with a result',
+    prepare: queueOf(3),
+    act: (heap) =>
+      heap.transaction(() => {
+        const message = taken(heap)
+        heap.map('m').set('a', message.value)
+        message.done()
+      }),
+  },
+  {
+    name: 'queue: two taken, the first is done',
+    prepare: queueOf(4),
+    act: (heap) =>
+      heap.transaction(() => {
+        taken(heap)
+        const second = taken(heap)
+        taken(heap)
+        second.done()
+      }),
+  },
+  {
+    name: 'queue: given back',
+    prepare: queueOf(3),
+    act: (heap) =>
+      heap.transaction(() => {
+        taken(heap)
+        const second = taken(heap)
+        second.giveBack()
+      }),
+  },
+  {
+    name: 'queue: given back into an empty one',
+    prepare: queueOf(1),
+    act: (heap) =>
+      heap.transaction(() => {
+        const only = taken(heap)
+        heap.cell('c').set(TEXT)
+        only.giveBack()
+      }),
+  },
+  {
+    name: 'queue: what the dead had taken comes back',
+    prepare: (heap) => {
+      queueOf(5)(heap)
+      for (let i = 0; i < 3; i++) taken(heap)
+    },
+    act: (heap) => void queue(heap).tryTake(NEWEST),
+  },
+  { name: 'queue: clear', prepare: queueOf(6), act: (heap) => void queue(heap).clear() },
+  {
+    name: 'queue: remove one with messages taken, of two that share a bell',
+    options: { maxSize: '512 KiB' },
+    prepare: (heap) => {
+      queueOf(4)(heap)
+      taken(heap)
+      for (let i = 0; i < QUEUE_BELLS; i++) heap.queue(`other ${i}`)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        queue(heap).put(TEXT)
+        heap.remove('q')
+        heap.queue('q2').put(TEXT)
+      }),
+  },
+  {
+    name: 'queue: a transaction that throws',
+    prepare: queueOf(3),
+    throws: /abort/,
+    act: (heap) =>
+      heap.transaction(() => {
+        queue(heap).put({ a: TEXT })
+        queue(heap).tryTake(OLDEST)
+        taken(heap).done()
+        taken(heap).giveBack()
+        queue(heap).clear()
+        queue(heap).put(1)
+        throw new Error('abort')
+      }),
+  },
+  {
+    name: 'queue: sleep in vain',
+    prepare: some,
+    act: (heap) => {
+      queue(heap).takeSync(OLDEST, 1)
+      queue(heap).takeSync({ ...OLDEST, where: () => false }, 1)
+      queue(heap).wakeAll()
+    },
+  },
   { name: 'begin to watch', prepare: some, act: (heap) => void heap.map('m').watch() },
   {
     name: 'full: clear a map',

@@ -20,6 +20,8 @@ import {
 } from '../kinds/list/list.layout.js'
 import { E_VALUE, M_DIRECTORY, M_WATCH } from '../kinds/map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
+import { G_SLOT } from '../kinds/queue/queue.layout.js'
+import { QueueStore } from '../kinds/queue/store.js'
 import { RECORD_WORDS, RING, W_RING } from '../watch/watch.layout.js'
 import {
   ARRAY,
@@ -29,6 +31,7 @@ import {
   ENTRY,
   MAP,
   OBJECT,
+  QUEUE,
   SHARED,
   TAG_BLOCK,
   TAG_REF,
@@ -90,6 +93,16 @@ export class Graph {
         visit(b + CELL_SLOT)
         if (i32[b + CELL_WATCH + 1] !== 0) own(i32[b + CELL_WATCH + 1]!)
         return
+      case QUEUE: {
+        const queue = new QueueStore(this.#core, pointer)
+        const message = (one: number): void => {
+          own(one)
+          visit((one << 1) + G_SLOT)
+        }
+        queue.eachWaiting(message)
+        queue.eachTaken(message)
+        return
+      }
       case WATCH:
         for (let i = 0; i < RING; i++) visit(b + W_RING + i * RECORD_WORDS)
         return
@@ -186,7 +199,8 @@ export class Graph {
     const { arena, blocks } = this.#core
     const kind = arena.i32[(pointer << 1) + 1]! & 0xff
     // Handles and cursors name these; nothing outlives the rest.
-    if (kind === OBJECT || kind === ARRAY || kind === MAP || kind === CELL || kind === ENTRY) blocks.free(pointer)
+    if (kind === OBJECT || kind === ARRAY || kind === MAP || kind === CELL || kind === ENTRY || kind === QUEUE)
+      blocks.free(pointer)
     else blocks.drop(pointer)
   }
 

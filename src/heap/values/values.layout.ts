@@ -25,6 +25,7 @@
 //   CELL     2 root (0) | 3 - | slot: the value | 6 watch count | 7 WATCH pointer
 //   WATCH    see watch/watch.layout.ts
 //   TOMBSTONE   what a shared object leaves when it is destroyed: references may still lead here
+//   QUEUE, MESSAGE   see kinds/queue/queue.layout.ts
 //
 // Who writes: the holder of the lock. Slots of OBJECT, CHUNK, ENTRY, CELL and short texts change in place, logged
 // (overwrite.ts); all else is written before anything leads to it, and never again.
@@ -70,6 +71,10 @@ export const ENTRY: number = 13
 export const CELL: number = 14
 export const WATCH: number = 15
 export const TOMBSTONE: number = 16
+export const QUEUE: number = 17
+export const MESSAGE: number = 18
+/** The last of the kinds. */
+export const KINDS_LAST: number = MESSAGE
 
 /** Flags of a block. */
 export const WIDE: number = 1 << 8
