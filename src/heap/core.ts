@@ -4,6 +4,7 @@ import type { Arena } from './arena/arena.js'
 import type { Allocator } from './blocks/allocator.js'
 import type { HeapList } from './handles/heap-list.js'
 import type { HeapObject } from './handles/heap-object.js'
+import type { Intents } from './intents.js'
 import type { MapIndex } from './kinds/map/map-index.js'
 import type { Shapes } from './kinds/object/shapes.js'
 import type { TextBytes } from './kinds/text/text.js'
@@ -48,6 +49,7 @@ export interface Core {
   readonly watches: Watches
   readonly classes: ClassNames
   readonly objects: Objects
+  readonly intents: Intents
   adapter: Adapter
   /** What a user gets for a live object or array block. */
   live(pointer: number, kind: number): object

@@ -4,6 +4,7 @@
 //   +---------------------------------------------------------------------------------------------------------+
 //   |      0 | FORMAT   | PAGES_MAX | HASH_SEED | ROOTS     | SHAPES_FIRST | SHAPES_LAST | SHAPES | WATCHERS  |
 //   |     32 | CLASSES                                                                                        |
+//   |     64 | INTENT   | A         | B         | C         | D     see intents.ts                           |
 //   |    128 | LOCK     token | WAITERS, see sync/owner-lock                                                  |
 //   |    256 | VERSION  | HOLDER                                                                              |
 //   |    384 | PAGE_HINT                                                                                      |
@@ -26,7 +27,7 @@
 
 import { PAGE, roundUp } from '../sizes.js'
 
-export const FORMAT: number = 3
+export const FORMAT: number = 4
 
 /** Word offsets from the body. */
 export const H_FORMAT: number = 0
@@ -40,6 +41,11 @@ export const H_SHAPES: number = 6
 export const H_WATCHERS: number = 7
 /** A MAP of class names, each with its number; 0: none yet. */
 export const H_CLASSES: number = 8
+export const H_INTENT: number = 64 / 4
+export const H_INTENT_A: number = 68 / 4
+export const H_INTENT_B: number = 72 / 4
+export const H_INTENT_C: number = 76 / 4
+export const H_INTENT_D: number = 80 / 4
 export const H_LOCK: number = 128 / 4
 export const H_VERSION: number = 256 / 4
 export const H_HOLDER: number = 260 / 4

@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto'
 import { MemlaneError, outOfRange, withArticle } from '../errors.js'
 import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
 import { checkFunction, given, PAGE, parseInteger, parseSize, parseTimeout, roundUp, type Size } from '../sizes.js'
-import { Arena } from './arena/arena.js'
+import { Arena, whenFull } from './arena/arena.js'
+import { L_ENTRIES } from './arena/log.layout.js'
 import { Allocator } from './blocks/allocator.js'
 import type { Adapter, Core } from './core.js'
 import { corrupt } from './corrupt.js'
@@ -13,6 +14,7 @@ import { HeapList } from './handles/heap-list.js'
 import { HeapMap } from './handles/heap-map.js'
 import { HeapObject } from './handles/heap-object.js'
 import { bodyPlan, FORMAT, H_FORMAT, H_HASH_SEED, H_PAGES_MAX, H_ROOTS, H_WATCHERS, HEAP_PAGE } from './heap.layout.js'
+import { DELETE_ENTRIES, Intents, STEP_WORDS } from './intents.js'
 import { A_UNITS } from './kinds/list/list.layout.js'
 import { E_VALUE } from './kinds/map/map.layout.js'
 import { MapIndex } from './kinds/map/map-index.js'
@@ -213,16 +215,29 @@ export class Heap {
   /** Frees a structure with all it holds; handles to it and into it say `ERR_STALE`. @returns true if it was there. */
   remove(name: string): boolean {
     this.#open()
-    const { arena, index, graph } = this.core
-    return this.transaction(() => {
-      const entry = index.find(this.#roots, index.hash(name), name)
-      if (entry === 0) return false
-      const word = (entry << 1) + E_VALUE
-      arena.touchPrefix(0, 0)
-      graph.release(arena.i32[word]!, arena.i32[word + 1]!)
-      index.remove(entry)
-      return true
-    })
+    return this.core.arena.change(Heap.#removeWork, this, name)
+  }
+
+  static #removeWork(this: void, heap: Heap, name: string): boolean {
+    const { arena, index, graph } = heap.core
+    const entry = index.find(heap.#roots, index.hash(name), name)
+    if (entry === 0) return false
+    const word = (entry << 1) + E_VALUE
+    arena.touchPrefix(0, 0)
+    graph.release(arena.i32[word]!, arena.i32[word + 1]!)
+    index.remove(entry)
+    return true
+  }
+
+  static #removeInSteps(this: void, heap: Heap, name: string): boolean {
+    const { index, intents } = heap.core
+    const entry = index.find(heap.#roots, index.hash(name), name)
+    if (entry !== 0) intents.carryOut(DELETE_ENTRIES, heap.#roots, entry)
+    return entry !== 0
+  }
+
+  static {
+    whenFull(Heap.#removeWork, { inSteps: Heap.#removeInSteps })
   }
 
   get #roots(): number {
@@ -375,7 +390,9 @@ function plan(options: HeapOptions): SegmentOptions {
   if (total > 4 * 2 ** 30) throw outOfRange('maxSize', 'below 4 GiB', options.maxSize)
   const initial = Math.min(pages, Math.ceil(parseSize(given(options.initialSize, '64 KiB'), 'initialSize') / HEAP_PAGE))
   const watchers = parseInteger(given(options.watchers, WATCHERS), 'watchers', 1, WATCHERS_MAX)
-  const undo = roundUp(parseSize(given(options.undoSize, '64 KiB'), 'undoSize'), PAGE)
+  // Freeing in steps needs no more log than this, which is always there.
+  const least = 4 * L_ENTRIES + 8 * (STEP_WORDS + Math.ceil(pages / 32))
+  const undo = roundUp(Math.max(least, parseSize(given(options.undoSize, '64 KiB'), 'undoSize')), PAGE)
   const { namespace, owner, mode, lifetime, participants } = options
   return {
     namespace,
@@ -444,6 +461,7 @@ function makeCore(segment: Segment): Core {
     watches: undefined as unknown as Watches,
     classes: undefined as unknown as ClassNames,
     objects: undefined as unknown as Objects,
+    intents: undefined as unknown as Intents,
   }
   core.graph = new Graph(core)
   core.encoder = new Encoder(core)
@@ -452,6 +470,7 @@ function makeCore(segment: Segment): Core {
   core.watches = new Watches(core, watchers)
   core.classes = new ClassNames(core)
   core.objects = new Objects(core)
+  core.intents = new Intents(core)
   arena.onUndone = () => {
     core.shapes.forget()
     core.classes.forget()

@@ -9,6 +9,7 @@ import {
   DESCRIPTOR_WORDS,
   H_CLASS_HEADS,
   H_CLASSES,
+  H_INTENT,
   H_ROOTS,
   H_SHAPES,
   H_SHAPES_FIRST,
@@ -165,6 +166,7 @@ export function verify(core: Core): HeapStats {
     if ((i32[base + H_STRIPES + stripe * STRIPE_STEP]! & 1) !== 0)
       throw corrupt(name, `stripe ${stripe} is odd while nobody writes`)
   }
+  if (i32[base + H_INTENT] !== 0) throw corrupt(name, 'what was begun in steps was left while nobody writes')
   if ((i32[base + H_VERSION]! & 1) !== 0) throw corrupt(name, 'the version is odd while nobody writes')
   const walk = new Walk(core, living)
   walk.shapes()

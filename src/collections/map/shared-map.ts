@@ -225,11 +225,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
   deleteMany(keys: Iterable<K>): number {
     const all = collect(keys, 'keys')
     this.checkOpen()
-    return this.heap.transaction(() => {
-      let count = 0
-      for (const key of all) if (this.#map.delete(key)) count++
-      return count
-    })
+    return this.#map.deleteMany(all)
   }
 
   /** A plain Map of one moment, detached: nothing in it is live. */

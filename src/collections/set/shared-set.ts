@@ -109,11 +109,7 @@ export class SharedSet<T extends Key = string> extends Collection {
   deleteMany(values: Iterable<T>): number {
     const all = collect(values, 'values')
     this.checkOpen()
-    return this.heap.transaction(() => {
-      let count = 0
-      for (const value of all) if (this.#map.delete(value)) count++
-      return count
-    })
+    return this.#map.deleteMany(all)
   }
 
   /** Makes this set hold exactly these values, in one step for everybody; those it has stay where they are. */

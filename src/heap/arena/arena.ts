@@ -15,6 +15,9 @@
 // asked for before anything is taken (spare-stack.ts), and compiled long before (#practise). Should undoing fail all the
 // same, plain stores make this handle one of the dead, and the others undo what it left.
 //
+// Steps: a change that a log cannot hold is made in several, each committed, under one lock, with odd versions from the first to
+// the last. The header names then what remains to be done (../intents.ts), and whoever repairs goes on with it.
+//
 // Readers take no lock: note a version, read, check the version; see read() for what they do when that keeps failing.
 // A handle over a read-only segment has no slot, no log and no lock. It must not store a single byte: its mapping is
 // private, and a page that it stored to would never again show what others do.
@@ -24,6 +27,7 @@ import { performance } from '../../host.js'
 import type { Memory } from '../../memory/index.js'
 import { pause as sleep } from '../../pause.js'
 import type { Segment } from '../../segment/index.js'
+import { spareStack as spareStackForAll } from '../../spare-stack.js'
 import { BUSY, heldTooLong, OwnerLock, RECOVERED } from '../../sync/index.js'
 import { EventCount, HEAP_LOCK_MS } from '../../waiting/index.js'
 import { corrupt } from '../corrupt.js'
@@ -32,6 +36,7 @@ import {
   bodyPlan,
   H_BELLS,
   H_HOLDER,
+  H_INTENT,
   H_LOCK,
   H_PAGES_MAX,
   H_STRIPES,
@@ -104,6 +109,27 @@ export interface Pages {
   settle(): void
 }
 
+type Work = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown) => unknown
+
+/** Other ways to make a change when the heap is full, by the function that makes it first. */
+interface OtherWays {
+  /** In steps that are committed one by one; as an outermost change only. */
+  readonly inSteps?: Work | undefined
+  /** Without a block more than there is. */
+  readonly inPlace?: Work | undefined
+}
+
+const NO_OTHER_WAY: OtherWays = {}
+const otherWays = new WeakMap<Work, OtherWays>()
+
+/** What change() does instead of `work`, with the same arguments, when that was ERR_NO_SPACE or ERR_TX_TOO_BIG. */
+export function whenFull<A extends unknown[], R>(
+  work: (...args: A) => R,
+  ways: { inSteps?: (...args: A) => R; inPlace?: (...args: A) => R },
+): void {
+  otherWays.set(work as unknown as Work, ways as unknown as OtherWays)
+}
+
 export class Arena {
   readonly segment: Segment
   readonly memory: Memory
@@ -120,6 +146,8 @@ export class Arena {
   lockTimeout: number = HEAP_LOCK_MS
   /** Counts transactions that joined the open one: who runs foreign code may see whether it changed anything. */
   joins: number = 0
+  /** Goes on with what the header says that remains to be done. Set by the intents. */
+  resume: () => void = () => {}
   /** Called after something was undone, with the handle's caches to purge. */
   onUndone: () => void = () => {}
   /** Set by the allocator. */
@@ -213,14 +241,7 @@ export class Arena {
   change<A, B, C, R>(work: (a: A, b: B, c: C) => R, a: A, b: B, c: C): R
   change<A, B, C, D, R>(work: (a: A, b: B, c: C, d: D) => R, a: A, b: B, c: C, d: D): R
   change<A, B, C, D, E, R>(work: (a: A, b: B, c: C, d: D, e: E) => R, a: A, b: B, c: C, d: D, e: E): R
-  change(
-    work: (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown) => unknown,
-    a?: unknown,
-    b?: unknown,
-    c?: unknown,
-    d?: unknown,
-    e?: unknown,
-  ): unknown {
+  change(work: Work, a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown): unknown {
     const level = this.#enter()
     let result: unknown
     try {
@@ -231,17 +252,54 @@ export class Arena {
       try {
         this.#abort()
       } catch (why) {
-        // The stack is so full that nothing can be called. Stores can be made: with these the others take this handle for
-        // one that was killed, and undo what it left.
+        // The stack is so full that nothing can be called: what giveUp() does.
         this.i32[this.#incarnation] = this.#nextIncarnation
         this.#gaveUp = why
         this.#token = 0
         this.depth = -1
       }
-      throw error
+      return this.#otherwise(error, level, work, a, b, c, d, e)
     }
     this.#leave(level)
     return result
+  }
+
+  /** The same change in another way, where there is one for heaps that are full. @throws the error. */
+  #otherwise(error: unknown, level: number, work: Work, ...args: Parameters<Work>): unknown {
+    const code = (error as Partial<MemlaneError> | undefined)?.code
+    if ((code !== 'ERR_NO_SPACE' && code !== 'ERR_TX_TOO_BIG') || this.#gaveUp !== undefined) throw error
+    const { inSteps, inPlace } = otherWays.get(work) ?? NO_OTHER_WAY
+    const other = level === 0 ? (inSteps ?? inPlace) : inPlace
+    if (other === undefined) throw error
+    // What is begun in steps cannot be undone: it must not meet the end of the stack.
+    spareStackForAll()
+    return this.change(other, ...args)
+  }
+
+  /**
+   * Commits what the change has done so far; the lock stays, and so do odd versions. Only for an outermost change whose rest the
+   * header names.
+   */
+  commitStep(): void {
+    if (this.#deferredCount !== 0) this.pages.release(this.#deferred, this.#deferredCount)
+    this.#deferredCount = 0
+    if (this.#length === 0) return
+    this.i32[this.#log] = 0
+    this.#length = 0
+    if (this.#extents !== 0) this.#useExtents(0)
+  }
+
+  /** Words that the log holds without free pages. */
+  get logRoom(): number {
+    return this.#areaLimit
+  }
+
+  /** With plain stores, which take no stack: the others take this handle for one that was killed, and finish what it began. */
+  giveUp(why: unknown): void {
+    this.i32[this.#incarnation] = this.#nextIncarnation
+    this.#gaveUp = why
+    this.#token = 0
+    this.depth = -1
   }
 
   /**
@@ -581,6 +639,7 @@ export class Arena {
         this.#undo(log, length >>> 0, 0)
         i32[log] = 0
       }
+      if (i32[this.base + H_INTENT] !== 0) this.#finish()
     }
     for (let stripe = 0; stripe < STRIPES; stripe++) {
       if ((i32[this.stripes + stripe * STRIPE_STEP]! & 1) !== 0) this.#evenWord(this.stripes + stripe * STRIPE_STEP)
@@ -591,6 +650,31 @@ export class Arena {
       if (memory.load(bell + 1) !== 0) this.#ringBell(bell)
     }
     this.repairs++
+  }
+
+  /** Goes on with the steps of a dead participant. Its log is empty by now; from here on the log of this one counts. */
+  #finish(): void {
+    const { i32 } = this
+    const { depth } = this
+    i32[this.#holder] = this.#slot
+    this.depth = 1
+    try {
+      this.resume()
+      this.commitStep()
+    } catch (error) {
+      if ((error as Partial<MemlaneError>).code !== 'ERR_CORRUPT') throw error
+      // It can never be finished. What is damaged is told to whoever comes upon it.
+      this.#undo(this.#log, this.#length, 0)
+      i32[this.#log] = 0
+      this.#length = 0
+      this.#deferredCount = 0
+      i32[this.base + H_INTENT] = 0
+    }
+    this.pages.settle()
+    // All bells are rung after a repair.
+    this.#ringCount = 0
+    this.#cleanStripes()
+    this.depth = depth
   }
 
   /** Stores the old values of entries `from - 1` down to `to` of a log, which may be another participant's. */

@@ -2,6 +2,7 @@
 // A span whose last block is freed gives its pages back, to be carved for any class; one empty span may stay per class,
 // until pages run short. All calls need the lock.
 
+import type { MemlaneError } from '../../errors.js'
 import type { Arena, Pages } from '../arena/arena.js'
 import { corrupt } from '../corrupt.js'
 import { bodyPlan, DESCRIPTOR_WORDS, H_CLASS_HEADS, H_PAGES_MAX, PAGE_SHIFT, PAGE_UNITS } from '../heap.layout.js'
@@ -46,6 +47,8 @@ export class Allocator implements Pages {
   readonly #heads: number
   readonly #pool: PagePool
   readonly #reclaim: () => void = () => this.#giveEmptySpans()
+  /** Blocks that may be written over where no other can be had, in a transaction that frees those that are left. */
+  #spare: number[] | undefined = undefined
   /** Blocks taken inside a transaction of the user's, who may have got handles to them. */
   readonly #taken: number[] = []
   #takenCount = 0
@@ -111,6 +114,11 @@ export class Allocator implements Pages {
   practise(): void {
     this.#stateOf(this.origin)
     this.carveWord(this.origin)
+  }
+
+  /** True for a block that is taken. For what was freed while nothing is taken this is exact. */
+  lives(pointer: number): boolean {
+    return this.#stateOf(pointer) === LIVES
   }
 
   #stateOf(pointer: number): typeof LIVES | typeof FREE | typeof NO_PLACE {
@@ -192,8 +200,10 @@ export class Allocator implements Pages {
     const { i32 } = arena
     const size = CLASS_OF[units]!
     let page = i32[this.#heads + size]! - 1
-    if (page < 0) page = this.#carveSpan(size)
-    else if (page >= this.pagesMax)
+    if (page < 0) {
+      if (this.#spare !== undefined) return this.#takeOrReuse(units, kind, stripe)
+      page = this.#carveSpan(size)
+    } else if (page >= this.pagesMax)
       throw corrupt(arena.segment.name, `the list of size class ${size} leads to page ${page}`)
     const d = this.table + page * DESCRIPTOR_WORDS
     const words = CLASS_WORDS[size]!
@@ -220,6 +230,57 @@ export class Allocator implements Pages {
     i32[header] = (i32[header]! + 1) | 0
     i32[header + 1] = kind | (stripe << STRIPE_SHIFT)
     if (arena.depth > 1) this.remember(pointer)
+    return pointer
+  }
+
+  /** The same. @returns 0 when there is no block left. */
+  tryTake(units: number, kind: number, stripe: number): number {
+    try {
+      return this.take(units, kind, stripe)
+    } catch (error) {
+      if ((error as Partial<MemlaneError>).code !== 'ERR_NO_SPACE') throw error
+      return 0
+    }
+  }
+
+  /**
+   * Runs `work`, in which a block that cannot be had otherwise may be one of these: living ones that the caller frees in the
+   * same transaction. What lies in them is logged before it is written over.
+   *
+   * @returns those that were not used, for the caller to free.
+   */
+  reusing(spare: number[], work: () => void): readonly number[] {
+    const before = this.#spare
+    this.#spare = spare.sort((a, b) => this.unitsOf(a) - this.unitsOf(b))
+    try {
+      work()
+    } finally {
+      this.#spare = before
+    }
+    return spare
+  }
+
+  #takeOrReuse(units: number, kind: number, stripe: number): number {
+    const spare = this.#spare!
+    this.#spare = undefined
+    try {
+      const pointer = this.tryTake(units, kind, stripe)
+      if (pointer !== 0) return pointer
+      const at = spare.findIndex((block) => this.unitsOf(block) >= units)
+      // Says how full the heap is.
+      return at < 0 ? this.take(units, kind, stripe) : this.#reuse(spare.splice(at, 1)[0]!, units, kind, stripe)
+    } finally {
+      this.#spare = spare
+    }
+  }
+
+  #reuse(pointer: number, units: number, kind: number, stripe: number): number {
+    const { arena } = this
+    const { i32 } = arena
+    const header = pointer << 1
+    // Freed and taken again: handles to what it was are stale.
+    arena.put2(header, (i32[header]! + 2) | 0, kind | (stripe << STRIPE_SHIFT))
+    for (let word = header + 2; word < header + 2 * units; word++) arena.put(word, i32[word]!)
     return pointer
   }
 
@@ -362,6 +423,7 @@ export class Allocator implements Pages {
   }
 
   #takeLarge(units: number, kind: number, stripe: number): number {
+    if (this.#spare !== undefined) return this.#takeOrReuse(units, kind, stripe)
     const { i32 } = this.arena
     const pages = Math.ceil(units / PAGE_UNITS)
     const page = this.#pool.take(pages, this.#reclaim)

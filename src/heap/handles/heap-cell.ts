@@ -1,5 +1,6 @@
 // heap/handles: one value under a name. Its layout is CELL in values/values.layout.ts.
 
+import { whenFull } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import { CELL, CELL_SLOT, CELL_WATCH, CONST_UNDEFINED, TAG_CONST } from '../values/values.layout.js'
 import { Looker } from '../watch/looker.js'
@@ -62,7 +63,7 @@ export class HeapCell extends Handle {
   }
 
   static #setWork(this: void, self: HeapCell, value: unknown): void {
-    const { arena, encoder, graph, overwriter, watches } = self.#core
+    const { arena, encoder, graph, overwriter } = self.#core
     const cell = self.#cell
     self.check('cell')
     const word = (cell << 1) + CELL_SLOT
@@ -73,8 +74,40 @@ export class HeapCell extends Handle {
       self.check('cell')
       graph.replace(cell, word, low, high)
     }
-    const watchWord = (cell << 1) + CELL_WATCH
-    if (arena.i32[watchWord] !== 0) watches.note(cell, watchWord, CHANGE_SET, 0, undefined)
+    self.#note()
+  }
+
+  #note(): void {
+    const { arena, watches } = this.#core
+    const watchWord = (this.#cell << 1) + CELL_WATCH
+    if (arena.i32[watchWord] !== 0) watches.note(this.#cell, watchWord, CHANGE_SET, 0, undefined)
+  }
+
+  static #setInSteps(this: void, self: HeapCell, value: unknown): void {
+    const { arena, encoder, intents } = self.#core
+    self.check('cell')
+    arena.touch(self.#stripe)
+    encoder.encode(value, self.#cell, self.#stripe)
+    const { low, high } = encoder
+    self.check('cell')
+    intents.replaceInSteps((self.#cell << 1) + CELL_SLOT, low, high, 0, () => self.#note())
+  }
+
+  static #setInPlace(this: void, self: HeapCell, value: unknown): void {
+    const { arena, encoder, intents } = self.#core
+    self.check('cell')
+    arena.touch(self.#stripe)
+    intents.replaceInPlace(
+      (self.#cell << 1) + CELL_SLOT,
+      0,
+      () => encoder.encode(value, self.#cell, self.#stripe),
+      () => self.#note(),
+    )
+  }
+
+  static {
+    whenFull(HeapCell.#setWork, { inSteps: HeapCell.#setInSteps, inPlace: HeapCell.#setInPlace })
+    whenFull(HeapCell.#setInSteps, { inSteps: HeapCell.#setInPlace })
   }
 
   /** @throws MemlaneError `ERR_LIMIT` when all places for watchers of this cell are taken. */

@@ -1,8 +1,10 @@
 // heap/handles: a live array, under a name of its own or inside a value.
 
 import { outOfRange } from '../../errors.js'
+import { whenFull } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import { STRIPE_STEP } from '../heap.layout.js'
+import { CUT } from '../intents.js'
 import {
   A_FIRST,
   A_LENGTH,
@@ -80,11 +82,16 @@ export class HeapList extends Handle {
   set length(length: number) {
     if (!Number.isInteger(length) || length < 0 || length > LENGTH_MAX)
       throw outOfRange('length', `a whole number from 0 to ${LENGTH_MAX}`, length)
-    this.#change(() => {
+    const change = (): void => {
       const before = this.#store.length()
       if (length < before) this.#splice(length, before - length, NONE)
       else if (length > before) this.#extend(length)
       if (length !== before) this.#note(undefined)
+    }
+    this.#change(change, () => {
+      const before = this.#store.length()
+      if (length < before) this.#cut(length, before - length, undefined)
+      else change()
     })
   }
 
@@ -168,15 +175,48 @@ export class HeapList extends Handle {
 
   // ---- changing
 
-  #change<T>(work: () => T): T {
-    return this.#core.arena.change(HeapList.#changeWork, this, work) as T
+  /** @param inSteps the same for a full heap, see whenFull(). Without it the work is tried once more as it is. */
+  #change<T>(work: () => T, inSteps: () => T = work): T {
+    return this.#core.arena.change(HeapList.#changeWork, this, work, inSteps) as T
   }
 
-  static #changeWork(this: void, list: HeapList, work: () => unknown): unknown {
-    list.check('list')
-    list.#store.check()
-    list.#core.arena.touch(list.#stripe)
+  static #changeWork(this: void, list: HeapList, work: () => unknown, _inSteps: () => unknown): unknown {
+    list.#begin()
     return work()
+  }
+
+  static #changeInSteps(this: void, list: HeapList, _work: () => unknown, inSteps: () => unknown): unknown {
+    list.#begin()
+    return inSteps()
+  }
+
+  /** @returns elements. */
+  #begin(): number {
+    this.check('list')
+    const length = this.#store.check()
+    this.#core.arena.touch(this.#stripe)
+    return length
+  }
+
+  /** Takes elements out in steps; the last act of an outermost change. */
+  #cut(from: number, count: number, note: number | undefined, type: number = CHANGE_SET): void {
+    const { graph, intents } = this.#core
+    if (count <= 0) return
+    this.#note(note, type)
+    if (graph.isShared(this.#list)) return this.#splice(from, count, NONE)
+    intents.carryOut(CUT, this.#list, from, count)
+  }
+
+  /** Puts fewer elements in the place of more. What the first of them replace is freed with a log. */
+  #replaceInSteps(from: number, count: number, slots: Int32Array): void {
+    const added = slots.length >> 1
+    if (added > count) {
+      this.#splice(from, count, slots)
+      return this.#note(undefined)
+    }
+    for (let i = 0; i < added; i++) this.#replace(this.#store.word(from + i), slots[2 * i]!, slots[2 * i + 1]!)
+    if (count === added) this.#note(undefined)
+    this.#cut(from + added, count - added, undefined)
   }
 
   #note(index: number | undefined, type: number = CHANGE_SET): void {
@@ -242,17 +282,44 @@ export class HeapList extends Handle {
   set(index: number, value: unknown): void {
     if (!Number.isInteger(index) || index < 0 || index >= LENGTH_MAX)
       throw outOfRange('index', `a whole number from 0 to ${LENGTH_MAX - 1}`, index)
-    const { encoder, overwriter } = this.#core
-    this.#change(() => {
-      const text = typeof value === 'string' && index < this.#store.length()
-      if (!text || !overwriter.text(this.#store.word(index), value as string)) {
-        this.#encode(value)
-        const { low, high } = encoder
-        if (index >= this.#store.length()) this.#extend(index + 1)
-        this.#replace(this.#store.word(index), low, high)
-      }
-      this.#note(index)
-    })
+    this.#core.arena.change(HeapList.#setWork, this, index, value)
+  }
+
+  static #setWork(this: void, list: HeapList, index: number, value: unknown): void {
+    const { encoder, overwriter } = list.#core
+    const length = list.#begin()
+    const text = typeof value === 'string' && index < length
+    if (!text || !overwriter.text(list.#store.word(index), value as string)) {
+      list.#encode(value)
+      const { low, high } = encoder
+      if (index >= list.#store.length()) list.#extend(index + 1)
+      list.#replace(list.#store.word(index), low, high)
+    }
+    list.#note(index)
+  }
+
+  static #setInSteps(this: void, list: HeapList, index: number, value: unknown): void {
+    list.#begin()
+    list.#encode(value)
+    const { encoder, intents } = list.#core
+    const { low, high } = encoder
+    if (index >= list.#store.length()) return HeapList.#setWork(list, index, value)
+    intents.replaceInSteps(list.#store.word(index), low, high, list.#sharedOwner, () => list.#note(index))
+  }
+
+  static #setInPlace(this: void, list: HeapList, index: number, value: unknown): void {
+    if (index >= list.#begin()) return HeapList.#setWork(list, index, value)
+    list.#core.intents.replaceInPlace(
+      list.#store.word(index),
+      list.#sharedOwner,
+      () => list.#encode(value),
+      () => list.#note(index),
+    )
+  }
+
+  /** The owner, where what an element leads to may be led to from elsewhere, too; else 0. */
+  get #sharedOwner(): number {
+    return this.#core.graph.isShared(this.#list) ? this.#root : 0
   }
 
   /** Makes a hole. @returns true when there was an element. */
@@ -322,15 +389,32 @@ export class HeapList extends Handle {
     return value
   }
 
+  static #popInSteps(this: void, list: HeapList): unknown {
+    const last = list.#begin() - 1
+    if (last < 0) return undefined
+    const value = list.#core.decoder.detach(list.#store.word(last))
+    list.#cut(last, 1, last, CHANGE_DELETE)
+    return value
+  }
+
   /** The first element, likewise. */
   shift(): unknown {
-    return this.#change(() => {
-      if (this.#store.length() === 0) return undefined
-      const value = this.#core.decoder.detach(this.#store.word(0))
-      this.#splice(0, 1, NONE)
-      this.#note(0, CHANGE_DELETE)
-      return value
-    })
+    return this.#core.arena.change(HeapList.#shiftWork, this)
+  }
+
+  static #shiftWork(this: void, list: HeapList): unknown {
+    if (list.#begin() === 0) return undefined
+    const value = list.#core.decoder.detach(list.#store.word(0))
+    list.#splice(0, 1, NONE)
+    list.#note(0, CHANGE_DELETE)
+    return value
+  }
+
+  static #shiftInSteps(this: void, list: HeapList): unknown {
+    if (list.#begin() === 0) return undefined
+    const value = list.#core.decoder.detach(list.#store.word(0))
+    list.#cut(0, 1, 0, CHANGE_DELETE)
+    return value
   }
 
   unshift(...values: unknown[]): number {
@@ -353,7 +437,7 @@ export class HeapList extends Handle {
   }
 
   spliceAll(start: number, deleteCount: number, values: readonly unknown[]): unknown[] {
-    return this.#change(() => {
+    const take = (cut: (from: number, count: number, slots: Int32Array) => void): unknown[] => {
       const slots = this.#encodeAll(values)
       const length = this.#store.length()
       const from = Math.min(length, Math.max(0, Math.trunc(start) || 0))
@@ -364,20 +448,33 @@ export class HeapList extends Handle {
         const word = this.#store.word(from + i)
         if (!this.#core.decoder.isHole(word)) removed[i] = copy(word)
       }
-      this.#splice(from, count, slots)
-      if (count > 0 || values.length > 0) this.#note(undefined)
+      cut(from, count, slots)
       return removed
-    })
+    }
+    return this.#change(
+      () =>
+        take((from, count, slots) => {
+          this.#splice(from, count, slots)
+          if (count > 0 || values.length > 0) this.#note(undefined)
+        }),
+      () => take((from, count, slots) => this.#replaceInSteps(from, count, slots)),
+    )
   }
 
   /** Replaces all elements. */
   assign(values: readonly unknown[]): void {
-    this.#change(() => {
-      // Values may be live ones from this very list: they are copied before the old ones go.
-      const slots = this.#encodeAll(values)
-      this.#rebuild(this.#store.length(), 0, slots)
-      this.#note(undefined)
-    })
+    this.#change(
+      () => {
+        // Values may be live ones from this very list: they are copied before the old ones go.
+        const slots = this.#encodeAll(values)
+        this.#rebuild(this.#store.length(), 0, slots)
+        this.#note(undefined)
+      },
+      () => {
+        const slots = this.#encodeAll(values)
+        this.#replaceInSteps(0, this.#store.length(), slots)
+      },
+    )
   }
 
   // ---- moving elements
@@ -440,6 +537,16 @@ export class HeapList extends Handle {
   /** A fresh store: elements before `keep`, the slots, elements from `resume` on. What is left out is freed. */
   #rebuild(resume: number, keep: number, slots: Int32Array): void {
     this.#releaseAll(this.#store.replace(keep, resume, slots))
+  }
+
+  static {
+    // biome-ignore-start lint/complexity/noThisInStatic: TypeScript writes another name for HeapList, which is not set yet.
+    whenFull(this.#changeWork, { inSteps: this.#changeInSteps })
+    whenFull(this.#setWork, { inSteps: this.#setInSteps, inPlace: this.#setInPlace })
+    whenFull(this.#setInSteps, { inSteps: this.#setInPlace })
+    whenFull(this.#popWork, { inSteps: this.#popInSteps })
+    whenFull(this.#shiftWork, { inSteps: this.#shiftInSteps })
+    // biome-ignore-end lint/complexity/noThisInStatic: as above.
   }
 
   /** @throws MemlaneError `ERR_LIMIT` when all places for watchers of this list are taken. */

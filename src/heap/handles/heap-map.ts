@@ -1,9 +1,10 @@
 // heap/handles: a named map.
 
 import { describe, MemlaneError, wrongType } from '../../errors.js'
-import { pause } from '../arena/arena.js'
+import { pause, whenFull } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import { STRIPE_STEP } from '../heap.layout.js'
+import { CLEAR, DELETE_ENTRIES } from '../intents.js'
 import { KeyMemo, type Known } from '../kinds/map/key-memo.js'
 import { E_VALUE, M_EPOCH, M_SIZE, M_WATCH } from '../kinds/map/map.layout.js'
 import type { Key } from '../kinds/map/map-index.js'
@@ -221,6 +222,49 @@ export class HeapMap extends Handle {
     this.#noteSet(hash, key)
   }
 
+  /** The same where the log cannot hold what becomes free. */
+  static #setInSteps(
+    this: void,
+    self: HeapMap,
+    known: Known | undefined,
+    hash: number,
+    key: Key,
+    value: unknown,
+  ): void {
+    self.check('map')
+    const { arena, index, encoder, intents } = self.#core
+    const { joins } = arena
+    const entry = self.#find(known, hash, key)
+    if (entry === 0) return self.#set(known, entry, hash, key, value)
+    arena.touch(hash >>> 26)
+    encoder.encode(value, entry, hash >>> 26)
+    if (arena.joins !== joins && index.find(self.#map, hash, key) !== entry) throw stale(self.#core.name, key)
+    const { low, high } = encoder
+    intents.replaceInSteps((entry << 1) + E_VALUE, low, high, 0, () => self.#noteSet(hash, key))
+  }
+
+  /** The same where no block is left. */
+  static #setInPlace(
+    this: void,
+    self: HeapMap,
+    known: Known | undefined,
+    hash: number,
+    key: Key,
+    value: unknown,
+  ): void {
+    self.check('map')
+    const { arena, encoder, intents } = self.#core
+    const entry = self.#find(known, hash, key)
+    if (entry === 0) return self.#set(known, entry, hash, key, value)
+    arena.touch(hash >>> 26)
+    intents.replaceInPlace(
+      (entry << 1) + E_VALUE,
+      0,
+      () => encoder.encode(value, entry, hash >>> 26),
+      () => self.#noteSet(hash, key),
+    )
+  }
+
   /** Stores a value into the blocks of the one it replaces, where that can be done. */
   #overwrite(word: number, value: unknown): boolean {
     const { arena, overwriter } = this.#core
@@ -267,6 +311,52 @@ export class HeapMap extends Handle {
     return true
   }
 
+  static #deleteInSteps(this: void, self: HeapMap, known: Known | undefined, hash: number, key: Key): boolean {
+    self.check('map')
+    const entry = self.#find(known, hash, key)
+    if (entry !== 0) self.#core.intents.carryOut(DELETE_ENTRIES, self.#map, entry)
+    return entry !== 0
+  }
+
+  /** Watchers get to know the key from the entry's own block, as there is no other. */
+  static #deleteInPlace(this: void, self: HeapMap, known: Known | undefined, hash: number, key: Key): boolean {
+    self.check('map')
+    const entry = self.#find(known, hash, key)
+    if (entry === 0) return false
+    const { arena, index, graph, watches } = self.#core
+    const { i32 } = arena
+    const word = (entry << 1) + E_VALUE
+    const watchWord = (self.#map << 1) + M_WATCH
+    const isWatched = i32[watchWord] !== 0
+    arena.touch(hash >>> 26)
+    graph.release(i32[word]!, i32[word + 1]!)
+    index.remove(entry, isWatched)
+    if (isWatched) watches.note(self.#map, watchWord, CHANGE_DELETE, hash, key, entry)
+    return true
+  }
+
+  /** Deletes many keys in one step for everybody. @returns how many were there. */
+  deleteMany(keys: readonly Key[]): number {
+    return this.#core.arena.change(HeapMap.#deleteManyWork, this, keys)
+  }
+
+  static #deleteManyWork(this: void, self: HeapMap, keys: readonly Key[]): number {
+    self.check('map')
+    let count = 0
+    for (const key of keys) if (HeapMap.#deleteWork(self, self.#recall(key), self.#core.index.hash(key), key)) count++
+    return count
+  }
+
+  static #deleteManyInSteps(this: void, self: HeapMap, keys: readonly Key[]): number {
+    self.check('map')
+    const { index, intents } = self.#core
+    // A key that can be none is refused before anything is begun.
+    const hashes = keys.map((key) => index.hash(key))
+    return intents.deleteMarked(self.#map, function* () {
+      for (let i = 0; i < keys.length; i++) yield index.find(self.#map, hashes[i]!, keys[i]!)
+    })
+  }
+
   clear(): void {
     this.#core.arena.change(HeapMap.#clearWork, this)
   }
@@ -279,6 +369,23 @@ export class HeapMap extends Handle {
     index.clear(map, (entry) => graph.release(i32[(entry << 1) + E_VALUE]!, i32[(entry << 1) + E_VALUE + 1]!))
     const watchWord = (map << 1) + M_WATCH
     if (i32[watchWord] !== 0) watches.note(map, watchWord, CHANGE_CLEAR, 0, undefined)
+  }
+
+  static #clearInSteps(this: void, self: HeapMap): void {
+    const { arena, intents, watches } = self.#core
+    self.check('map')
+    arena.touchPrefix(0, 0)
+    const watchWord = (self.#map << 1) + M_WATCH
+    if (arena.i32[watchWord] !== 0) watches.note(self.#map, watchWord, CHANGE_CLEAR, 0, undefined)
+    intents.carryOut(CLEAR, self.#map)
+  }
+
+  static {
+    whenFull(HeapMap.#setWork, { inSteps: HeapMap.#setInSteps, inPlace: HeapMap.#setInPlace })
+    whenFull(HeapMap.#setInSteps, { inSteps: HeapMap.#setInPlace })
+    whenFull(HeapMap.#deleteWork, { inSteps: HeapMap.#deleteInSteps, inPlace: HeapMap.#deleteInPlace })
+    whenFull(HeapMap.#deleteManyWork, { inSteps: HeapMap.#deleteManyInSteps })
+    whenFull(HeapMap.#clearWork, { inSteps: HeapMap.#clearInSteps })
   }
 
   /**

@@ -2,7 +2,7 @@
 
 import { inspect } from 'node:util'
 import { STALE_MARK, shown } from '../../printable.js'
-import { pause } from '../arena/arena.js'
+import { pause, whenFull } from '../arena/arena.js'
 import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
 import { corrupt } from '../corrupt.js'
@@ -214,6 +214,51 @@ export class HeapObject {
       graph.replace(this.#pointer, word, low, high)
     }
     if (root > 0) watches.noteRoot(root)
+  }
+
+  /** Of the value that this is part of, when it was given with shared references; else 0. */
+  get #sharedRoot(): number {
+    const { arena, graph } = this.#core
+    return graph.isShared(this.#pointer) ? arena.i32[(this.#pointer << 1) + O_ROOT]! : 0
+  }
+
+  #note(): void {
+    const { arena, watches } = this.#core
+    const root = arena.i32[(this.#pointer << 1) + O_ROOT]!
+    if (root > 0) watches.noteRoot(root)
+  }
+
+  /** The same where the log cannot hold what becomes free. */
+  static #setInSteps(this: void, self: HeapObject, key: string, value: unknown): void {
+    const { arena, encoder, intents } = self.#core
+    self.#check()
+    self.#encode(value, arena.i32[(self.#pointer << 1) + O_ROOT]!)
+    const { low, high } = encoder
+    arena.touch(self.#stripe)
+    const word = self.#find(key)
+    if (word === 0) return self.#set(key, value)
+    intents.replaceInSteps(word, low, high, self.#sharedRoot, () => self.#note())
+  }
+
+  /** The same where no block is left. */
+  static #setInPlace(this: void, self: HeapObject, key: string, value: unknown): void {
+    const { arena, intents } = self.#core
+    self.#check()
+    arena.touch(self.#stripe)
+    const word = self.#find(key)
+    if (word === 0) return self.#set(key, value)
+    const root = arena.i32[(self.#pointer << 1) + O_ROOT]!
+    intents.replaceInPlace(
+      word,
+      self.#sharedRoot,
+      () => self.#encode(value, root),
+      () => self.#note(),
+    )
+  }
+
+  static {
+    whenFull(HeapObject.#setWork, { inSteps: HeapObject.#setInSteps, inPlace: HeapObject.#setInPlace })
+    whenFull(HeapObject.#setInSteps, { inSteps: HeapObject.#setInPlace })
   }
 
   #encode(value: unknown, root: number): void {

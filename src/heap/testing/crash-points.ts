@@ -86,8 +86,10 @@ const LATER = 'afterwards'
 /** About how many stores that takes. */
 const GO_ON_STORES = 250
 
+/** In a full heap a number is there already, and there is room for nothing else. */
 function goOn(heap: Heap): void {
-  heap.map(LATER).set('a', { life: 'goes on' })
+  const later = heap.map(LATER)
+  later.set('a', typeof later.get('a') === 'number' ? 7 : { life: 'goes on' })
 }
 
 /** All the structures' contents, as one string; but for what came afterwards. */
@@ -161,8 +163,10 @@ export class CrashPoints {
     this.#before = dump(attached)
     this.#generationsBefore = this.#generations(attached)
     this.#watchedKeys = scenario.keys ?? []
-    attached = this.#victim()
-    this.stores = run(-1, () => this.#act(attached)).stores
+    const victim = this.#victim()
+    this.stores = run(-1, () => this.#act(victim)).stores
+    // The victim may have given itself up.
+    attached = this.#attach()
     attached.verify()
     this.#after = dump(attached)
     this.#generationsAfter = this.#generations(attached)
@@ -212,14 +216,17 @@ export class CrashPoints {
   visit(depths: Depths, tally: Tally): void {
     // A repair has about as many stores as the operation has undone: a third of what it has stored, on average half way.
     const repair = 10 + this.stores / 6
-    const points = this.stores / depths.every
-    const second = Math.max(1, Math.round((points * repair) / Math.max(1, depths.repairs)))
-    const third = Math.max(
-      1,
-      Math.round((Math.min(depths.repairs, points * repair) * repair) / Math.max(1, depths.deep)),
-    )
-    const fourth = Math.max(1, Math.round((points * (GO_ON_STORES + repair)) / Math.max(1, depths.next)))
-    for (let at = depths.seed % depths.every; at < this.stores; at += depths.every) {
+    const { thin = 1 } = this.#scenario
+    const every = depths.every * thin
+    const points = this.stores / every
+    // An operation with that many stores has large repairs.
+    const repairs = thin > 1 ? depths.repairs / 5 : depths.repairs
+    const deep = thin > 1 ? depths.deep / 5 : depths.deep
+    const next = thin > 1 ? depths.next / 5 : depths.next
+    const second = Math.max(1, Math.round((points * repair) / Math.max(1, repairs)))
+    const third = Math.max(1, Math.round((Math.min(repairs, points * repair) * repair) / Math.max(1, deep)))
+    const fourth = Math.max(1, Math.round((points * (GO_ON_STORES + repair)) / Math.max(1, next)))
+    for (let at = depths.seed % every; at < this.stores; at += every) {
       const where = `${this.#scenario.name}, store ${at}`
       const victim = this.#victim()
       const { died } = run(at, () => this.#act(victim))

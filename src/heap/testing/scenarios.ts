@@ -15,6 +15,8 @@ export interface Scenario {
   act(heap: Heap): void
   /** The operation fails with this, as it should. */
   readonly throws?: RegExp
+  /** Visits every so many-th of the stores that it would: for operations with very many. */
+  readonly thin?: number
   /** Map entries that a reader of one stripe looks at: [structure, key]. */
   readonly keys?: readonly (readonly [string, string])[]
 }
@@ -87,6 +89,49 @@ const alike = (heap: Heap, count: number, bits: number = 3, prefix: number = 5):
     if (heap.core.index.hash(`alike ${i}`) >>> (32 - bits) === prefix) found.push(`alike ${i}`)
   }
   return found
+}
+
+/** After which there is no page, and no block of the common sizes, left. */
+const full = (heap: Heap): void => {
+  // For those who come after a death.
+  heap.map('afterwards').set('a', 5)
+  const filler = heap.map('filler')
+  let key = 0
+  for (const length of [14_000, 2000, 300, 60, 10, 1])
+    for (;;) {
+      try {
+        filler.set(key, 'x'.repeat(length))
+        key++
+      } catch (error) {
+        if (!/is full|too big|overwrites more/.test(String(error))) throw error
+        break
+      }
+    }
+}
+/** A value whose blocks the log of 504 words cannot hold when they are freed. */
+const huge = (): unknown[] => Array.from({ length: 520 }, (_, i) => ({ i, n: i % 7 === 0 ? TEXT : i }))
+const withHuge = (heap: Heap): void => {
+  heap.map('m').set('huge', huge())
+  heap.map('m').set('z', 2)
+  full(heap)
+}
+const HUGE_KEYS = [
+  ['m', 'huge'],
+  ['m', 'z'],
+] as const
+const SMALL = { maxSize: '352 KiB' }
+
+/** Undoing fails in the middle, as it would at the very end of the stack: the handle passes for one that was killed. */
+const givesUp = (heap: Heap, work: () => void): void => {
+  // Before its first change a handle practises undoing.
+  heap.transaction(() => {})
+  heap.core.blocks.undone = () => {
+    throw new RangeError('no stack is left')
+  }
+  heap.transaction(() => {
+    work()
+    throw new Error('it fails')
+  })
 }
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -657,6 +702,169 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'destroy one that is shared', prepare: shared, act: (heap) => heap.destroy(sharedAt(heap, 'acme')) },
   { name: 'begin to watch', prepare: some, act: (heap) => void heap.map('m').watch() },
+  {
+    name: 'full: clear a map',
+    options: SMALL,
+    thin: 21,
+    prepare: (heap) => {
+      const map = heap.map('m')
+      for (let i = 0; i < 260; i++) map.set(`key${i}`, { a: { n: i } })
+      map.watch()
+      full(heap)
+    },
+    keys: [['m', 'key1']],
+    act: (heap) => heap.map('m').clear(),
+  },
+  {
+    name: 'full: delete many',
+    options: SMALL,
+    thin: 5,
+    keys: [...KEYS, ['m', 'key2']],
+    prepare: (heap) => {
+      const map = heap.map('m')
+      for (let i = 0; i < 110; i++) map.set(`key${i}`, i % 3 === 0 ? { a: TEXT } : i)
+      map.watch()
+      full(heap)
+    },
+    act: (heap) => void heap.map('m').deleteMany(Array.from({ length: 55 }, (_, i) => `key${2 * i}`)),
+  },
+  {
+    name: 'full: delete all of many',
+    options: SMALL,
+    thin: 14,
+    prepare: (heap) => {
+      const map = heap.map('m')
+      for (let i = 0; i < 70; i++) map.set(`key${i}`, i)
+      full(heap)
+    },
+    act: (heap) => void heap.map('m').deleteMany(Array.from({ length: 70 }, (_, i) => `key${i}`)),
+  },
+  {
+    name: 'full: delete a huge value',
+    options: SMALL,
+    thin: 14,
+    keys: HUGE_KEYS,
+    prepare: withHuge,
+    act: (heap) => void heap.map('m').delete('huge'),
+  },
+  {
+    name: 'full: replace a huge value',
+    options: SMALL,
+    thin: 14,
+    keys: HUGE_KEYS,
+    prepare: withHuge,
+    act: (heap) => heap.map('m').set('huge', TEXT),
+  },
+  {
+    name: 'full: replace a huge value with shared references in a list',
+    options: SMALL,
+    thin: 21,
+    prepare: (heap) => {
+      const value = huge() as Record<string, unknown>[]
+      for (const one of value) one.first = value[0]
+      heap.list('l').push(1, value)
+      full(heap)
+    },
+    act: (heap) => heap.list('l').set(1, { a: TEXT }),
+  },
+  {
+    name: 'full: replace by a smaller value',
+    options: SMALL,
+    thin: 2,
+    keys: HUGE_KEYS,
+    prepare: (heap) => {
+      heap.map('m').set('huge', { a: TEXT.repeat(5), b: [TEXT, 1], c: { d: TEXT } })
+      heap.map('m').watch()
+      full(heap)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        heap.map('m').set('huge', { b: [TEXT] })
+        heap.map('filler').set(0, 'short')
+      }),
+  },
+  {
+    name: 'full: cut a long list in the middle',
+    options: SMALL,
+    thin: 21,
+    prepare: (heap) => {
+      heap.list('l').pushAll(Array.from({ length: 1400 }, (_, i) => (i % 50 === 0 ? [TEXT] : i)))
+      full(heap)
+    },
+    act: (heap) => void heap.list('l').splice(560, 260, TEXT),
+  },
+  {
+    name: 'full: cut a long list at its beginning',
+    options: SMALL,
+    thin: 21,
+    prepare: (heap) => {
+      heap.list('l').pushAll(Array.from({ length: 1400 }, (_, i) => (i % 2 === 0 ? [i] : i)))
+      full(heap)
+    },
+    act: (heap) => void heap.list('l').splice(3, 1200),
+  },
+  {
+    name: 'full: empty a list',
+    options: SMALL,
+    thin: 21,
+    prepare: (heap) => {
+      heap.list('l').pushAll(Array.from({ length: 1200 }, (_, i) => (i % 2 === 0 ? [i] : i)))
+      full(heap)
+    },
+    act: (heap) => {
+      heap.list('l').length = 0
+    },
+  },
+  {
+    name: 'full: remove a structure',
+    options: SMALL,
+    thin: 21,
+    prepare: (heap) => {
+      heap.list('l').pushAll(huge())
+      full(heap)
+    },
+    act: (heap) => void heap.remove('l'),
+  },
+  {
+    name: 'an inner transaction over several extents is undone',
+    options: { maxSize: '3 MiB' },
+    thin: 1009,
+    prepare: fill(4400),
+    act: (heap) =>
+      heap.transaction(() => {
+        const map = heap.map('m')
+        for (let i = 0; i < 300; i++) map.set(`key${i}`, -1)
+        try {
+          heap.transaction(() => {
+            for (let i = 0; i < 4400; i++) map.set(`key${i}`, -2)
+            throw new Error('the inner one fails')
+          })
+        } catch {}
+        for (let i = 200; i < 600; i++) map.set(`key${i}`, -3)
+      }),
+  },
+  {
+    name: 'a handle gives itself up',
+    keys: KEYS,
+    prepare: some,
+    throws: /it fails/,
+    act: (heap) =>
+      givesUp(heap, () => {
+        heap.map('m').set('ada', TEXT)
+        heap.map('m').delete('a')
+      }),
+  },
+  {
+    name: 'a handle gives itself up with a log in free pages',
+    options: { maxSize: '1600 KiB' },
+    prepare: fill(280),
+    thin: 5,
+    throws: /it fails/,
+    act: (heap) =>
+      givesUp(heap, () => {
+        for (let i = 0; i < 280; i++) heap.map('m').set(`key${i}`, -1)
+      }),
+  },
 ]
 
 /** The event that a worker who stays in a transaction waits for. */

@@ -132,19 +132,26 @@ export class Graph {
   /** Frees what a slot leads to. The slot itself is the caller's to overwrite, in the same transaction. */
   release(low: number, high: number): void {
     if (high === TAG_STRING) this.#core.blocks.drop(low)
-    else if (high === TAG_BLOCK) this.#releaseTree(low)
+    else if (high === TAG_BLOCK) this.#eachOfTree(low, this.#freeOne)
   }
 
   /** Frees what a shared object has, and leaves its own block. */
   releaseParts(pointer: number): void {
-    this.#releaseTree(pointer, false)
+    this.#eachOfTree(pointer, this.#freeOne, false)
   }
 
-  #releaseTree(pointer: number, whole: boolean = true): void {
-    const { arena, blocks } = this.#core
-    const { i32 } = arena
+  /** Calls `visit` with every block that hangs on a slot. Freeing it there is allowed: it stays what it was until the commit. */
+  each(low: number, high: number, visit: (block: number) => void): void {
+    if (high === TAG_STRING) visit(low)
+    else if (high === TAG_BLOCK) this.#eachOfTree(low, visit)
+  }
+
+  readonly #freeOne: (block: number) => void = (block) => this.free(block)
+
+  #eachOfTree(pointer: number, visit: (block: number) => void, whole: boolean = true): void {
+    const { i32 } = this.#core.arena
     if (whole && (i32[(pointer << 1) + 1]! & SHARED) !== 0) {
-      for (const block of this.reach(pointer)) this.#free(block)
+      for (const block of this.reach(pointer)) visit(block)
       return
     }
     const stack = [pointer]
@@ -153,7 +160,7 @@ export class Graph {
     while (stack.length > 0) {
       const next = stack.pop()!
       if ((i32[(next << 1) + 1]! & SHARED) !== 0) {
-        for (const block of this.reach(next)) this.#free(block)
+        for (const block of this.reach(next)) visit(block)
         continue
       }
       this.parts(
@@ -161,20 +168,21 @@ export class Graph {
         (word) => {
           if (--budget < 0) throw corrupt(this.#core.name, 'a value does not end')
           const high = i32[word + 1]
-          if (high === TAG_STRING) blocks.drop(i32[word]!)
+          if (high === TAG_STRING) visit(i32[word]!)
           else if (high === TAG_BLOCK) stack.push(i32[word]!)
         },
         (block) => {
           // A table's map and a structure's watchers have parts of their own.
           if (hasParts(i32[(block << 1) + 1]!)) stack.push(block)
-          else blocks.drop(block)
+          else visit(block)
         },
       )
-      if (whole || next !== pointer) this.#free(next)
+      if (whole || next !== pointer) visit(next)
     }
   }
 
-  #free(pointer: number): void {
+  /** Frees one block, whatever hangs on it. */
+  free(pointer: number): void {
     const { arena, blocks } = this.#core
     const kind = arena.i32[(pointer << 1) + 1]! & 0xff
     // Handles and cursors name these; nothing outlives the rest.
@@ -212,10 +220,15 @@ export class Graph {
    * @param owner root of the value: an ENTRY, ARRAY or CELL.
    */
   releaseShared(gone: readonly number[], owner: number): void {
-    const { arena, blocks } = this.#core
+    this.eachLost(gone, owner, this.#freeOne)
+  }
+
+  /** Calls `visit` with each block that releaseShared frees. */
+  eachLost(gone: readonly number[], owner: number, visit: (block: number) => void): void {
+    const { arena } = this.#core
     const lost = new Set<number>()
     for (let i = 0; i < gone.length; i += 2) {
-      if (gone[i + 1] === TAG_STRING) blocks.drop(gone[i]!)
+      if (gone[i + 1] === TAG_STRING) visit(gone[i]!)
       else if (gone[i + 1] === TAG_BLOCK) this.reach(gone[i]!, lost)
     }
     if (lost.size === 0) return
@@ -227,7 +240,7 @@ export class Graph {
       this.reach(owner, kept)
     }
     for (const block of lost) {
-      if (!kept.has(block)) this.#free(block)
+      if (!kept.has(block)) visit(block)
     }
   }
 

@@ -11,6 +11,8 @@
 //
 // A structure's word `watch` counts its places that are taken: 0, and a change costs one load.
 // used     places from this one on are free: nobody looks at them.
+// slot     of a string or bigint key may also lead to the ENTRY that was deleted, unlinked: in a full heap there is no other
+//          place for the key.
 // token    of the participant that watches; 0: free. A dead one's place is taken over by the next who comes.
 // count    changes of the place's key since it was taken, whichever fell out of the ring.
 // serial   tells one use of a place by a handle from the next.

@@ -7,7 +7,7 @@ import { AdaptiveSpin, block, EventCount, type Pollable, type Sleep, untilFound 
 import type { Undoable } from '../arena/arena.js'
 import type { Core } from '../core.js'
 import type { Key } from '../kinds/map/map-index.js'
-import { WATCH } from '../values/values.layout.js'
+import { ENTRY, TAG_BLOCK, WATCH } from '../values/values.layout.js'
 import type { Place } from './place.js'
 import { CHANGE_CLEAR, CHANGE_DELETE, RECORD_WORDS, RING, T_COUNT, T_TYPE, W_CHANGES, W_RING } from './watch.layout.js'
 
@@ -77,7 +77,7 @@ export class Watcher implements Watching, Undoable, Pollable<boolean> {
   }
 
   #takeAny(): Change | undefined {
-    const { arena, decoder } = this.#core
+    const { arena, decoder, index } = this.#core
     const { i32, f64 } = arena
     const watch = this.#block()
     const changes = f64[watch + W_CHANGES]!
@@ -87,7 +87,9 @@ export class Watcher implements Watching, Undoable, Pollable<boolean> {
     next += lost
     const record = (watch << 1) + W_RING + (next & (RING - 1)) * RECORD_WORDS
     const type = i32[record + 2]!
-    const key = decoder.snapshot(record) as Key
+    const block = i32[record + 1] === TAG_BLOCK ? i32[record]! : 0
+    const isEntry = block !== 0 && (i32[(block << 1) + 1]! & 0xff) === ENTRY
+    const key = isEntry ? index.keyOf(block) : (decoder.snapshot(record) as Key)
     this.#after = next + 1
     return { type: typeName(type), key, coalesced: lost }
   }

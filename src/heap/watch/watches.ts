@@ -8,7 +8,7 @@ import { A_ROOT, A_WATCH } from '../kinds/list/list.layout.js'
 import { mix } from '../kinds/map/hash.js'
 import { E_HASH, E_MAP, M_ROOT, M_WATCH } from '../kinds/map/map.layout.js'
 import type { Key } from '../kinds/map/map-index.js'
-import { ARRAY, CELL, CELL_WATCH, ENTRY, MAP, TAG_CONST, WATCH } from '../values/values.layout.js'
+import { ARRAY, CELL, CELL_WATCH, ENTRY, MAP, TAG_BLOCK, TAG_CONST, WATCH } from '../values/values.layout.js'
 import type { Place } from './place.js'
 import {
   CHANGE_CLEAR,
@@ -82,8 +82,12 @@ export class Watches {
     }
   }
 
-  /** Notes a change of a structure that has watchers. */
-  note(structure: number, watchWord: number, type: number, hash: number, key: Key): void {
+  /**
+   * Notes a change of a structure that has watchers.
+   *
+   * @param entry an ENTRY that nothing leads to any more: it is kept for the key in it, so that noting takes no memory.
+   */
+  note(structure: number, watchWord: number, type: number, hash: number, key: Key, entry: number = 0): void {
     const { arena, encoder, graph } = this.#core
     const { i32, f64 } = arena
     const watch = i32[watchWord + 1]!
@@ -94,8 +98,11 @@ export class Watches {
     arena.put2(w + 2 * W_CHANGES, totalWords[0]!, totalWords[1]!)
     const record = w + W_RING + (changes & (RING - 1)) * RECORD_WORDS
     graph.release(i32[record]!, i32[record + 1]!)
-    encoder.encode(key, 0, 0)
-    arena.put2(record, encoder.low, encoder.high)
+    if (entry !== 0) arena.put2(record, entry, TAG_BLOCK)
+    else {
+      encoder.encode(key, 0, 0)
+      arena.put2(record, encoder.low, encoder.high)
+    }
     arena.put(record + 2, type)
     const end = this.#endOf(w)
     for (let t = w + W_PLACES; t < end; t += PLACE_WORDS) {

@@ -170,6 +170,19 @@ export class ListStore {
     }
   }
 
+  /** The same for whoever frees in steps: all chunks beyond the ends, wherever they are. */
+  eachSpareChunk(visit: (chunk: number, word: number) => void): void {
+    const { i32 } = this.#core.arena
+    const a = this.#list << 1
+    if (i32[a + A_MODE] === FLAT) return
+    const c = (i32[a + A_STORE]! << 1) + C_FIRST
+    const length = this.length()
+    const from = length === 0 ? 0 : (i32[a + A_FIRST]! >> CHUNK_SHIFT) - 1
+    const to = length === 0 ? 0 : ((i32[a + A_FIRST]! + length - 1) >> CHUNK_SHIFT) + 2
+    for (let i = 0; i < i32[a + A_ROOM]! >> CHUNK_SHIFT; i++)
+      if (i32[c + i] !== 0 && (i < from || i >= to)) visit(i32[c + i]!, c + i)
+  }
+
   /** The elements of a flat store into a fresh chunk, from its place `to` on; the old chunk is freed. */
   #copyFlat(chunk: number, to: number): void {
     const { arena, blocks } = this.#core

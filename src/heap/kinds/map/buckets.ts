@@ -27,8 +27,12 @@ const MERGE_BELOW = 24
 const LOOK_BELOW = 10
 /** Directory words a merge may store at most; a heap whose directory is that lopsided keeps its small buckets. */
 const MERGE_WORDS = 4096
+/** The same where the log is all that there is. */
+const MERGE_WORDS_FRUGAL = 32
 
 export class Buckets {
+  /** Takes no memory and few words of the log to remove an entry. Set only while that matters. */
+  frugal: boolean = false
   readonly #arena: Arena
   readonly #blocks: Allocator
 
@@ -229,7 +233,8 @@ export class Buckets {
           this.#closeGap(b, i)
           const local = i32[b + B_LOCAL]! - 1
           arena.put(b + B_LOCAL, local)
-          if ((local & 0xff) === 0 && bucket !== first) this.#dropOverflow(hash, local >> 8, first, bucket)
+          if (i32[(map << 1) + M_SIZE] === 0 && !this.frugal) this.drop(map)
+          else if ((local & 0xff) === 0 && bucket !== first) this.#dropOverflow(hash, local >> 8, first, bucket)
           else if ((local & 0xff) <= LOOK_BELOW && bucket === first) this.#merge(map, hash)
           return
         }
@@ -276,7 +281,10 @@ export class Buckets {
     this.#blocks.drop(bucket)
   }
 
-  /** Joins a bucket with its neighbour when both are nearly empty, and halves the directory when it can be. */
+  /**
+   * Joins a bucket with its neighbour when both are nearly empty, and halves the directory when it can be. The entries of the
+   * emptier one move into the other: a map can be emptied in a heap that has no block left.
+   */
   #merge(map: number, hash: number): void {
     const arena = this.#arena
     const { i32 } = arena
@@ -285,33 +293,25 @@ export class Buckets {
     const depth = i32[directory + D_DEPTH]!
     const bucket = this.bucketOf(map, hash)
     const local = i32[(bucket << 1) + B_LOCAL]! >> 8
-    if (local === 0) {
-      if (
-        i32[m + M_SIZE] === 0 &&
-        (i32[(bucket << 1) + B_LOCAL]! & 0xff) === 0 &&
-        i32[(bucket << 1) + B_OVERFLOW] === 0
-      )
-        this.drop(map)
-      return
-    }
+    if (local === 0) return
     const neighbour = this.#checkedBucketOf(map, hash ^ (1 << (32 - local)))
     const a = bucket << 1
     const b = neighbour << 1
     const words = 1 << (depth - local + 1)
     if (i32[b + B_LOCAL]! >> 8 !== local || i32[a + B_OVERFLOW] !== 0 || i32[b + B_OVERFLOW] !== 0) return
-    if ((i32[a + B_LOCAL]! & 0xff) + (i32[b + B_LOCAL]! & 0xff) > MERGE_BELOW || words > MERGE_WORDS) return
+    const most = this.frugal ? MERGE_WORDS_FRUGAL : MERGE_WORDS
+    if ((i32[a + B_LOCAL]! & 0xff) + (i32[b + B_LOCAL]! & 0xff) > MERGE_BELOW || words > most) return
     arena.touchPrefix(hash, local - 1)
-    const joined = this.#emptyBucket(local - 1)
-    this.#eachSlot(bucket, (slot) => fill(i32, joined << 1, i32[slot]!, i32[slot + 1]!))
-    this.#eachSlot(neighbour, (slot) => fill(i32, joined << 1, i32[slot]!, i32[slot + 1]!))
+    const joined = (i32[a + B_LOCAL]! & 0xff) < (i32[b + B_LOCAL]! & 0xff) ? neighbour : bucket
+    const emptied = joined === bucket ? neighbour : bucket
+    arena.put((joined << 1) + B_LOCAL, ((local - 1) << 8) | (i32[(joined << 1) + B_LOCAL]! & 0xff))
+    this.#eachSlot(emptied, (slot) => this.#place(joined, i32[slot]!, i32[slot + 1]!))
     const start = local === 1 ? 0 : (hash >>> (33 - local)) << (depth - local + 1)
-    for (let i = 0; i < words; i++) arena.put(directory + D_FIRST + start + i, joined)
-    this.#blocks.drop(bucket)
-    this.#blocks.drop(neighbour)
-    if (local !== depth) return
-    const deep = i32[directory + D_DEEP]! - 2
-    arena.put(directory + D_DEEP, deep)
-    if (deep === 0 && depth > 0) this.#halve(map)
+    for (let i = 0; i < words; i++)
+      if (i32[directory + D_FIRST + start + i] !== joined) arena.put(directory + D_FIRST + start + i, joined)
+    this.#blocks.drop(emptied)
+    if (local === depth) arena.put(directory + D_DEEP, i32[directory + D_DEEP]! - 2)
+    if (i32[directory + D_DEEP] === 0 && depth > 0 && !this.frugal) this.#halve(map)
   }
 
   #halve(map: number): void {
@@ -320,7 +320,9 @@ export class Buckets {
     const old = i32[(map << 1) + M_DIRECTORY]!
     const o = old << 1
     const depth = i32[o + D_DEPTH]! - 1
-    const directory = this.#blocks.take(2 + Math.ceil((1 << depth) / 2), DIRECTORY, 0)
+    const directory = this.#blocks.tryTake(2 + Math.ceil((1 << depth) / 2), DIRECTORY, 0)
+    // The next merge tries again.
+    if (directory === 0) return
     const d = directory << 1
     let deep = 0
     for (let i = 0; i < 1 << depth; i++) {

@@ -272,8 +272,12 @@ export class MapIndex {
     return entry
   }
 
-  /** Takes an entry out and frees it; its value is the caller's to free. */
-  remove(entry: number): void {
+  /**
+   * Takes an entry out and frees it; its value is the caller's to free.
+   *
+   * @param keep the block lives on, for the key in it, and belongs to the caller.
+   */
+  remove(entry: number, keep: boolean = false): void {
     const arena = this.#arena
     const { i32, segment } = arena
     const e = entry << 1
@@ -290,7 +294,8 @@ export class MapIndex {
     if (next === 0) arena.put(m + M_TAIL, prev)
     else arena.put((next << 1) + E_PREV, prev)
     this.buckets.remove(map, hash, entry)
-    this.#blocks.free(entry)
+    if (keep) arena.put(e, (i32[e]! + 1) | 0)
+    else this.#blocks.free(entry)
   }
 
   /** Frees all entries and the index; `visit` sees each entry first. */

@@ -20,6 +20,7 @@
 // root       of a map inside a value (an object with many keys): the entry, list or cell that the value belongs to.
 // epoch      +1 at every clear(): entries freed by it are not marked one by one.
 // watch      watchers of this map; 0: changes are not noted.
+// An entry with the flag DOOMED is about to be deleted, if the header's intent says so; see intents.ts.
 // key        type | length << 3. Text in latin1 (0) or UTF-16 (1) from byte 44; a slot (2) at word 12: numbers,
 //            booleans, null, undefined; a bigint (3) as its hexadecimal text.
 //
@@ -51,6 +52,8 @@ export const B_UNITS: number = 2 + B_SLOTS
 /** A bucket is split rather than filled beyond this. */
 export const B_FULL: number = 52
 
+/** Flag of an ENTRY. */
+export const DOOMED: number = 0x80 << 8
 export const E_VALUE: number = 2
 export const E_HASH: number = 4
 export const E_MAP: number = 5
