@@ -25,9 +25,11 @@ const HIDDEN = [
 /** The text with hooks, and the sites where they are, numbered from `first`. */
 export function hook(text, path, first) {
   const sites = []
-  const lines = text.split('\n').map((line, index) => {
+  const lines = text.split('\n').map((line, index, all) => {
     const match = STORE.exec(line)
     if (match !== null && !/^\s*const got = (?!this\.#lock)/.test(line)) {
+      if (/^\s*(?:for|while|if|\} else if) \(.*\)\s*$|^\s*(?:\} )?else\s*$/.test(all[index - 1] ?? ''))
+        throw new Error(`${path}: a store that is the body of a statement needs braces to be hooked:\n  ${line.trim()}`)
       sites.push(`${path}:${index + 1}  ${match[2]}`)
       return `${match[1]}globalThis.__memlaneStore(${first + sites.length - 1}); ${match[2]}`
     }

@@ -161,7 +161,9 @@ export class Watches {
       const w = block << 1
       f64[block + W_CHANGES] = 0
       i32.fill(0, w + W_USED, (block + units) << 1)
-      for (let i = 0; i < RING; i++) i32[w + W_RING + i * RECORD_WORDS + 1] = TAG_CONST
+      for (let i = 0; i < RING; i++) {
+        i32[w + W_RING + i * RECORD_WORDS + 1] = TAG_CONST
+      }
       arena.put(watchWord + 1, block)
     }
     const w = block << 1
