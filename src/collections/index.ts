@@ -16,7 +16,20 @@ export { type Existing, existing, openExisting } from './existing.js'
 export { type AnyCollection, type ClassOptions, type HeapOptions, type Shared, SharedHeap } from './heap/shared-heap.js'
 export { type ListChange, SharedList } from './list/shared-list.js'
 export { type MapChange, SharedMap } from './map/shared-map.js'
+export type {
+  ReadOnlyAccess,
+  ReadOnlyBlock,
+  ReadOnlyBool,
+  ReadOnlyFloat,
+  ReadOnlyHeap,
+  ReadOnlyInt,
+  ReadOnlyList,
+  ReadOnlyMap,
+  ReadOnlySet,
+  ReadOnlyString,
+} from './read-only.js'
 export type { SetLike } from './set/set-algebra.js'
 export { type SetChange, SharedSet } from './set/shared-set.js'
 export { isLive, type Snapshot, snapshot } from './snapshot.js'
+export type { NameOfUnstorable, NotStorable } from './storable.js'
 export type { CollectionOptions, Found, Kind } from './structure.js'

@@ -25,6 +25,7 @@ import { SharedString } from '../cells/shared-string.js'
 import { Collection } from '../collection.js'
 import { type SharedList, sharedList } from '../list/shared-list.js'
 import { SharedMap } from '../map/shared-map.js'
+import type { ReadOnlyAccess, ReadOnlyHeap } from '../read-only.js'
 import { SharedSet } from '../set/shared-set.js'
 import {
   type CollectionOptions,
@@ -108,6 +109,8 @@ export class SharedHeap extends Collection {
    * @throws MemlaneError `ERR_TYPE` for a class that cannot be shared, too: what is none, what has private fields, what stands under
    *   two names.
    */
+  static open(name: string, options: HeapOptions & ReadOnlyAccess): ReadOnlyHeap
+  static open(name: string, options?: HeapOptions): SharedHeap
   static open(name: string, options: HeapOptions = {}): SharedHeap {
     const { classes, strict, types, ...rest } = options
     const adapter = adapterOf({ classes, strict, types })
