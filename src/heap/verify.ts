@@ -9,6 +9,7 @@ import {
   DESCRIPTOR_WORDS,
   H_CLASS_HEADS,
   H_CLASSES,
+  H_COLLECTOR,
   H_ROOTS,
   H_SHAPES,
   H_SHAPES_FIRST,
@@ -38,6 +39,7 @@ import {
 } from './kinds/map/map.layout.js'
 import { O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, TABLE } from './kinds/object/object.layout.js'
 import { S_ID, S_NAME, S_NEXT } from './kinds/object/shapes.js'
+import { G_HOLDS, HOLD_FIRST, HOLD_NEXT, HOLD_ROOM } from './objects/collector.layout.js'
 import {
   ARRAY,
   BUCKET,
@@ -46,6 +48,7 @@ import {
   DIRECTORY,
   ENTRY,
   GRAPH,
+  HOLD,
   MAP,
   OBJECT,
   SHAPE,
@@ -74,6 +77,8 @@ export interface HeapStats {
   readonly objects: number
   /** Destroyed ones whose place is not free yet. */
   readonly destroyed: number
+  /** How often unreachable ones have been freed. */
+  readonly collections: number
 }
 
 /** Figures, and every living block when `each` is given. */
@@ -141,6 +146,7 @@ export function statistics(core: Core, each?: (pointer: number) => void): HeapSt
     blocks: count,
     objects,
     destroyed,
+    collections: core.collector.cycles,
   }
 }
 
@@ -175,6 +181,7 @@ export function verify(core: Core): HeapStats {
   statistics(core, (pointer) => {
     if ((i32[(pointer << 1) + 1]! & GRAPH) !== 0) walk.shared(pointer, count)
   })
+  walk.holds()
   walk.finish()
   return stats
 }
@@ -291,6 +298,18 @@ class Walk {
     this.#below(pointer)
   }
 
+  /** What participants hold. A pointer may be what a reader is about to look at, so it may lead anywhere; the blocks may not. */
+  holds(): void {
+    const { i32, base } = this.#core.arena
+    for (let hold = i32[base + H_COLLECTOR + G_HOLDS]!; hold !== 0; hold = i32[(hold << 1) + HOLD_NEXT]!) {
+      this.#mark(hold, 'the list of holds', HOLD)
+      const room = i32[(hold << 1) + HOLD_ROOM]!
+      const units = this.#core.blocks.unitsOf(hold)
+      if (room < 0 || HOLD_FIRST + room > 2 * units)
+        throw corrupt(this.#core.name, `holds at ${hold} have room for ${room} in ${units} units`)
+    }
+  }
+
   #reference(word: number, from: number): void {
     const { i32 } = this.#core.arena
     if (i32[word + 1] !== TAG_REF) return
@@ -364,7 +383,7 @@ class Walk {
     } else if (kind === TUPLE) {
       if (i32[b + 3]! < 0 || i32[b + 3]! > room - 2)
         throw corrupt(name, `the tuple at ${pointer} has ${i32[b + 3]} parts`)
-    } else if (kind === 0 || kind > TOMBSTONE) throw corrupt(name, `block ${pointer} is of the kind ${kind}`)
+    } else if (kind === 0 || kind > HOLD) throw corrupt(name, `block ${pointer} is of the kind ${kind}`)
   }
 
   #checkMap(map: number): void {

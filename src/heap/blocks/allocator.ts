@@ -90,6 +90,39 @@ export class Allocator implements Pages {
     this.#pool.mark(marks, at + 1)
   }
 
+  /** True where a block lives. Total. */
+  isLiving(pointer: number): boolean {
+    return Number.isInteger(pointer) && pointer >= this.origin && this.#stateOf(pointer) === LIVES
+  }
+
+  /** Calls `visit` with each living block that begins in the run of pages at `page`. @returns the page after it. */
+  eachIn(page: number, visit: (pointer: number) => void): number {
+    if (!this.isTaken(page)) return page + 1
+    const { i32 } = this.arena
+    const d = this.descriptor(page)
+    const kind = i32[d + D_KIND]!
+    const start = this.origin + page * PAGE_UNITS
+    if (kind === LARGE) {
+      visit(start)
+      return page + Math.max(1, i32[d + D_EXTENT]!)
+    }
+    const size = kind >> 8
+    // The middle of what was carved since the walk began.
+    if ((kind & 0xff) !== SPAN || size < 0 || size >= CLASSES) return page + 1
+    const words = CLASS_WORDS[size]!
+    const count = CLASS_COUNT[size]!
+    const units = CLASS_UNITS[size]!
+    const first = start + CLASS_FIRST[size]!
+    const bitmap = words === 1 ? d + D_BITS : start << 1
+    for (let word = 0; word < words; word++) {
+      let bits = i32[bitmap + word]!
+      for (let index = word << 5; bits !== 0 && index < count; index++, bits >>>= 1) {
+        if ((bits & 1) !== 0) visit(first + index * units)
+      }
+    }
+    return page + CLASS_PAGES[size]!
+  }
+
   /** @internal See Pages. Handles to blocks that were taken meanwhile, and are free again, must not fit what lies there next. */
   undone(marks: Int32Array, at: number): void {
     const { i32 } = this.arena
@@ -116,16 +149,19 @@ export class Allocator implements Pages {
   #stateOf(pointer: number): typeof LIVES | typeof FREE | typeof NO_PLACE {
     const { i32 } = this.arena
     let page = this.pageOf(pointer)
+    if (page >= this.pagesMax) return NO_PLACE
     let d = this.descriptor(page)
     if (this.isTaken(page) && i32[d + D_KIND] === PART) {
       page = i32[d + D_EXTENT]!
+      if (!(page >= 0 && page < this.pagesMax)) return NO_PLACE
       d = this.descriptor(page)
     }
     if (!this.isTaken(page)) return FREE
     const kind = i32[d + D_KIND]!
-    if (kind === LARGE) return LIVES
-    const size = kind >> 8
     const start = this.origin + page * PAGE_UNITS
+    if (kind === LARGE) return pointer === start ? LIVES : NO_PLACE
+    const size = kind >> 8
+    if ((kind & 0xff) !== SPAN || size < 0 || size >= CLASSES) return NO_PLACE
     const index = (pointer - start - CLASS_FIRST[size]!) / CLASS_UNITS[size]!
     if (!(Number.isInteger(index) && index >= 0 && index < CLASS_COUNT[size]!)) return NO_PLACE
     const bitmap = CLASS_WORDS[size] === 1 ? d + D_BITS : start << 1

@@ -102,14 +102,14 @@ export class Sharing {
   }
 
   #placeObject(identity: object, value: object): Placed {
-    const { arena, blocks, shapes, classes, adapter, objects } = this.#core
+    const { arena, blocks, shapes, classes, adapter, objects, collector } = this.#core
     const { i32 } = arena
     const className = adapter.classOf?.(identity)
     const id = className === undefined ? 0 : classes.idOf(className)
     const keys = Object.keys(value)
     const shape = shapes.of(keys)
     const room = shape === undefined ? 0 : Allocator.fit(O_UNITS + keys.length) - O_UNITS
-    const pointer = blocks.take(O_UNITS + room, OBJECT | GRAPH, objects.nextStripe())
+    const pointer = blocks.take(O_UNITS + room, OBJECT | GRAPH, objects.nextStripe() | collector.birthMark())
     const o = pointer << 1
     i32[o + O_SHAPE] = 0
     i32[o + O_ROOT] = -id
@@ -119,9 +119,9 @@ export class Sharing {
   }
 
   #placeArray(value: readonly unknown[]): Placed {
-    const { arena, blocks, objects } = this.#core
+    const { arena, blocks, objects, collector } = this.#core
     const { i32 } = arena
-    const pointer = blocks.take(A_UNITS, ARRAY | GRAPH, objects.nextStripe())
+    const pointer = blocks.take(A_UNITS, ARRAY | GRAPH, objects.nextStripe() | collector.birthMark())
     const a = pointer << 1
     i32[a + A_LENGTH] = 0
     i32[a + A_ROOT] = NO_ROOT
@@ -154,7 +154,7 @@ export class Sharing {
   #fillTable({ value, pointer, keys }: Placed): void {
     const { arena, index } = this.#core
     const { i32 } = arena
-    const map = index.create(0)
+    const map = index.create(NO_ROOT)
     i32[(pointer << 1) + O_OUTSIDE] = map
     i32[(pointer << 1) + O_SHAPE] = TABLE
     for (const key of keys) {
