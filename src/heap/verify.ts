@@ -295,7 +295,7 @@ class Walk {
     if (kind === TOMBSTONE) return
     if (kind === ARRAY ? i32[b + A_ROOT] !== NO_ROOT : i32[b + O_ROOT]! > 0 || i32[b + O_ROOT]! < -classes)
       throw corrupt(name, `the shared object at ${pointer} is of class ${-i32[b + O_ROOT]!}, of ${classes}`)
-    this.#below(pointer)
+    this.#below(pointer, this.#core.collector.isDoomed(pointer))
   }
 
   /** What participants hold. A pointer may be what a reader is about to look at, so it may lead anywhere; the blocks may not. */
@@ -318,7 +318,8 @@ class Walk {
       throw corrupt(this.#core.name, `a reference in block ${from} leads to ${pointer}, where no shared object lies`)
   }
 
-  #below(first: number): void {
+  /** @param isDoomed it is about to be freed, and some of what it leads to is free already. */
+  #below(first: number, isDoomed: boolean = false): void {
     const stack = [first]
     while (stack.length > 0) {
       const pointer = stack.pop()!
@@ -329,7 +330,7 @@ class Walk {
         pointer,
         (word) => {
           const block = this.#core.graph.blockAt(word)
-          if (block === 0) return this.#reference(word, pointer)
+          if (block === 0) return isDoomed ? undefined : this.#reference(word, pointer)
           // Inside a value with shared references a block may be reached again.
           if (shared && this.#seen.has(block)) return
           this.#mark(block, `a slot of block ${pointer}`)

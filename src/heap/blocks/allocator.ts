@@ -43,6 +43,8 @@ export class Allocator implements Pages {
   readonly table: number
   /** Unit index of page 0. */
   readonly origin: number
+  /** Units of all blocks that were ever taken here. */
+  taken: number = 0
   readonly #heads: number
   readonly #pool: PagePool
   readonly #reclaim: () => void = () => this.#giveEmptySpans()
@@ -227,6 +229,7 @@ export class Allocator implements Pages {
     const { arena } = this
     const { i32 } = arena
     const size = CLASS_OF[units]!
+    this.taken += units
     let page = i32[this.#heads + size]! - 1
     if (page < 0) page = this.#carveSpan(size)
     else if (page >= this.pagesMax)
@@ -398,6 +401,7 @@ export class Allocator implements Pages {
   }
 
   #takeLarge(units: number, kind: number, stripe: number): number {
+    this.taken += units
     const { i32 } = this.arena
     const pages = Math.ceil(units / PAGE_UNITS)
     const page = this.#pool.take(pages, this.#reclaim)

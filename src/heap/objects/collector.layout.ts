@@ -3,18 +3,20 @@
 //   word from H_COLLECTOR
 //         0        1        2        3        4        5        6        7        8        9        10       11       12
 //         +--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+
-//         | PHASE  | EPOCH  | CURSOR | LIST   | INDEX  | STEPS  | SPILLED| REWALK | GREYS  | CYCLES | BORN   | KEPT   | HOLDS  |
+//         | PHASE  | EPOCH  | CURSOR | LIST   | PLACE  | STEPS  | SPILLED| REWALK | GREYS  | CYCLES | BORN   | KEPT   | HOLDS  | 13: STORE, 14: AFTER
 //         +--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+--------+
 //
 // PHASE    IDLE → MARK → SWEEP → IDLE. Who has the lock does a step of it, whoever did the last one.
 // EPOCH    1 to 127, another one in each cycle. New shared objects bear it.
 // CURSOR   the page at which looking for roots, or sweeping, goes on.
-// LIST     an owned array that is too long for one step, 0: none; INDEX: its next element.
+// LIST     an owned array that is too long for one step, 0: none; PLACE: where in its store to go on; STORE: that store;
+//          AFTER: the block in the run of pages at CURSOR after which looking goes on when that is done.
 // STEPS    +1 at each step: a process whose own stack belongs to the last step still knows all grey objects.
 // SPILLED  1: there are grey objects that only the stack of the last step knows, or nobody.
 // REWALK   1 + the page at which looking for such ones goes on; 0: they are not looked for.
 // GREYS    pointers in H_GREY: objects that writers have made grey.
-// CYCLES   finished ones. KEPT: shared objects after the last one. BORN: made since. Advice: for stats(), and when to begin.
+// CYCLES   finished ones. KEPT: shared objects after the last one. BORN: made since, one of many bytes counts as several.
+//          Advice: for stats(), and when to begin.
 // HOLDS    the first HOLD block.
 //
 // mark (byte 7 of a shared object): the epoch in which it was reached; with GREY, what it leads to was not looked at yet.
@@ -42,7 +44,7 @@ export const G_PHASE: number = 0
 export const G_EPOCH: number = 1
 export const G_CURSOR: number = 2
 export const G_LIST: number = 3
-export const G_INDEX: number = 4
+export const G_PLACE: number = 4
 export const G_STEPS: number = 5
 export const G_SPILLED: number = 6
 export const G_REWALK: number = 7
@@ -51,6 +53,8 @@ export const G_CYCLES: number = 9
 export const G_BORN: number = 10
 export const G_KEPT: number = 11
 export const G_HOLDS: number = 12
+export const G_STORE: number = 13
+export const G_AFTER: number = 14
 
 export const IDLE: number = 0
 export const MARK: number = 1

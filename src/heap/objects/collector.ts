@@ -11,7 +11,7 @@ import { MemlaneError } from '../../errors.js'
 import { performance } from '../../host.js'
 import type { Core } from '../core.js'
 import { H_COLLECTOR, H_GREY } from '../heap.layout.js'
-import { A_LENGTH, A_MODE, A_STORE, CHUNK_SHIFT, FLAT } from '../kinds/list/list.layout.js'
+import { A_FIRST, A_LENGTH, A_MODE, A_STORE, CHUNK_SHIFT, FLAT } from '../kinds/list/list.layout.js'
 import { listWord } from '../kinds/list/store.js'
 import { E_MAP, E_VALUE, M_ROOT } from '../kinds/map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
@@ -19,6 +19,7 @@ import {
   ARRAY,
   ENTRY,
   GRAPH,
+  HOLD,
   OBJECT,
   OF_GRAPH,
   SHARED,
@@ -29,19 +30,21 @@ import {
 } from '../values/values.layout.js'
 import {
   EPOCHS,
+  G_AFTER,
   G_BORN,
   G_CURSOR,
   G_CYCLES,
   G_EPOCH,
   G_GREYS,
   G_HOLDS,
-  G_INDEX,
   G_KEPT,
   G_LIST,
   G_PHASE,
+  G_PLACE,
   G_REWALK,
   G_SPILLED,
   G_STEPS,
+  G_STORE,
   GREY,
   GREYS_MAX,
   HOLD_FIRST,
@@ -62,6 +65,8 @@ const FREE_UNITS = 40
 const SLICE = 256
 /** A cycle begins when so many objects were made, and half as many as there are. */
 const BORN_MIN = 4096
+/** Units of memory of one new object; larger ones count as several. */
+const BIRTH_UNITS = 16
 /** Work per new object while a cycle is on, so that it ends long before as many objects again are made. */
 const UNITS_PER_BIRTH = 64
 /** Births between two steps. */
@@ -88,8 +93,10 @@ export class Collector {
   readonly #i32: Int32Array
   readonly #words: number
   readonly #greys: number
-  /** Grey objects, and the element at which each goes on. */
-  #stack: number[] = []
+  /** Grey objects, and the place at which each goes on. */
+  readonly #stack: number[] = []
+  /** Of arrays that are looked at in parts: the store that the place belongs to. */
+  readonly #stores = new Map<number, number>()
   /** The number of the last step that was done here. */
   #lastStep = -1
   #units = 0
@@ -121,6 +128,11 @@ export class Collector {
     return this.#get(G_CYCLES)
   }
 
+  /** All that is reachable is marked, and the rest is being freed. */
+  get isSweeping(): boolean {
+    return this.#get(G_PHASE) === SWEEP
+  }
+
   /** Not marking, not sweeping. */
   get isIdle(): boolean {
     return this.#get(G_PHASE) === IDLE
@@ -128,12 +140,17 @@ export class Collector {
 
   // ---- what changes of the heap tell
 
-  /** The mark of a new shared object, as the bits above its stripe. Needs the lock. */
+  /** The mark of a new shared object, as the bits above its stripe. */
   birthMark(): number {
-    this.#births++
-    this.#core.arena.births = true
-    this.#set(G_BORN, this.#get(G_BORN) + 1)
     return (this.#get(G_EPOCH) & EPOCHS) << 8
+  }
+
+  /** Objects were made. @param units of memory they took. Needs the lock. */
+  born(units: number): void {
+    const count = Math.max(1, units / BIRTH_UNITS) | 0
+    this.#births += count
+    this.#core.arena.births = true
+    this.#set(G_BORN, this.#get(G_BORN) + count)
   }
 
   /** A reference to this object is about to be stored. Needs the lock. */
@@ -213,6 +230,8 @@ export class Collector {
   /** One step of the cycle; begins one when none is on. @returns true when a cycle has ended. */
   step(units: number = STEP_UNITS): boolean {
     const { arena } = this.#core
+    // What an open change has overwritten comes back when it is undone, marked or not.
+    if (arena.depth > 0) return false
     this.#units = units
     // Marking changes nothing that a reader looks at, so it leaves the versions alone.
     if (this.#get(G_PHASE) === MARK && !arena.readLocked(() => this.#mark(false))) return false
@@ -234,7 +253,9 @@ export class Collector {
     this.#set(G_REWALK, 0)
     this.#set(G_CURSOR, 0)
     this.#set(G_LIST, 0)
+    this.#set(G_AFTER, 0)
     this.#stack.length = 0
+    this.#stores.clear()
     this.#lastStep = -1
     this.freed = 0
     this.#dropDeadHolds()
@@ -342,9 +363,11 @@ export class Collector {
       if (kind === ARRAY) {
         const next = this.#elements(pointer, at)
         if (next > 0) {
+          this.#stores.set(pointer, i32[(pointer << 1) + A_STORE]!)
           stack.push(pointer, next)
           continue
         }
+        if (at > 0) this.#stores.delete(pointer)
       } else if (kind === OBJECT) this.#properties(pointer)
       this.#units--
       const header = i32[word]!
@@ -352,14 +375,20 @@ export class Collector {
     }
   }
 
-  /** @returns the element at which to go on; 0: that was all. */
-  #elements(list: number, from: number): number {
+  /**
+   * Elements from a place in the store on: places stay what they are when elements in front go. In another store it begins anew.
+   *
+   * @returns the place at which to go on; 0: that was all.
+   */
+  #elements(list: number, place: number): number {
     const i32 = this.#i32
+    const a = list << 1
+    const from = place > 0 && this.#stores.get(list) === i32[a + A_STORE] ? Math.max(0, place - i32[a + A_FIRST]!) : 0
     const length = this.#lengthOf(list)
     const to = Math.min(length, from + SLICE)
     for (let i = from; i < to; i++) this.#part(listWord(i32, list, i))
     this.#units -= Math.max(0, to - from)
-    return to < length ? to : 0
+    return to < length ? i32[a + A_FIRST]! + to : 0
   }
 
   /** Elements that a list has room for, whatever it says. */
@@ -436,17 +465,22 @@ export class Collector {
     if (list !== 0) {
       const header = i32[(list << 1) + 1] ?? 0
       // It may be gone, or another block: then what was in it is marked, or was never looked for.
-      const next =
-        blocks.isLiving(list) && (header & (0xff | GRAPH)) === ARRAY ? this.#elementsOf(list, this.#get(G_INDEX)) : 0
-      this.#set(G_INDEX, next)
-      if (next === 0) this.#set(G_LIST, 0)
+      const isThere = blocks.isLiving(list) && (header & (0xff | GRAPH)) === ARRAY
+      const place = i32[(list << 1) + A_STORE] === this.#get(G_STORE) ? this.#get(G_PLACE) : 0
+      if (!isThere || this.#ownedElements(list, place) === 0) this.#set(G_LIST, 0)
       return
     }
     let page = this.#get(G_CURSOR)
     while (page < blocks.committedPages && this.#units > 0) {
-      page = blocks.eachIn(page, (pointer) => this.#root(pointer))
+      const after = this.#get(G_AFTER)
+      const next = blocks.eachIn(page, (pointer) => {
+        if (pointer > after && this.#get(G_LIST) === 0) this.#root(pointer)
+      })
       this.#units--
+      // The rest of these pages comes when that list is done.
       if (this.#get(G_LIST) !== 0) break
+      this.#set(G_AFTER, 0)
+      page = next
     }
     this.#set(G_CURSOR, page < blocks.committedPages ? page : -1)
   }
@@ -492,24 +526,22 @@ export class Collector {
   }
 
   #ownedArray(pointer: number): void {
-    const next = this.#elementsOf(pointer, 0)
-    if (next === 0) return
-    // One at a time: this one is gone through at once when another waits already.
-    if (this.#get(G_LIST) === 0) {
-      this.#set(G_LIST, pointer)
-      this.#set(G_INDEX, next)
-      return
-    }
-    for (let at = next; at !== 0; ) at = this.#elementsOf(pointer, at)
+    if (this.#ownedElements(pointer, 0) === 0) return
+    this.#set(G_LIST, pointer)
+    this.#set(G_AFTER, pointer)
   }
 
-  #elementsOf(list: number, from: number): number {
+  #ownedElements(list: number, place: number): number {
     const i32 = this.#i32
+    const a = list << 1
+    const from = Math.max(0, place - i32[a + A_FIRST]!)
     const length = this.#lengthOf(list)
-    const to = Math.min(length, from + SLICE)
-    for (let i = from; i < to; i++) this.#slot(listWord(i32, list, i))
-    this.#units -= Math.max(0, to - from)
-    return to < length ? to : 0
+    const to = Math.min(length, (place === 0 ? 0 : from) + SLICE)
+    for (let i = place === 0 ? 0 : from; i < to; i++) this.#slot(listWord(i32, list, i))
+    this.#units -= SLICE
+    this.#set(G_STORE, i32[a + A_STORE]!)
+    this.#set(G_PLACE, i32[a + A_FIRST]! + to)
+    return to < length ? 1 : 0
   }
 
   /** Looks for grey objects that are on no stack any more. */
@@ -517,7 +549,7 @@ export class Collector {
     const { arena, blocks } = this.#core
     const { i32 } = arena
     const grey = this.#get(G_EPOCH) | GREY
-    let page = this.#get(G_REWALK) - 1
+    let page = Math.max(0, this.#get(G_REWALK) - 1)
     while (page < blocks.committedPages && this.#units > 0) {
       page = blocks.eachIn(page, (pointer) => {
         this.#units--
@@ -534,7 +566,7 @@ export class Collector {
     const { i32 } = arena
     this.#eachHold((hold) => {
       const b = hold << 1
-      const room = i32[b + HOLD_ROOM]!
+      const room = Math.min(i32[b + HOLD_ROOM]!, 2 * blocks.unitsOf(hold) - HOLD_FIRST)
       for (let i = 0; i < room; i++) {
         const pointer = i32[b + HOLD_FIRST + i]!
         // A reader stores what it is about to look at, which may be no object.
@@ -547,7 +579,8 @@ export class Collector {
     const { arena, blocks } = this.#core
     const { i32 } = arena
     let budget = i32.length >> 4
-    for (let hold = this.#get(G_HOLDS); hold !== 0 && blocks.isLiving(hold) && budget > 0; budget--) {
+    for (let hold = this.#get(G_HOLDS); hold !== 0 && budget > 0; budget--) {
+      if (!blocks.isLiving(hold) || (i32[(hold << 1) + 1]! & 0xff) !== HOLD) return
       const next = i32[(hold << 1) + HOLD_NEXT]!
       visit(hold)
       hold = next

@@ -66,6 +66,8 @@ export class Sharing {
    * @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_RANGE`, `ERR_STALE`, and whatever a getter throws.
    */
   encode(value: unknown): void {
+    const { blocks, collector } = this.#core
+    const before = blocks.taken
     this.#encoder.encode(value, 0, 0)
     this.low = this.#encoder.low
     this.high = this.#encoder.high
@@ -76,6 +78,7 @@ export class Sharing {
       else if (placed.shape === undefined) this.#fillTable(placed)
       else this.#fillObject(placed, placed.shape)
     }
+    collector.born(blocks.taken - before)
   }
 
   /** Where the encoder is in the value, for messages. */

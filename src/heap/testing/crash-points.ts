@@ -90,13 +90,14 @@ function goOn(heap: Heap): void {
   heap.map(LATER).set('a', { life: 'goes on' })
 }
 
-/** All the structures' contents, as one string; but for what came afterwards. */
-function dump(heap: Heap): string {
+/** All the structures' contents, as one string; but for what came afterwards. @param withObjects and how many shared objects there are. */
+function dump(heap: Heap, withObjects: boolean = true): string {
   const contents: unknown[] = []
   for (const { name, kind } of heap.names()) {
     if (name === LATER) continue
     contents.push([name, kind, contentsOf(heap, name, kind)])
   }
+  if (withObjects) contents.push(heap.stats().objects)
   return serialize(contents).toString('latin1')
 }
 
@@ -313,6 +314,12 @@ export class CrashPoints {
       )
       goOn(survivor)
       survivor.verify()
+      if (this.#scenario.finish !== undefined) {
+        const seen = dump(survivor, false)
+        this.#scenario.finish(survivor)
+        survivor.verify()
+        if (dump(survivor, false) !== seen) tally.bad.push(`${where}: something else is there in the end`)
+      }
     } catch (error) {
       tally.bad.push(`${where}: ${String(error)}`)
       survivor.core.arena.depth = 0
