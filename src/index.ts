@@ -9,6 +9,7 @@ export {
   type CellChange,
   Changes,
   type ClassOptions,
+  type Collected,
   Collection,
   type CollectionOptions,
   type Expected,

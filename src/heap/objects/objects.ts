@@ -85,15 +85,16 @@ export class Objects {
   share(value: object): object {
     if (typeof value !== 'object' || value === null)
       throw new MemlaneError('ERR_TYPE', `only objects and arrays are shared, ${describe(value)} is none`)
-    return this.live(this.#core.arena.change(Objects.#shareWork, this, value))
+    return this.#core.arena.change(Objects.#shareWork, this, value)
   }
 
-  static #shareWork(this: void, self: Objects, value: object): number {
+  static #shareWork(this: void, self: Objects, value: object): object {
     const { encoder } = self.#core
     encoder.encode(value, 0, 0)
     if (encoder.high !== TAG_REF)
       throw new MemlaneError('ERR_TYPE', `only objects and arrays are shared by themselves, not ${describe(value)}`)
-    return encoder.low
+    // Here, so that it is held before anybody may collect.
+    return self.live(encoder.low)
   }
 
   // ---- live objects

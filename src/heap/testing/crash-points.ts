@@ -10,7 +10,7 @@
 // dying is an exception after which no store happens any more and the liveness lock is released, as the kernel would.
 // The heap under test is a copy of dist/ with hooks, made by scripts/hook-stores.mjs.
 
-import { serialize } from 'node:v8'
+import { inspect } from 'node:util'
 import type { Heap as HeapClass } from '../heap.js'
 import type { Scenario } from './scenarios.js'
 
@@ -98,16 +98,19 @@ function dump(heap: Heap, withObjects: boolean = true): string {
     contents.push([name, kind, contentsOf(heap, name, kind)])
   }
   if (withObjects) contents.push(heap.stats().objects)
-  return serialize(contents).toString('latin1')
+  return textOf(contents)
+}
+
+/** All of a value as a text. Not serialize(): that of an array depends on whether the engine happens to keep it for one with holes. */
+function textOf(value: unknown): string {
+  return inspect(value, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: Infinity })
 }
 
 function contentsOf(heap: Heap, name: string, kind: string): unknown {
   try {
     if (kind === 'map') return heap.map(name).snapshot()
     if (kind === 'cell') return heap.cell(name).snapshot()
-    // How an array with holes is serialized depends on how the engine happens to keep it.
-    const list = heap.list(name).snapshot()
-    return [list.length, Object.entries(list)]
+    return heap.list(name).snapshot()
   } catch (error) {
     // It leads to what was destroyed.
     const { code } = error as { code?: unknown }
@@ -271,10 +274,7 @@ export class CrashPoints {
       for (const [structure, key] of this.#watchedKeys) {
         const hash = reader.core.index.hash(key)
         if ((arena.i32[arena.stripeWord(hash >>> 26)]! & 1) !== 0) continue
-        saw.keys.set(
-          `${structure}/${key}`,
-          serialize(reader.map(structure, { create: false }).snapshotOf(key)).toString('latin1'),
-        )
+        saw.keys.set(`${structure}/${key}`, textOf(reader.map(structure, { create: false }).snapshotOf(key)))
       }
     } catch (error) {
       tally.bad.push(`${where}: a lock-free reader failed: ${String(error)}`)
@@ -302,7 +302,7 @@ export class CrashPoints {
         )
       for (const [path, value] of saw.keys) {
         const [structure, key] = path.split('/') as [string, string]
-        if (serialize(survivor.map(structure, { create: false }).snapshotOf(key)).toString('latin1') !== value) {
+        if (textOf(survivor.map(structure, { create: false }).snapshotOf(key)) !== value) {
           tally.bad.push(`${where}: a reader had seen another value of ${path}`)
         }
       }

@@ -598,7 +598,6 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (heap) =>
       heap.transaction(() => {
         heap.map('m').set('new', heap.share(graph()))
-        // How an array with holes is serialized depends on how the engine happens to keep it: this one is gone before.
         heap.destroy(heap.share(new Array(3)))
       }),
   },
