@@ -39,10 +39,12 @@ export class Holds {
 
   /** A place for a pointer that is about to be looked at. @returns its word; 0: there is none, see `owe`. */
   take(pointer: number): number {
-    const { arena } = this.#core
+    const { memory } = this.#core.arena
     const word = this.#free.pop() ?? 0
-    // SYNC: "held before the reference is looked at once more"
-    if (word !== 0) arena.memory.store(word, pointer)
+    if (word !== 0) {
+      // SYNC: "held before the reference is looked at once more"
+      memory.store(word, pointer)
+    }
     return word
   }
 
