@@ -10,6 +10,7 @@ export {
   type CellChange,
   Changes,
   type ClassOptions,
+  type Collected,
   Collection,
   type CollectionOptions,
   type ConsumeOptions,

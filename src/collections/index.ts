@@ -1,6 +1,6 @@
 // collections: the room's door.
 
-export type { HeapStats, Key } from '../heap/index.js'
+export type { Collected, HeapStats, Key } from '../heap/index.js'
 export type { Access } from './access.js'
 export { Cell, type CellChange, type Expected } from './cells/cell.js'
 export type { BigIntType, IntType, SmallIntType } from './cells/int-types.js'

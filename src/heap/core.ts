@@ -9,6 +9,7 @@ import type { MapIndex } from './kinds/map/map-index.js'
 import type { Shapes } from './kinds/object/shapes.js'
 import type { TextBytes } from './kinds/text/text.js'
 import type { ClassNames } from './objects/class-names.js'
+import type { Collector } from './objects/collector.js'
 import type { Objects } from './objects/objects.js'
 import type { Decoder } from './values/decode.js'
 import type { Encoder } from './values/encode.js'
@@ -50,6 +51,7 @@ export interface Core {
   readonly classes: ClassNames
   readonly objects: Objects
   readonly intents: Intents
+  readonly collector: Collector
   adapter: Adapter
   /** What a user gets for a live object or array block. */
   live(pointer: number, kind: number): object

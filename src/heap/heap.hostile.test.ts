@@ -51,6 +51,7 @@ function fill(heap: Heap): void {
   map.set('graph', heap.share(graph))
   map.set('destroyed', heap.share({ n: 1 }))
   heap.destroy(map.get('destroyed'))
+  for (let i = 0; i < 3; i++) heap.core.collector.step(40)
   map.watch()
   const queue = heap.queue('q')
   for (let i = 0; i < 60; i++) queue.put(i % 2 ? i : { i, text: 'a text of some length' })
@@ -97,7 +98,10 @@ function use(heap: Heap, seen: Map<string, number>): void {
     () => heap.at(heap.addressOf(heap.map('m').get('graph'))),
     () => (heap.map('m').get('graph') as HeapObject | undefined)?.set?.('more', { of: [1] }),
     () => ((heap.map('m').get('graph') as HeapObject | undefined)?.get?.('list') as HeapList | undefined)?.pop?.(),
+    () => heap.collect(),
+    () => heap.core.collector.step(10),
     () => heap.destroy(heap.map('m').get('graph')),
+    () => heap.collect(),
     () => heap.map('m').clear(),
     () => heap.remove('l'),
     () => heap.map('other').set('a', 1),

@@ -9,11 +9,13 @@
 //   |    256 | VERSION  | HOLDER                                                                              |
 //   |    384 | PAGE_HINT                                                                                      |
 //   |    512 | class heads, one word per size class: 1 + page number of a span with room, 0 none              |
+//   |   1024 | the collector, see objects/collector.layout.ts                                                  |
 //   |   2048 | bells, 64 of (epoch, flag): who waits for changes of a structure sleeps on one                 |
 //   |   2560 | bells of queues, 64 of (epoch, flag, queues, -): who waits for a message sleeps on one         |
 //   |   3584 | TURN     token | WAITERS: whose turn it is, see sync/turn.ts                                   |
 //   |   4096 | stripe versions, 64 words, one per 64 bytes                                                    |
-//   |   8192 | page bitmap, 1 bit per page: 1 taken                                                           |
+//   |   8192 | the collector's grey objects, 1024 pointers                                                    |
+//   |  12288 | page bitmap, 1 bit per page: 1 taken                                                           |
 //   |    ... | page table, 32 bytes per page, see blocks/pages.layout.ts                                      |
 //   |    ... | pages of 16 KiB, starting on a memory page; the committed ones are a prefix                    |
 //   +---------------------------------------------------------------------------------------------------------+
@@ -59,7 +61,9 @@ export const H_BELLS: number = 2048 / 4
 export const H_QUEUE_BELLS: number = 2560 / 4
 export const H_TURN: number = 3584 / 4
 export const H_STRIPES: number = 4096 / 4
-export const H_BITMAP: number = 8192 / 4
+export const H_COLLECTOR: number = 1024 / 4
+export const H_GREY: number = 8192 / 4
+export const H_BITMAP: number = 12_288 / 4
 
 export const BELLS: number = 64
 export const QUEUE_BELLS: number = 64

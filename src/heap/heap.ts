@@ -23,6 +23,7 @@ import { Shapes } from './kinds/object/shapes.js'
 import { createQueue, leaveBell } from './kinds/queue/store.js'
 import { TextBytes } from './kinds/text/text.js'
 import { ClassNames } from './objects/class-names.js'
+import { type Collected, Collector } from './objects/collector.js'
 import { Objects } from './objects/objects.js'
 import { Decoder } from './values/decode.js'
 import { Encoder } from './values/encode.js'
@@ -334,6 +335,12 @@ export class Heap {
     this.core.objects.destroy(value)
   }
 
+  /** Frees the shared objects that nothing leads to. */
+  collect(): Collected {
+    this.#open()
+    return this.core.collector.collect()
+  }
+
   /** A short text that names a shared object for other processes. */
   addressOf(value: unknown): string {
     this.#open()
@@ -481,6 +488,7 @@ function makeCore(segment: Segment): Core {
     classes: undefined as unknown as ClassNames,
     objects: undefined as unknown as Objects,
     intents: undefined as unknown as Intents,
+    collector: undefined as unknown as Collector,
   }
   core.graph = new Graph(core)
   core.encoder = new Encoder(core)
@@ -488,6 +496,7 @@ function makeCore(segment: Segment): Core {
   core.overwriter = new Overwriter(core)
   core.watches = new Watches(core, watchers)
   core.classes = new ClassNames(core)
+  core.collector = new Collector(core)
   core.objects = new Objects(core)
   core.intents = new Intents(core)
   arena.onUndone = () => {

@@ -27,6 +27,7 @@ export {
   unlinkHeap,
 } from './heap.js'
 export type { Key } from './kinds/map/map-index.js'
+export type { Collected } from './objects/collector.js'
 export type { HeapStats } from './verify.js'
 export type { Change, Watcher, Watching } from './watch/watcher.js'
 

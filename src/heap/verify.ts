@@ -10,6 +10,7 @@ import {
   DESCRIPTOR_WORDS,
   H_CLASS_HEADS,
   H_CLASSES,
+  H_COLLECTOR,
   H_INTENT,
   H_QUEUE_BELLS,
   H_ROOTS,
@@ -45,6 +46,7 @@ import { O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, TABLE } from './kinds/object/object
 import { S_ID, S_NAME, S_NEXT } from './kinds/object/shapes.js'
 import { G_PREV, G_TAKER, Q_BELL, Q_FIRST, Q_LAST, Q_NEWEST, Q_SIZE, Q_TAKEN } from './kinds/queue/queue.layout.js'
 import { QueueStore } from './kinds/queue/store.js'
+import { G_HOLDS, HOLD_FIRST, HOLD_NEXT, HOLD_ROOM } from './objects/collector.layout.js'
 import {
   ARRAY,
   BUCKET,
@@ -53,6 +55,7 @@ import {
   DIRECTORY,
   ENTRY,
   GRAPH,
+  HOLD,
   KINDS_LAST,
   MAP,
   MESSAGE,
@@ -84,6 +87,8 @@ export interface HeapStats {
   readonly objects: number
   /** Destroyed ones whose place is not free yet. */
   readonly destroyed: number
+  /** How often unreachable ones have been freed. */
+  readonly collections: number
 }
 
 /** Figures, and every living block when `each` is given. */
@@ -151,6 +156,7 @@ export function statistics(core: Core, each?: (pointer: number) => void): HeapSt
     blocks: count,
     objects,
     destroyed,
+    collections: core.collector.cycles,
   }
 }
 
@@ -186,6 +192,7 @@ export function verify(core: Core): HeapStats {
   statistics(core, (pointer) => {
     if ((i32[(pointer << 1) + 1]! & GRAPH) !== 0) walk.shared(pointer, count)
   })
+  walk.holds()
   walk.finish()
   return stats
 }
@@ -301,7 +308,19 @@ class Walk {
     if (kind === TOMBSTONE) return
     if (kind === ARRAY ? i32[b + A_ROOT] !== NO_ROOT : i32[b + O_ROOT]! > 0 || i32[b + O_ROOT]! < -classes)
       throw corrupt(name, `the shared object at ${pointer} is of class ${-i32[b + O_ROOT]!}, of ${classes}`)
-    this.#below(pointer)
+    this.#below(pointer, this.#core.collector.isDoomed(pointer))
+  }
+
+  /** What participants hold. A pointer may be what a reader is about to look at, so it may lead anywhere; the blocks may not. */
+  holds(): void {
+    const { i32, base } = this.#core.arena
+    for (let hold = i32[base + H_COLLECTOR + G_HOLDS]!; hold !== 0; hold = i32[(hold << 1) + HOLD_NEXT]!) {
+      this.#mark(hold, 'the list of holds', HOLD)
+      const room = i32[(hold << 1) + HOLD_ROOM]!
+      const units = this.#core.blocks.unitsOf(hold)
+      if (room < 0 || HOLD_FIRST + room > 2 * units)
+        throw corrupt(this.#core.name, `holds at ${hold} have room for ${room} in ${units} units`)
+    }
   }
 
   #reference(word: number, from: number): void {
@@ -312,7 +331,8 @@ class Walk {
       throw corrupt(this.#core.name, `a reference in block ${from} leads to ${pointer}, where no shared object lies`)
   }
 
-  #below(first: number): void {
+  /** @param isDoomed it is about to be freed, and some of what it leads to is free already. */
+  #below(first: number, isDoomed: boolean = false): void {
     const stack = [first]
     while (stack.length > 0) {
       const pointer = stack.pop()!
@@ -323,7 +343,7 @@ class Walk {
         pointer,
         (word) => {
           const block = this.#core.graph.blockAt(word)
-          if (block === 0) return this.#reference(word, pointer)
+          if (block === 0) return isDoomed ? undefined : this.#reference(word, pointer)
           // Inside a value with shared references a block may be reached again.
           if (shared && this.#seen.has(block)) return
           this.#mark(block, `a slot of block ${pointer}`)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Actor, Crew, seeded, until, WATCHDOG } from '../../testing/crew.js'
-import { SharedHeap } from '../index.js'
+import { SharedHeap, type SharedQueue } from '../index.js'
 
 const PRODUCERS = 3
 const EACH = 1500
@@ -140,7 +140,8 @@ test('a heap that was opened to read only shows its messages and gives none out'
   }
   heap.messages.putAll([1, 2, 3])
   using reader = SharedHeap.open<number>(name, { readOnly: true })
-  const { messages } = reader
+  // As JavaScript sees it: the type has only what reads.
+  const messages = reader.messages as SharedQueue<number>
   assert.deepEqual([messages.size, messages.peek(), messages.snapshot()], [3, 1, [1, 2, 3]])
   assert.equal(messages.peek({ where: (n) => n > 1, order: 'lifo' }), 3)
   assert.throws(() => messages.peek({ where: (async () => true) as never }), { code: 'ERR_ASYNC' })

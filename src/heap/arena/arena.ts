@@ -157,6 +157,12 @@ export class Arena {
   resume: () => void = () => {}
   /** Called after something was undone, with the handle's caches to purge. */
   onUndone: () => void = () => {}
+  /** Live objects wait for a place where they are held: `onOwing` gives it to them in the next change, or after a locked read. */
+  owes: boolean = false
+  onOwing: () => void = () => {}
+  /** Objects were made: `onBirths` is called when the lock is free again. */
+  births: boolean = false
+  onBirths: () => void = () => {}
   /** Set by the allocator. */
   pages!: Pages
   /** The allocator wants to hear of the end of the transaction. */
@@ -255,6 +261,7 @@ export class Arena {
     let result: unknown
     try {
       result = work(a, b, c, d, e)
+      if (level === 0 && this.owes) this.onOwing()
       if (level === 0 && this.#deferredCount !== 0) this.pages.release(this.#deferred, this.#deferredCount)
     } catch (error) {
       this.#failed = level
@@ -387,6 +394,7 @@ export class Arena {
     this.depth = 0
     this.#lock.release()
     if (this.#undoables.length !== 0) this.#undoables.length = 0
+    if (this.births) this.#born()
     if (this.#ringCount > 0) {
       // Who sleeps on without the bell looks by itself after a while; the change has happened.
       try {
@@ -412,6 +420,14 @@ export class Arena {
       }
     }
     this.#contended = this.i32[this.version]!
+  }
+
+  #born(): void {
+    this.births = false
+    // Collecting can wait for another time; the change has happened.
+    try {
+      this.onBirths()
+    } catch {}
   }
 
   #timedOut(): MemlaneError {
@@ -858,6 +874,7 @@ export class Arena {
     } finally {
       this.depth = 0
       this.#lock.release()
+      if (this.owes) this.onOwing()
     }
   }
 

@@ -44,6 +44,8 @@ export class Allocator implements Pages {
   readonly table: number
   /** Unit index of page 0. */
   readonly origin: number
+  /** Units of all blocks that were ever taken here. */
+  taken: number = 0
   readonly #heads: number
   readonly #pool: PagePool
   readonly #reclaim: () => void = () => this.#giveEmptySpans()
@@ -93,6 +95,39 @@ export class Allocator implements Pages {
     this.#pool.mark(marks, at + 1)
   }
 
+  /** True where a block lives. Total. */
+  isLiving(pointer: number): boolean {
+    return Number.isInteger(pointer) && pointer >= this.origin && this.#stateOf(pointer) === LIVES
+  }
+
+  /** Calls `visit` with each living block that begins in the run of pages at `page`. @returns the page after it. */
+  eachIn(page: number, visit: (pointer: number) => void): number {
+    if (!this.isTaken(page)) return page + 1
+    const { i32 } = this.arena
+    const d = this.descriptor(page)
+    const kind = i32[d + D_KIND]!
+    const start = this.origin + page * PAGE_UNITS
+    if (kind === LARGE) {
+      visit(start)
+      return page + Math.max(1, i32[d + D_EXTENT]!)
+    }
+    const size = kind >> 8
+    // The middle of what was carved since the walk began.
+    if ((kind & 0xff) !== SPAN || size < 0 || size >= CLASSES) return page + 1
+    const words = CLASS_WORDS[size]!
+    const count = CLASS_COUNT[size]!
+    const units = CLASS_UNITS[size]!
+    const first = start + CLASS_FIRST[size]!
+    const bitmap = words === 1 ? d + D_BITS : start << 1
+    for (let word = 0; word < words; word++) {
+      let bits = i32[bitmap + word]!
+      for (let index = word << 5; bits !== 0 && index < count; index++, bits >>>= 1) {
+        if ((bits & 1) !== 0) visit(first + index * units)
+      }
+    }
+    return page + CLASS_PAGES[size]!
+  }
+
   /** @internal See Pages. Handles to blocks that were taken meanwhile, and are free again, must not fit what lies there next. */
   undone(marks: Int32Array, at: number): void {
     const { i32 } = this.arena
@@ -124,16 +159,19 @@ export class Allocator implements Pages {
   #stateOf(pointer: number): typeof LIVES | typeof FREE | typeof NO_PLACE {
     const { i32 } = this.arena
     let page = this.pageOf(pointer)
+    if (page >= this.pagesMax) return NO_PLACE
     let d = this.descriptor(page)
     if (this.isTaken(page) && i32[d + D_KIND] === PART) {
       page = i32[d + D_EXTENT]!
+      if (!(page >= 0 && page < this.pagesMax)) return NO_PLACE
       d = this.descriptor(page)
     }
     if (!this.isTaken(page)) return FREE
     const kind = i32[d + D_KIND]!
-    if (kind === LARGE) return LIVES
-    const size = kind >> 8
     const start = this.origin + page * PAGE_UNITS
+    if (kind === LARGE) return pointer === start ? LIVES : NO_PLACE
+    const size = kind >> 8
+    if ((kind & 0xff) !== SPAN || size < 0 || size >= CLASSES) return NO_PLACE
     const index = (pointer - start - CLASS_FIRST[size]!) / CLASS_UNITS[size]!
     if (!(Number.isInteger(index) && index >= 0 && index < CLASS_COUNT[size]!)) return NO_PLACE
     const bitmap = CLASS_WORDS[size] === 1 ? d + D_BITS : start << 1
@@ -199,6 +237,7 @@ export class Allocator implements Pages {
     const { arena } = this
     const { i32 } = arena
     const size = CLASS_OF[units]!
+    this.taken += units
     let page = i32[this.#heads + size]! - 1
     if (page < 0) {
       if (this.#spare !== undefined) return this.#takeOrReuse(units, kind, stripe)
@@ -424,6 +463,7 @@ export class Allocator implements Pages {
 
   #takeLarge(units: number, kind: number, stripe: number): number {
     if (this.#spare !== undefined) return this.#takeOrReuse(units, kind, stripe)
+    this.taken += units
     const { i32 } = this.arena
     const pages = Math.ceil(units / PAGE_UNITS)
     const page = this.#pool.take(pages, this.#reclaim)

@@ -21,12 +21,14 @@
 // A block:
 //              0            4      5       6        7        8
 //              +------------+------+-------+--------+--------+----
-//              | generation | kind | flags | stripe | -      | payload
+//              | generation | kind | flags | stripe | mark   | payload
 //              +------------+------+-------+--------+--------+----
 //
 // generation  +1 when the block is taken (not logged: it must survive a roll back, or a handle made in the rolled back
 //             transaction would fit the next owner) and +1 when it is freed (logged: it lives again after a roll back). +2
 //             when an object is overwritten by another one in place (logged).
+//
+// mark    of shared objects: see objects/collector.layout.ts.
 //
 // The descriptor of a page whose bit in the page bitmap is 0 means nothing, but for carve: carving stores it before it
 // logs the bit, so killed half way nothing has happened.

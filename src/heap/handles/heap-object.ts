@@ -7,6 +7,7 @@ import { Allocator } from '../blocks/allocator.js'
 import type { Core } from '../core.js'
 import { corrupt } from '../corrupt.js'
 import { STRIPE_STEP } from '../heap.layout.js'
+import { NO_ROOT } from '../kinds/list/list.layout.js'
 import { E_VALUE } from '../kinds/map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
 import { orderKeys } from '../kinds/object/shapes.js'
@@ -298,12 +299,13 @@ export class HeapObject {
 
   /** All slots into a block of their own, with room to grow. */
   #moveOut(count: number): void {
-    const { arena, blocks } = this.#core
+    const { arena, blocks, collector } = this.#core
     const { i32 } = arena
     const o = this.#pointer << 1
     const room = Allocator.fit(CHUNK_UNITS + Math.max(8, count * 2)) - CHUNK_UNITS
     const chunk = blocks.take(CHUNK_UNITS + room, CHUNK, this.#stripe)
     const from = slotWord(i32, this.#pointer, 0)
+    collector.movedAll(from, count)
     i32.copyWithin((chunk + CHUNK_UNITS) << 1, from, from + 2 * count)
     const old = i32[o + O_OUTSIDE]!
     if (old !== 0) blocks.drop(old)
@@ -311,10 +313,11 @@ export class HeapObject {
   }
 
   #becomeTable(keys: readonly string[]): void {
-    const { arena, blocks, index } = this.#core
+    const { arena, blocks, index, collector } = this.#core
     const { i32 } = arena
     const o = this.#pointer << 1
-    const map = index.create(Math.max(0, i32[o + O_ROOT]!))
+    const root = i32[o + O_ROOT]!
+    const map = index.create(root > 0 ? root : NO_ROOT)
     const flags = i32[o + 1]! & SHARED
     if (flags !== 0) {
       const header = (map << 1) + 1
@@ -324,6 +327,7 @@ export class HeapObject {
       const entry = index.insert(map, index.hash(keys[at]!), keys[at]!)
       const from = slotWord(i32, this.#pointer, at)
       const word = (entry << 1) + E_VALUE
+      collector.moved(i32[from]!, i32[from + 1]!)
       i32[word] = i32[from]!
       i32[word + 1] = i32[from + 1]!
     }
@@ -344,7 +348,7 @@ export class HeapObject {
   }
 
   #delete(key: string): boolean {
-    const { arena, shapes, index, graph, watches } = this.#core
+    const { arena, shapes, index, graph, watches, collector } = this.#core
     const { i32 } = arena
     const o = this.#pointer << 1
     const word = this.#find(key)
@@ -359,6 +363,7 @@ export class HeapObject {
         graph.replace(this.#pointer, word, CONST_UNDEFINED, TAG_CONST)
         for (let at = keys.indexOf(key); at + 1 < keys.length; at++) {
           const from = slotWord(i32, this.#pointer, at + 1)
+          collector.moved(i32[from]!, i32[from + 1]!)
           arena.put2(slotWord(i32, this.#pointer, at), i32[from]!, i32[from + 1]!)
         }
         arena.put(o + O_SHAPE, next.id)

@@ -20,18 +20,28 @@ import { HeapObject } from '../handles/heap-object.js'
 import { H_HASH_SEED, STRIPES } from '../heap.layout.js'
 import { O_ROOT } from '../kinds/object/object.layout.js'
 import { ARRAY, GRAPH, OBJECT, TAG_REF, TOMBSTONE } from '../values/values.layout.js'
+import { type Held, Holds } from './holds.js'
 import { Sharing } from './sharing.js'
 
 /** Kind and flags in a block's header. */
 const WHAT = 0xffff
 
 /** The live object of a block, and what the block was when it was made: the block may be another object's by now. */
-interface Known {
-  readonly live: WeakRef<object>
+interface Known extends Held {
   readonly generation: number
   readonly carve: number
   readonly what: number
   readonly root: number
+}
+
+/** What a look at a block gives. */
+interface Made {
+  readonly handle: HeapObject | HeapList
+  readonly className: string | undefined
+  readonly what: number
+  readonly root: number
+  readonly generation: number
+  readonly carve: number
 }
 
 type Shared = HeapObject | HeapList
@@ -39,15 +49,20 @@ type Shared = HeapObject | HeapList
 export class Objects {
   readonly #core: Core
   readonly #known = new Map<number, Known>()
-  readonly #gone: FinalizationRegistry<number>
+  readonly #gone: FinalizationRegistry<Known>
+  readonly #holds: Holds
   #stripe = random.below(STRIPES)
 
   constructor(core: Core) {
     this.#core = core
+    this.#holds = new Holds(core)
     const known = this.#known
-    this.#gone = new FinalizationRegistry((pointer) => {
-      if (known.get(pointer)?.live.deref() === undefined) known.delete(pointer)
+    const holds = this.#holds
+    this.#gone = new FinalizationRegistry((one) => {
+      holds.release(one)
+      if (known.get(one.pointer) === one) known.delete(one.pointer)
     })
+    core.arena.onBirths = () => core.collector.afterBirths()
   }
 
   /** The stripe of the next shared object: they take turns. */
@@ -70,15 +85,16 @@ export class Objects {
   share(value: object): object {
     if (typeof value !== 'object' || value === null)
       throw new MemlaneError('ERR_TYPE', `only objects and arrays are shared, ${describe(value)} is none`)
-    return this.live(this.#core.arena.change(Objects.#shareWork, this, value))
+    return this.#core.arena.change(Objects.#shareWork, this, value)
   }
 
-  static #shareWork(this: void, self: Objects, value: object): number {
+  static #shareWork(this: void, self: Objects, value: object): object {
     const { encoder } = self.#core
     encoder.encode(value, 0, 0)
     if (encoder.high !== TAG_REF)
       throw new MemlaneError('ERR_TYPE', `only objects and arrays are shared by themselves, not ${describe(value)}`)
-    return encoder.low
+    // Here, so that it is held before anybody may collect.
+    return self.live(encoder.low)
   }
 
   // ---- live objects
@@ -118,23 +134,33 @@ export class Objects {
   live(pointer: number): object {
     const known = this.known(pointer)
     if (known !== undefined) return known
-    const { arena, adapter, blocks, classes } = this.#core
+    const { arena, adapter, blocks, classes, collector } = this.#core
     const { i32 } = arena
     const b = pointer << 1
-    // A version of its own: the block may be changing while what leads to it is not.
-    const made = arena.read(arena.stripeWord(((i32[b + 1] ?? 0) >>> 16) & (STRIPES - 1)), () => {
-      const kind = this.kindOf(pointer)
-      if (kind === TOMBSTONE) throw this.destroyed()
-      const what = i32[b + 1]! & WHAT
-      const root = i32[b + O_ROOT]!
-      const handle = kind === OBJECT ? new HeapObject(this.#core, pointer) : new HeapList(this.#core, pointer)
-      const className = kind === OBJECT && root < 0 ? classes.nameOf(-root) : undefined
-      return { handle, className, what, root, generation: i32[b]!, carve: i32[blocks.carveWord(pointer)]! }
-    })
+    let hold = 0
+    let made: Made
+    try {
+      // A version of its own: the block may be changing while what leads to it is not.
+      made = arena.read(arena.stripeWord(((i32[b + 1] ?? 0) >>> 16) & (STRIPES - 1)), () => {
+        const kind = this.kindOf(pointer)
+        if (kind === TOMBSTONE || collector.isDoomed(pointer)) throw this.destroyed()
+        if (hold === 0) hold = this.#holds.take(pointer)
+        const what = i32[b + 1]! & WHAT
+        const root = i32[b + O_ROOT]!
+        const handle = kind === OBJECT ? new HeapObject(this.#core, pointer) : new HeapList(this.#core, pointer)
+        const className = kind === OBJECT && root < 0 ? classes.nameOf(-root) : undefined
+        return { handle, className, what, root, generation: i32[b]!, carve: i32[blocks.carveWord(pointer)]! }
+      })
+    } catch (error) {
+      this.#holds.giveBack(hold)
+      throw error
+    }
     const { handle, className, what, root, generation, carve } = made
     const live = handle instanceof HeapObject ? adapter.object(handle, className) : adapter.list(handle)
-    this.#known.set(pointer, { live: new WeakRef(live), generation, carve, what, root })
-    this.#gone.register(live, pointer)
+    const one: Known = { live: new WeakRef(live), generation, carve, what, root, pointer, hold }
+    this.#known.set(pointer, one)
+    this.#gone.register(live, one)
+    if (hold === 0) this.#holds.owe(live, one)
     return live
   }
 
@@ -159,6 +185,16 @@ export class Objects {
         'ERR_FOREIGN',
         `a shared object of the heap ${JSON.stringify(shared.heapName())} cannot be led to from ${JSON.stringify(this.#core.name)}; snapshot() copies it`,
       )
+    return pointer
+  }
+
+  /** The same for one that a reference is about to lead to. Needs a transaction. */
+  refFor(handle: object): number {
+    const pointer = this.refOf(handle)
+    if (pointer === 0) return 0
+    const { collector } = this.#core
+    if (collector.isDoomed(pointer)) throw this.destroyed()
+    collector.shade(pointer)
     return pointer
   }
 
@@ -205,7 +241,6 @@ export class Objects {
     // The kind first: whoever sees the new generation sees it, too.
     arena.put(b + 1, (i32[b + 1]! & ~0xff) | TOMBSTONE)
     arena.put(b, (i32[b]! + 1) | 0)
-    self.#known.delete(pointer)
   }
 
   // ---- addresses

@@ -66,6 +66,8 @@ export class Sharing {
    * @throws MemlaneError `ERR_NOT_CLONEABLE`, `ERR_NO_SPACE`, `ERR_RANGE`, `ERR_STALE`, and whatever a getter throws.
    */
   encode(value: unknown): void {
+    const { blocks, collector } = this.#core
+    const before = blocks.taken
     this.#encoder.encode(value, 0, 0)
     this.low = this.#encoder.low
     this.high = this.#encoder.high
@@ -76,6 +78,7 @@ export class Sharing {
       else if (placed.shape === undefined) this.#fillTable(placed)
       else this.#fillObject(placed, placed.shape)
     }
+    collector.born(blocks.taken - before)
   }
 
   /** Where the encoder is in the value, for messages. */
@@ -102,14 +105,14 @@ export class Sharing {
   }
 
   #placeObject(identity: object, value: object): Placed {
-    const { arena, blocks, shapes, classes, adapter, objects } = this.#core
+    const { arena, blocks, shapes, classes, adapter, objects, collector } = this.#core
     const { i32 } = arena
     const className = adapter.classOf?.(identity)
     const id = className === undefined ? 0 : classes.idOf(className)
     const keys = Object.keys(value)
     const shape = shapes.of(keys)
     const room = shape === undefined ? 0 : Allocator.fit(O_UNITS + keys.length) - O_UNITS
-    const pointer = blocks.take(O_UNITS + room, OBJECT | GRAPH, objects.nextStripe())
+    const pointer = blocks.take(O_UNITS + room, OBJECT | GRAPH, objects.nextStripe() | collector.birthMark())
     const o = pointer << 1
     i32[o + O_SHAPE] = 0
     i32[o + O_ROOT] = -id
@@ -119,9 +122,9 @@ export class Sharing {
   }
 
   #placeArray(value: readonly unknown[]): Placed {
-    const { arena, blocks, objects } = this.#core
+    const { arena, blocks, objects, collector } = this.#core
     const { i32 } = arena
-    const pointer = blocks.take(A_UNITS, ARRAY | GRAPH, objects.nextStripe())
+    const pointer = blocks.take(A_UNITS, ARRAY | GRAPH, objects.nextStripe() | collector.birthMark())
     const a = pointer << 1
     i32[a + A_LENGTH] = 0
     i32[a + A_ROOT] = NO_ROOT
@@ -154,7 +157,7 @@ export class Sharing {
   #fillTable({ value, pointer, keys }: Placed): void {
     const { arena, index } = this.#core
     const { i32 } = arena
-    const map = index.create(0)
+    const map = index.create(NO_ROOT)
     i32[(pointer << 1) + O_OUTSIDE] = map
     i32[(pointer << 1) + O_SHAPE] = TABLE
     for (const key of keys) {

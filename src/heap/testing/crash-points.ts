@@ -10,7 +10,7 @@
 // dying is an exception after which no store happens any more and the liveness lock is released, as the kernel would.
 // The heap under test is a copy of dist/ with hooks, made by scripts/hook-stores.mjs.
 
-import { serialize } from 'node:v8'
+import { inspect } from 'node:util'
 import type { Heap as HeapClass } from '../heap.js'
 import type { Scenario } from './scenarios.js'
 
@@ -92,14 +92,20 @@ function goOn(heap: Heap): void {
   later.set('a', typeof later.get('a') === 'number' ? 7 : { life: 'goes on' })
 }
 
-/** All the structures' contents, as one string; but for what came afterwards. */
-function dump(heap: Heap): string {
+/** All the structures' contents, as one string; but for what came afterwards. @param withObjects and how many shared objects there are. */
+function dump(heap: Heap, withObjects: boolean = true): string {
   const contents: unknown[] = []
   for (const { name, kind } of heap.names()) {
     if (name === LATER) continue
     contents.push([name, kind, contentsOf(heap, name, kind)])
   }
-  return serialize(contents).toString('latin1')
+  if (withObjects) contents.push(heap.stats().objects)
+  return textOf(contents)
+}
+
+/** All of a value as a text. Not serialize(): that of an array depends on whether the engine happens to keep it for one with holes. */
+function textOf(value: unknown): string {
+  return inspect(value, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: Infinity })
 }
 
 function contentsOf(heap: Heap, name: string, kind: string): unknown {
@@ -107,9 +113,7 @@ function contentsOf(heap: Heap, name: string, kind: string): unknown {
     if (kind === 'map') return heap.map(name).snapshot()
     if (kind === 'cell') return heap.cell(name).snapshot()
     if (kind === 'queue') return [heap.queue(name).snapshot(), heap.queue(name).taken]
-    // How an array with holes is serialized depends on how the engine happens to keep it.
-    const list = heap.list(name).snapshot()
-    return [list.length, Object.entries(list)]
+    return heap.list(name).snapshot()
   } catch (error) {
     // It leads to what was destroyed.
     const { code } = error as { code?: unknown }
@@ -278,10 +282,7 @@ export class CrashPoints {
       for (const [structure, key] of this.#watchedKeys) {
         const hash = reader.core.index.hash(key)
         if ((arena.i32[arena.stripeWord(hash >>> 26)]! & 1) !== 0) continue
-        saw.keys.set(
-          `${structure}/${key}`,
-          serialize(reader.map(structure, { create: false }).snapshotOf(key)).toString('latin1'),
-        )
+        saw.keys.set(`${structure}/${key}`, textOf(reader.map(structure, { create: false }).snapshotOf(key)))
       }
     } catch (error) {
       tally.bad.push(`${where}: a lock-free reader failed: ${String(error)}`)
@@ -309,7 +310,7 @@ export class CrashPoints {
         )
       for (const [path, value] of saw.keys) {
         const [structure, key] = path.split('/') as [string, string]
-        if (serialize(survivor.map(structure, { create: false }).snapshotOf(key)).toString('latin1') !== value) {
+        if (textOf(survivor.map(structure, { create: false }).snapshotOf(key)) !== value) {
           tally.bad.push(`${where}: a reader had seen another value of ${path}`)
         }
       }
@@ -321,6 +322,12 @@ export class CrashPoints {
       )
       goOn(survivor)
       survivor.verify()
+      if (this.#scenario.finish !== undefined) {
+        const seen = dump(survivor, false)
+        this.#scenario.finish(survivor)
+        survivor.verify()
+        if (dump(survivor, false) !== seen) tally.bad.push(`${where}: something else is there in the end`)
+      }
     } catch (error) {
       tally.bad.push(`${where}: ${String(error)}`)
       survivor.core.arena.depth = 0

@@ -18,6 +18,8 @@ export interface Scenario {
   readonly throws?: RegExp
   /** Visits every so many-th of the stores that it would: for operations with very many. */
   readonly thin?: number
+  /** What a survivor does in the end: all that can be seen stays what it is. */
+  finish?(heap: Heap): void
   /** Map entries that a reader of one stripe looks at: [structure, key]. */
   readonly keys?: readonly (readonly [string, string])[]
 }
@@ -73,6 +75,21 @@ function graph(): object {
 function shared(heap: Heap): void {
   some(heap)
   heap.map('m').set('acme', heap.share(graph()))
+}
+
+/** Afterwards all that can go is gone, and nothing else. */
+function collectAll(heap: Heap): void {
+  heap.collect()
+  heap.collect()
+}
+
+/** Shared objects that something leads to, and others that nothing does. */
+function garbage(heap: Heap): void {
+  shared(heap)
+  heap.map('m').set('new', heap.share(graph()))
+  heap.list('l').push(...Array.from({ length: 600 }, (_, i) => (i % 50 === 0 ? sharedAt(heap, 'acme') : i)))
+  heap.map('m').delete('new')
+  heap.destroy(heap.share({ n: 1 }))
 }
 
 const sharedAt = (heap: Heap, key: string): HeapObject => heap.map('m').get(key) as HeapObject
@@ -637,7 +654,6 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (heap) =>
       heap.transaction(() => {
         heap.map('m').set('new', heap.share(graph()))
-        // How an array with holes is serialized depends on how the engine happens to keep it: this one is gone before.
         heap.destroy(heap.share(new Array(3)))
       }),
   },
@@ -710,6 +726,67 @@ export const SCENARIOS: readonly Scenario[] = [
         heap.destroy(staff)
         heap.map('m').set('a', 2)
       }),
+  },
+  {
+    name: 'share while collecting, and hold',
+    prepare: (heap) => {
+      garbage(heap)
+      heap.core.collector.step(1)
+      heap.core.collector.step(3)
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        const acme = sharedAt(heap, 'acme')
+        const staff = acme.get('staff') as HeapList
+        staff.unshift(acme, acme.get('boss'))
+        staff.push({ name: TEXT })
+        acme.delete('name')
+        ;(acme.get('rows') as HeapList).splice(1, 0, ...Array.from({ length: 300 }, () => acme))
+        for (let i = 0; i < 66; i++) acme.set(`more${i}`, i % 9 === 0 ? staff : i)
+        heap.list('l').push(acme, [acme.get('table')])
+      }),
+    finish: collectAll,
+  },
+  { name: 'begin to collect', prepare: garbage, act: (heap) => void heap.core.collector.step(1), finish: collectAll },
+  {
+    name: 'collect: mark, step by step',
+    prepare: (heap) => {
+      garbage(heap)
+      heap.core.collector.step(1)
+    },
+    act: (heap) => {
+      const { collector } = heap.core
+      while (!collector.isSweeping) collector.step(40)
+    },
+    finish: collectAll,
+  },
+  {
+    name: 'collect: mark in the place of another one',
+    options: { maxSize: '1 MiB', undoSize: 65_536 },
+    prepare: (heap) => {
+      garbage(heap)
+      heap.map('m').set('all', heap.share(Array.from({ length: 1100 }, (_, n) => ({ n }))))
+      const all = (heap.map('m').get('all') as HeapList).copy()
+      heap.core.collector.step(1)
+      // More grey objects than there is room for.
+      heap.list('l').push(...all)
+      for (let i = 0; i < 4; i++) heap.core.collector.step(30)
+    },
+    act: (heap) => {
+      const { collector } = heap.core
+      while (!collector.isSweeping) collector.step(2000)
+    },
+    finish: collectAll,
+  },
+  {
+    name: 'collect: sweep',
+    prepare: (heap) => {
+      garbage(heap)
+      heap.map('m').get('acme')
+      while (!heap.core.collector.isSweeping) heap.core.collector.step()
+    },
+    act: (heap) => void heap.core.collector.step(),
+    finish: collectAll,
   },
   { name: 'destroy one that is shared', prepare: shared, act: (heap) => heap.destroy(sharedAt(heap, 'acme')) },
   {

@@ -37,6 +37,7 @@ import {
   CHUNKS,
   CONST_HOLE,
   OBJECT,
+  OF_GRAPH,
   SHARED,
   STRING,
   TAG_BLOCK,
@@ -229,7 +230,7 @@ export class Encoder {
   #container(value: object): void {
     const { adapter, objects } = this.#core
     const live = adapter.unwrap(value)
-    const ref = live === undefined ? 0 : objects.refOf(live)
+    const ref = live === undefined ? 0 : objects.refFor(live)
     if (ref !== 0 || this.#sharing !== undefined) {
       this.low = ref !== 0 ? ref : this.#sharing!.place(value, live === undefined ? value : this.#copyOf(live))
       this.high = TAG_REF
@@ -280,7 +281,8 @@ export class Encoder {
   #tuple(type: number, value: object, items: readonly unknown[]): number {
     const { arena, blocks } = this.#core
     const { i32 } = arena
-    const pointer = blocks.take(2 + items.length, TUPLE, this.#stripe)
+    const kind = this.#sharing === undefined ? TUPLE : TUPLE | OF_GRAPH
+    const pointer = blocks.take(2 + items.length, kind, this.#stripe)
     this.#remember(value, pointer)
     const b = pointer << 1
     i32[b + 2] = type

@@ -29,6 +29,7 @@ import {
   CELL_SLOT,
   CELL_WATCH,
   ENTRY,
+  HOLD,
   MAP,
   OBJECT,
   QUEUE,
@@ -88,6 +89,7 @@ export class Graph {
         return
       }
       case TOMBSTONE:
+      case HOLD:
         return
       case CELL:
         visit(b + CELL_SLOT)
@@ -133,6 +135,11 @@ export class Graph {
       const to = Math.min(first + length, (i + 1) * CHUNK_SLOTS)
       for (let at = from; at < to; at++) visit((chunk + CHUNK_UNITS + (at & (CHUNK_SLOTS - 1))) << 1)
     }
+  }
+
+  /** True for kinds beside entries, objects, arrays and tuples that have slots of their own. */
+  hasSlots(kind: number): boolean {
+    return kind === CELL || (kind > WATCH && kind !== TOMBSTONE && kind !== HOLD)
   }
 
   /** The block a slot leads to; 0: none. */

@@ -24,6 +24,7 @@
 //   MAP, DIRECTORY, BUCKET, ENTRY   see map/map.layout.ts
 //   CELL     2 root (0) | 3 - | slot: the value | 6 watch count | 7 WATCH pointer
 //   WATCH    see watch/watch.layout.ts
+//   HOLD     see objects/collector.layout.ts
 //   TOMBSTONE   what a shared object leaves when it is destroyed: references may still lead here
 //   QUEUE, MESSAGE   see kinds/queue/queue.layout.ts
 //
@@ -70,11 +71,12 @@ export const BUCKET: number = 12
 export const ENTRY: number = 13
 export const CELL: number = 14
 export const WATCH: number = 15
-export const TOMBSTONE: number = 16
-export const QUEUE: number = 17
-export const MESSAGE: number = 18
+export const QUEUE: number = 16
+export const MESSAGE: number = 17
+export const TOMBSTONE: number = 18
+export const HOLD: number = 19
 /** The last of the kinds. */
-export const KINDS_LAST: number = MESSAGE
+export const KINDS_LAST: number = HOLD
 
 /** Flags of a block. */
 export const WIDE: number = 1 << 8
@@ -82,6 +84,8 @@ export const WIDE: number = 1 << 8
 export const SHARED: number = 2 << 8
 /** A shared object: a block of its own that nothing owns. */
 export const GRAPH: number = 4 << 8
+/** A TUPLE that a shared object owns. */
+export const OF_GRAPH: number = 8 << 8
 
 export const TUPLE_DATE: number = 1
 export const TUPLE_REGEXP: number = 2

@@ -66,6 +66,39 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
     }
   },
 
+  /** Has an object of an address, and looks at it when told to. */
+  async 'hold-object'(peer, name: string, address: string) {
+    using heap = SharedHeap.open(name)
+    const object = heap.at<{ boss: { name: string } }>(address)
+    peer.say('held')
+    await peer.hear()
+    peer.say(object.boss.name)
+    await peer.hear()
+    peer.say(object.boss.name)
+  },
+
+  /** Makes objects for ever, keeps a few, gives them up, and collects. */
+  async 'make-and-collect'(peer, name: string) {
+    using heap = SharedHeap.open(name)
+    const mine = `list of ${process.pid}`
+    heap.root.set(mine, heap.share([]))
+    for (let round = 0; ; round++) {
+      const list = heap.root.get(mine) as object[]
+      const one: Record<string, unknown> = { round, text: 'a text that needs a block of its own' }
+      one.circle = { back: one, more: { round } }
+      heap.transaction(() => {
+        list.push(one)
+        if (list.length > 20) list.splice(0, 10)
+      })
+      heap.share({ lost: one })
+      if (round % 50 === 0) {
+        heap.collect()
+        if (round === 100) peer.say('collecting')
+        await sleep(0)
+      }
+    }
+  },
+
   /** Moves money between people for ever, and sometimes hires one instead of another. */
   async payroll(peer, name: string) {
     using heap = SharedHeap.open(name)

@@ -22,6 +22,16 @@ import {
   LENGTH_MAX,
 } from './list.layout.js'
 
+/** Word of an element's slot in the ARRAY block at `list`. Total: whatever the bytes, it is a word that can be read. */
+export function listWord(i32: Int32Array, list: number, index: number): number {
+  const a = list << 1
+  const at = i32[a + A_FIRST]! + index
+  const store = i32[a + A_STORE]!
+  if (i32[a + A_MODE] === FLAT) return (store + CHUNK_UNITS + at) << 1
+  const chunk = i32[(store << 1) + C_FIRST + (at >> CHUNK_SHIFT)] ?? 0
+  return (chunk + CHUNK_UNITS + (at & (CHUNK_SLOTS - 1))) << 1
+}
+
 export class ListStore {
   readonly #core: Core
   readonly #list: number
@@ -139,8 +149,9 @@ export class ListStore {
 
   /** Copies a slot within the store. */
   move(from: number, to: number): void {
-    const { arena } = this.#core
+    const { arena, collector } = this.#core
     const word = this.word(from)
+    collector.moved(arena.i32[word]!, arena.i32[word + 1]!)
     arena.put2(this.word(to), arena.i32[word]!, arena.i32[word + 1]!)
   }
 
@@ -185,12 +196,13 @@ export class ListStore {
 
   /** The elements of a flat store into a fresh chunk, from its place `to` on; the old chunk is freed. */
   #copyFlat(chunk: number, to: number): void {
-    const { arena, blocks } = this.#core
+    const { arena, blocks, collector } = this.#core
     const { i32 } = arena
     const a = this.#list << 1
     const store = i32[a + A_STORE]!
     if (store === 0) return
     const from = (store + CHUNK_UNITS + i32[a + A_FIRST]!) << 1
+    collector.movedAll(from, this.length())
     i32.copyWithin((chunk + CHUNK_UNITS + to) << 1, from, from + 2 * this.length())
     blocks.drop(store)
   }
@@ -249,7 +261,7 @@ export class ListStore {
 
   /** A fresh store: elements before `keep`, the given slots (pairs of words), elements from `resume` on. @returns what was left out, as pairs. */
   replace(keep: number, resume: number, slots: Int32Array): number[] {
-    const { arena, encoder } = this.#core
+    const { arena, encoder, collector } = this.#core
     const { i32 } = arena
     const a = this.#list << 1
     const length = this.length()
@@ -270,6 +282,7 @@ export class ListStore {
         i32[to + 1] = slots[2 * (i - keep) + 1]!
       } else {
         const from = this.word(i < keep ? i : i - keep - added + resume)
+        collector.moved(i32[from]!, i32[from + 1]!)
         i32[to] = i32[from]!
         i32[to + 1] = i32[from + 1]!
       }
