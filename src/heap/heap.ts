@@ -482,6 +482,7 @@ function makeCore(segment: Segment): Core {
     objects: undefined as unknown as Objects,
     intents: undefined as unknown as Intents,
   }
+  core.shapes.living = (visit) => void statistics(core, visit)
   core.graph = new Graph(core)
   core.encoder = new Encoder(core)
   core.decoder = new Decoder(core)
