@@ -15,11 +15,15 @@ import { A_FIRST, A_LENGTH, A_MODE, A_STORE, CHUNK_SHIFT, FLAT } from '../kinds/
 import { listWord } from '../kinds/list/store.js'
 import { E_MAP, E_VALUE, M_ROOT } from '../kinds/map/map.layout.js'
 import { CHUNK_UNITS, O_OUTSIDE, O_SHAPE, O_UNITS, TABLE } from '../kinds/object/object.layout.js'
+import { G_SLOT } from '../kinds/queue/queue.layout.js'
 import {
   ARRAY,
+  CELL,
+  CELL_SLOT,
   ENTRY,
   GRAPH,
   HOLD,
+  MESSAGE,
   OBJECT,
   OF_GRAPH,
   SHARED,
@@ -504,13 +508,11 @@ export class Collector {
       case TUPLE:
         if ((header & OF_GRAPH) === 0) this.#tupleSlots(pointer)
         return
-      default:
-        if (this.#core.graph.hasSlots(header & 0xff))
-          this.#core.graph.parts(
-            pointer,
-            (word) => this.#slot(word),
-            () => {},
-          )
+      case CELL:
+        this.#slot(b + CELL_SLOT)
+        return
+      case MESSAGE:
+        this.#slot(b + G_SLOT)
     }
   }
 

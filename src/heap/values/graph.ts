@@ -137,11 +137,6 @@ export class Graph {
     }
   }
 
-  /** True for kinds beside entries, objects, arrays and tuples that have slots of their own. */
-  hasSlots(kind: number): boolean {
-    return kind === CELL || (kind > WATCH && kind !== TOMBSTONE && kind !== HOLD)
-  }
-
   /** The block a slot leads to; 0: none. */
   blockAt(word: number): number {
     const { i32 } = this.#core.arena
