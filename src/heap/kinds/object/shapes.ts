@@ -219,7 +219,8 @@ export class Shapes {
   forget(): void {
     const { i32, base } = this.#arena
     const count = i32[base + H_SHAPES]!
-    this.#cut(count + 1, i32[base + H_SHAPES_LAST]!)
+    // There is always the shape without properties, whatever a damaged heap says.
+    this.#cut(Math.max(1, count + 1), i32[base + H_SHAPES_LAST]!)
   }
 
   /** Keeps the first so many shapes that are known, the last of which lies at `last`. */
