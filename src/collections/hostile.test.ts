@@ -44,6 +44,19 @@ import {
 } from '../heap/kinds/map/map.layout.js'
 import { O_OUTSIDE, O_ROOM, O_SHAPE, O_UNITS } from '../heap/kinds/object/object.layout.js'
 import { S_NEXT } from '../heap/kinds/object/shapes.js'
+import {
+  G_NEXT,
+  G_PREV,
+  G_SLOT,
+  G_TAKER,
+  G_TIMES,
+  Q_BELL,
+  Q_FIRST,
+  Q_LAST,
+  Q_NEWEST,
+  Q_SIZE,
+  Q_TAKEN,
+} from '../heap/kinds/queue/queue.layout.js'
 import { TAG_BLOCK, TAG_STRING } from '../heap/values/values.layout.js'
 import { W_CHANGES } from '../heap/watch/watch.layout.js'
 import { SharedHeap } from './heap/shared-heap.js'
@@ -79,6 +92,9 @@ class Target {
     heap.list('few').push(1, 'two two two two', { three: 3 })
     heap.set('s').addMany(Array.from({ length: 200 }, (_, i) => `member ${i}`))
     heap.block('b').set({ in: ['a', 'block'] })
+    heap.messages.putAll(Array.from({ length: 60 }, (_, i) => (i % 2 ? i : { i, text: 'a text of some length' })))
+    // In a dead hand once this heap is closed.
+    for (let i = 0; i < 3; i++) heap.messages.tryTake({ ack: true })
     this.buffer = heap.buffer!
     this.#bytes = new Uint8Array(this.buffer)
     this.i32 = new Int32Array(this.buffer)
@@ -93,6 +109,7 @@ class Target {
     const entry = (key: string): number => index.find(m, index.hash(key), key)
     const value = (key: string): number => this.i32[(entry(key) << 1) + 2]!
     named.watch()
+    const queue = Handle.pointerOf(inner.queue('queue:'))
     const directory = this.i32[(m << 1) + M_DIRECTORY]!
     this.block = {
       map: m,
@@ -109,6 +126,10 @@ class Target {
       table: value('table'),
       many: Handle.pointerOf(inner.list('list:many')),
       few: Handle.pointerOf(inner.list('list:few')),
+      queue,
+      oldest: this.i32[(queue << 1) + Q_FIRST]!,
+      newest: this.i32[(queue << 1) + Q_LAST]!,
+      taken: this.i32[(queue << 1) + Q_NEWEST]!,
       // Where nothing lies yet, for what an attacker makes up.
       free: (segment.body + 20 * 2 ** 20) / 8,
     }
@@ -242,6 +263,31 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
     at.i32[(shape << 1) + S_NEXT] = shape
     at.i32[at.base + H_SHAPES] = MOST
   },
+  'a message after itself': self('oldest', G_NEXT),
+  'a message before itself': self('newest', G_PREV),
+  'a message that was taken after itself': self('taken', G_NEXT),
+  'the oldest message after the newest': (at) => at.put('newest', G_NEXT, at.block.oldest!),
+  'messages that lead into the queue': (at) => {
+    at.put('queue', Q_FIRST, at.block.queue!)
+    at.put('queue', Q_LAST, at.block.queue!)
+    at.put('queue', Q_NEWEST, at.block.queue!)
+  },
+  'messages that were taken and wait': (at) => at.put('queue', Q_NEWEST, at.block.oldest!),
+  ...Object.fromEntries(
+    [MOST, -1, -(2 ** 31), 1].flatMap((n) =>
+      [Q_SIZE, Q_FIRST, Q_LAST, Q_TAKEN, Q_NEWEST, Q_BELL].map((word) => [
+        `${n} in word ${word} of a queue`,
+        put('queue', word, n),
+      ]),
+    ),
+  ),
+  'a message in the hands of nobody': put('taken', G_TAKER, MOST),
+  'a message that was handed out more often than can be counted': put('taken', G_TIMES, MOST),
+  'a message that is a string of a megabyte, after itself': (at) => {
+    at.slot(at.block.oldest! + G_SLOT / 2, at.block.big!, TAG_STRING)
+    at.put('oldest', G_NEXT, at.block.oldest!)
+  },
+  'a message that is the queue': (at) => at.slot(at.block.oldest! + G_SLOT / 2, at.block.queue!, TAG_BLOCK),
   'changes without end': (at) => {
     at.f64[at.block.watch! + W_CHANGES] = Number.MAX_VALUE
   },
@@ -309,6 +355,11 @@ function calls(heap: SharedHeap): Record<'reading' | 'writing', (() => unknown)[
     ]),
     () => heap.set('s').union(new Set([1])),
     () => heap.block('b').get(),
+    () => heap.messages.size,
+    () => heap.messages.peek(),
+    () => heap.messages.peek({ order: 'lifo' }),
+    () => heap.messages.snapshot(),
+    () => inspect(heap.messages),
   ]
   const writing = [
     () => map().set('key 7', { fresh: 'value' }),
@@ -338,6 +389,19 @@ function calls(heap: SharedHeap): Record<'reading' | 'writing', (() => unknown)[
     ]),
     () => heap.set('s').assign(['x']),
     () => heap.block('b').set([1]),
+    () => heap.messages.peek({ where: () => false }),
+    () => heap.messages.put({ fresh: 'a text of some length' }),
+    () => heap.messages.tryTake(),
+    () => heap.messages.tryTake({ order: 'lifo' }),
+    () => heap.messages.tryTake({ where: (value) => typeof value === 'number' }),
+    () => heap.messages.tryTake({ where: () => false, order: 'lifo' }),
+    () => {
+      const message = heap.messages.takeSync({ ack: true, timeout: 1 })
+      message.giveBack()
+      heap.messages.tryTake({ ack: true })?.done()
+    },
+    () => heap.messages.clear(),
+    () => heap.remove(''),
     () => map().clear(),
     () => heap.remove('many'),
     () => heap.remove('m'),

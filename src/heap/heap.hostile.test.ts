@@ -7,7 +7,7 @@ import { MemlaneError } from '../errors.js'
 import { WATCHDOG } from '../testing/crew.js'
 import { mulberry } from '../testing/random.js'
 import { H_LOCK } from './heap.layout.js'
-import { Heap, HeapList, HeapObject } from './index.js'
+import { type Choice, Heap, HeapList, type HeapMessage, HeapObject } from './index.js'
 
 const rounds = Number(process.env.MEMLANE_RUNS ?? 400)
 const LOCK_BYTES = 4096 * 4
@@ -52,7 +52,12 @@ function fill(heap: Heap): void {
   map.set('destroyed', heap.share({ n: 1 }))
   heap.destroy(map.get('destroyed'))
   map.watch()
+  const queue = heap.queue('q')
+  for (let i = 0; i < 60; i++) queue.put(i % 2 ? i : { i, text: 'a text of some length' })
+  for (let i = 0; i < 5; i++) queue.tryTake({ ...OLDEST, ack: true })
 }
+
+const OLDEST: Choice = { newest: false, where: undefined, ack: false }
 
 /** Everything a user can do; each step may fail with a code, and only with a code. */
 function use(heap: Heap, seen: Map<string, number>): void {
@@ -96,6 +101,13 @@ function use(heap: Heap, seen: Map<string, number>): void {
     () => heap.map('m').clear(),
     () => heap.remove('l'),
     () => heap.map('other').set('a', 1),
+    () => heap.queue('q').snapshot(),
+    () => heap.queue('q').put({ fresh: 'value' }),
+    () => heap.queue('q').tryTake(OLDEST),
+    () => heap.queue('q').tryTake({ ...OLDEST, newest: true, where: (value) => value === 7 }),
+    () => (heap.queue('q').takeSync({ ...OLDEST, ack: true }, 1) as HeapMessage | undefined)?.done(),
+    () => heap.queue('q').clear(),
+    () => heap.remove('q'),
   ]
   for (const [number, step] of steps.entries()) {
     const start = performance.now()

@@ -391,10 +391,10 @@ class Walk {
     const { i32 } = arena
     const q = queue << 1
     const store = new QueueStore(this.#core, queue)
-    const check = (head: number, isTaken: boolean): { count: number; last: number } => {
+    const check = (head: number, length: number, isTaken: boolean): { count: number; last: number } => {
       let count = 0
       let last = 0
-      store.each(q + head, (message) => {
+      store.each(q + head, i32[q + length]!, (message) => {
         if (i32[(message << 1) + G_PREV] !== last) throw corrupt(name, `message ${message} does not lead back`)
         if ((i32[(message << 1) + G_TAKER] !== 0) !== isTaken)
           throw corrupt(name, `message ${message} is in the wrong list of its queue`)
@@ -403,10 +403,10 @@ class Walk {
       })
       return { count, last }
     }
-    const waiting = check(Q_FIRST, false)
+    const waiting = check(Q_FIRST, Q_SIZE, false)
     if (waiting.count !== i32[q + Q_SIZE] || waiting.last !== i32[q + Q_LAST])
       throw corrupt(name, `the queue at ${queue} counts ${i32[q + Q_SIZE]} messages and has ${waiting.count}`)
-    const taken = check(Q_NEWEST, true)
+    const taken = check(Q_NEWEST, Q_TAKEN, true)
     if (taken.count !== i32[q + Q_TAKEN])
       throw corrupt(name, `the queue at ${queue} counts ${i32[q + Q_TAKEN]} messages taken and has ${taken.count}`)
     const bell = i32[q + Q_BELL]!

@@ -18,6 +18,7 @@ import {
 } from '../../waiting/index.js'
 import type { Undoable } from '../arena/arena.js'
 import type { Core } from '../core.js'
+import { corrupt } from '../corrupt.js'
 import { BELL_FLAG, STRIPE_STEP } from '../heap.layout.js'
 import {
   G_SLOT,
@@ -59,6 +60,8 @@ export class HeapQueue extends Handle {
   /** The queue's changes at the last such look; what it found: NOBODY, the slot of a taker, or SEVERAL. */
   #looked: number | undefined
   #takers: number = NOBODY
+  /** One of them is dead: what it had taken is to be put back. */
+  #lost = false
   /** Of the message that a search has found. */
   #value: unknown
 
@@ -177,14 +180,14 @@ export class HeapQueue extends Handle {
     const size = i32[q + Q_SIZE]
     const taken = i32[q + Q_TAKEN]
     if (!memory.checkVersion(word, seen) || memory.faults !== 0 || size !== 0) return false
-    return taken === 0 || !this.#isLookDue() || !this.#look()
+    return taken === 0 || !this.#hasLost()
   }
 
   static #takeWork(this: void, self: HeapQueue, choice: Choice): unknown {
     const { arena, blocks, decoder, graph } = self.#core
     const { i32 } = arena
     self.check('queue')
-    if (i32[(self.#queue << 1) + Q_TAKEN] !== 0 && self.#isLookDue() && self.#look()) self.#returnLost()
+    if (i32[(self.#queue << 1) + Q_TAKEN] !== 0 && self.#hasLost()) self.#returnLost()
     const message =
       choice.where !== undefined ? self.#search(choice) : choice.newest ? self.#store.last : self.#store.first
     if (message === 0) return undefined
@@ -209,9 +212,10 @@ export class HeapQueue extends Handle {
     const changes = (this.#queue << 1) + Q_CHANGES
     const before = i32[changes]
     const step = newest ? PREV : NEXT
-    let budget = i32.length >> 3
+    let budget = this.#store.most
     let message = newest ? this.#store.last : this.#store.first
-    while (message !== 0 && --budget >= 0) {
+    while (message !== 0) {
+      if (--budget < 0) throw corrupt(name, 'a queue does not end')
       const value = decoder.snapshot((message << 1) + G_SLOT)
       const passed = where!(value)
       refusePromise(passed, 'where is asked with the heap locked')
@@ -284,12 +288,14 @@ export class HeapQueue extends Handle {
 
   // ---- takers that died
 
-  #isLookDue(): boolean {
-    return performance.now() >= this.#lookAt
+  /** True when one of those who have taken messages is known to be dead; looks, now and then. */
+  #hasLost(): boolean {
+    if (!this.#lost && performance.now() >= this.#lookAt) this.#look()
+    return this.#lost
   }
 
-  /** Looks who has taken messages. @returns true when one of them is dead. */
-  #look(): boolean {
+  /** Looks who has taken messages, and whether they live. */
+  #look(): void {
     const { arena } = this.#core
     const start = performance.now()
     let changes = 0
@@ -308,11 +314,9 @@ export class HeapQueue extends Handle {
     tokens.delete(arena.segment.participant.token)
     this.#takers = tokens.size === 0 ? NOBODY : tokens.size > 1 ? SEVERAL : slotOf([...tokens][0]!)
     this.#looked = changes
-    let lost = false
-    for (const token of tokens) if (!arena.segment.isAlive(token)) lost = true
+    for (const token of tokens) if (!arena.segment.isAlive(token)) this.#lost = true
     const end = performance.now()
     this.#lookAt = end + Math.max(DEATH_LOOK_MS, (end - start) / LOOK_SHARE)
-    return lost
   }
 
   /** Puts what the dead have taken back in front, in the order they took it. */
@@ -335,6 +339,7 @@ export class HeapQueue extends Handle {
     })
     if (count > 0) this.#store.ring(count)
     this.#looked = undefined
+    this.#lost = false
   }
 
   /** How a waiter gets to hear that a taker has died. */

@@ -171,6 +171,72 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
       peer.say({ name: one.name, message: one.message, isError: one instanceof TypeError, cause: one.cause })
   },
 
+  // ---- messages
+
+  /** Puts so many numbers, some of them several at once. */
+  'queue-produce'(peer, name: string, first: number, count: number) {
+    using heap = SharedHeap.open<number>(name)
+    for (let i = 0; i < count; ) {
+      if (i % 7 === 0 && i + 5 <= count) {
+        heap.messages.putAll(Array.from({ length: 5 }, (_, j) => first + i + j))
+        i += 5
+      } else heap.messages.put(first + i++)
+    }
+    peer.say('done')
+  },
+
+  /** Counts each message that it takes, until it is killed. */
+  async 'queue-consume'(peer, name: string, how: 'done' | 'at once' | 'in a transaction') {
+    using heap = SharedHeap.open<number>(name)
+    const counts = heap.map<number, number>('counts')
+    peer.say('ready')
+    if (how === 'done') {
+      for await (const message of heap.messages.consume({ ack: true })) {
+        heap.transaction(() => {
+          counts.add(message.value, 1)
+          message.done()
+        })
+      }
+    } else if (how === 'at once') for await (const message of heap.messages) counts.add(message, 1)
+    for (;;) {
+      const counted = heap.transaction(() => {
+        const message = heap.messages.tryTake()
+        if (message !== undefined) counts.add(message, 1)
+        return message !== undefined
+      })
+      if (!counted) await sleep(1)
+    }
+  },
+
+  /** Takes one to be acknowledged, and keeps it. */
+  async 'queue-hold'(peer, name: string) {
+    using heap = SharedHeap.open<number>(name)
+    const message = await heap.messages.take({ ack: true })
+    peer.say([message.value, message.deliveries])
+    await peer.hear()
+    message.done()
+    peer.say('done')
+    await peer.hear()
+  },
+
+  /** Waits for one; says what it was, and how much of a processor the waiting took. */
+  async 'queue-wait'(peer, name: string, blocking: boolean) {
+    using heap = SharedHeap.open<number>(name)
+    const { messages } = heap
+    peer.say('waiting')
+    const before = process.cpuUsage()
+    const message = blocking ? messages.takeSync() : await messages.take()
+    const { user, system } = process.cpuUsage(before)
+    peer.say([message, (user + system) / 1000])
+  },
+
+  /** Makes a heap, leaves a message, and is gone. */
+  'queue-leave'(peer, name: string) {
+    using heap = SharedHeap.open<unknown>(name)
+    heap.messages.putAll([{ from: process.pid, text: 'good bye' }, 2])
+    peer.say(process.pid)
+  },
+
   // ---- defects
 
   'count-plain'(peer, name: string, times: number) {

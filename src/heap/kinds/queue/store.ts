@@ -182,12 +182,12 @@ export class QueueStore {
   /**
    * Calls `see` with each message of a list, from the word that leads to the first one. It may unlink what it is given.
    *
+   * @param length what the queue says how many there are.
    * @throws MemlaneError `ERR_CORRUPT` for a list that does not end.
    */
-  each(head: number, see: (message: number) => void): void {
-    const { arena, name } = this.#core
-    // There are no more messages than fit into the memory.
-    let budget = arena.i32.length >> 3
+  each(head: number, length: number, see: (message: number) => void): void {
+    const { name } = this.#core
+    let budget = this.#atMost(length)
     for (let message = this.follow(head); message !== 0; ) {
       if (--budget < 0) throw corrupt(name, 'a queue does not end')
       const next = this.next(message)
@@ -196,12 +196,24 @@ export class QueueStore {
     }
   }
 
+  /** There are no more messages than fit into the memory. */
+  #atMost(length: number): number {
+    return Math.min(length >>> 0, this.#core.arena.i32.length >> 3)
+  }
+
+  /** Messages that may wait, for walks that end by themselves. */
+  get most(): number {
+    return this.#atMost(this.#core.arena.i32[(this.#queue << 1) + Q_SIZE]!)
+  }
+
   eachWaiting(see: (message: number) => void): void {
-    this.each((this.#queue << 1) + Q_FIRST, see)
+    const q = this.#queue << 1
+    this.each(q + Q_FIRST, this.#core.arena.i32[q + Q_SIZE]!, see)
   }
 
   /** The newest first. */
   eachTaken(see: (message: number) => void): void {
-    this.each((this.#queue << 1) + Q_NEWEST, see)
+    const q = this.#queue << 1
+    this.each(q + Q_NEWEST, this.#core.arena.i32[q + Q_TAKEN]!, see)
   }
 }
