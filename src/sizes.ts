@@ -108,8 +108,15 @@ export function checkSignal(signal: AbortSignal | undefined): void {
 
 /** Goes through an iterable. @throws MemlaneError `ERR_TYPE`; what the iterator throws. */
 export function collect<T>(values: Iterable<T>, what: string): T[] {
-  if (typeof values !== 'string') checkObject(values, what)
-  checkFunction(values[Symbol.iterator], `${what}[Symbol.iterator]`)
+  const isIterable = typeof (values as Iterable<T> | undefined)?.[Symbol.iterator] === 'function'
+  if (!isIterable) {
+    const isPlain = typeof values === 'object' && values !== null && what === 'entries'
+    throw wrongType(
+      what,
+      isPlain ? 'an iterable of pairs, as a Map or Object.entries(object)' : 'an iterable, as an array or a Set',
+      values,
+    )
+  }
   return [...values]
 }
 

@@ -376,3 +376,18 @@ test('another user reads what the mode lets them read', { skip: root }, async ()
     secret: 'ERR_PERMISSION',
   })
 })
+
+test('what is not there is said in words, with the namespace and where to look', () => {
+  for (const { open } of [SharedMap, SharedInt, SharedHeap] as { open(name: string, options: object): unknown }[])
+    assert.throws(
+      () => open('nowhere', READ),
+      (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'ERR_NOT_FOUND')
+        assert.match(
+          error.message,
+          /no segment "nowhere": nobody has made it in namespace ".+".*only reads makes none; `memlane list`/,
+        )
+        return true
+      },
+    )
+})

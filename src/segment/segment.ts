@@ -119,11 +119,12 @@ export class Segment {
     const owner = checkOwner(options.owner)
     const start = performance.now()
     for (;;) {
-      const object = ShmObject.open(file, {
+      const object = ShmObject.tryOpen(file, {
         owner,
         readOnly: options.readOnly === true,
         sparse: options.sparse === true,
       })
+      if (object === undefined) throw notFound(checked, nobodyMade(namespace, options.readOnly === true))
       try {
         // Asked before each look, here and below: who was held up itself looks once more before it calls others late.
         const waited = performance.now() - start
@@ -709,6 +710,11 @@ function waitForCreator(object: ShmObject, name: string, waited: number): void {
   }
   if (waited > CREATOR_MS) throw busy(name)
   pause(CREATION_LOOK_MS)
+}
+
+function nobodyMade(namespace: string, readOnly: boolean): string {
+  const makes = readOnly ? ', and a handle that only reads makes none' : ''
+  return `nobody has made it in namespace ${JSON.stringify(namespace)}, or it was removed${makes}; \`memlane list\` shows what there is`
 }
 
 function notFound(name: string, why: string): MemlaneError {

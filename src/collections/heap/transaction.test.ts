@@ -225,6 +225,8 @@ for (const backend of BACKENDS) {
         ]),
       )
       assert.equal(map.deleteMany(['x', 'y', 'z']), 2)
+      assert.throws(() => map.setMany({ a: 1 } as never), /an iterable of pairs, as a Map or Object.entries\(object\)/)
+      assert.throws(() => map.deleteMany(7 as never), /an iterable, as an array or a Set, got 7/)
     })
 
     test('a heap removes what it holds; handles to it are stale', () => {
