@@ -26,7 +26,20 @@ export {
   type TakeOptions,
   type WaitingTakeOptions,
 } from './queue/shared-queue.js'
+export type {
+  ReadOnlyAccess,
+  ReadOnlyBlock,
+  ReadOnlyBool,
+  ReadOnlyFloat,
+  ReadOnlyHeap,
+  ReadOnlyInt,
+  ReadOnlyList,
+  ReadOnlyMap,
+  ReadOnlySet,
+  ReadOnlyString,
+} from './read-only.js'
 export type { SetLike } from './set/set-algebra.js'
 export { type SetChange, SharedSet } from './set/shared-set.js'
 export { isLive, type Snapshot, snapshot } from './snapshot.js'
+export type { NameOfUnstorable, NotStorable } from './storable.js'
 export { type CollectionOptions, type Found, type Kind, labelOf } from './structure.js'

@@ -1,5 +1,6 @@
 // collections: plain copies of what is shared.
 
+import type { MapIteration } from '../iterators.js'
 import { handleOf } from '../live/handle-of.js'
 import { Cell } from './cells/cell.js'
 import { SharedBlock } from './cells/shared-block.js'
@@ -8,16 +9,19 @@ import { SharedQueue } from './queue/shared-queue.js'
 import { SharedSet } from './set/shared-set.js'
 
 /** What `snapshot` makes of a collection; everything else keeps its type. */
-export type Snapshot<T> =
-  T extends SharedMap<infer K, infer V>
-    ? Map<K, V>
-    : T extends SharedSet<infer E>
-      ? Set<E>
-      : T extends Cell<infer C>
-        ? C
-        : T extends { snapshot(): infer S }
-          ? S
-          : T
+export type Snapshot<T> = T extends {
+  entries(): MapIteration<[infer K, infer V]>
+  has(key: never): boolean
+  get(key: never): unknown
+}
+  ? Map<K, V>
+  : T extends SharedSet<infer E>
+    ? Set<E>
+    : T extends Cell<infer C>
+      ? C
+      : T extends { snapshot(): infer S }
+        ? S
+        : T
 
 /**
  * A plain, detached copy of one moment: of a collection, or of a live object or array with all that is in it. Shared and

@@ -6,6 +6,8 @@ import { handleOf } from '../../live/handle-of.js'
 import type { NameOptions } from '../../segment/index.js'
 import { type Updated, updated } from '../../updating.js'
 import { refuseThenable } from '../collection.js'
+import type { ReadOnlyAccess, ReadOnlyBlock } from '../read-only.js'
+import type { NameOfUnstorable, NotStorable } from '../storable.js'
 import { ALONE, type CollectionOptions, openCell, openHeap } from '../structure.js'
 import { Cell } from './cell.js'
 import type { HeapStore } from './heap-store.js'
@@ -35,7 +37,10 @@ export class SharedBlock<T = unknown> extends Cell<T> {
   }
 
   /** Opens the block of that name, or makes it. Throws as `SharedMap.open` does, and `ERR_NOT_CLONEABLE`. */
-  static open<T = unknown>(name: string, options: BlockOptions<T> = {}): SharedBlock<T> {
+  static open<T = unknown>(name: NameOfUnstorable<T>, options?: BlockOptions<T>): NotStorable<T>
+  static open<T = unknown>(name: string, options: BlockOptions<T> & ReadOnlyAccess): ReadOnlyBlock<T>
+  static open<T = unknown>(name: string, options?: BlockOptions<T>): SharedBlock<T>
+  static open<T>(name: string, options: BlockOptions<T> = {}): unknown {
     const heap = openHeap(name, options, true)
     try {
       return new SharedBlock<T>(name, new Store<T>(heap, openCell(heap, 'block', ALONE, options.initial), true))

@@ -3,6 +3,7 @@
 import { wrongType } from '../../errors.js'
 import { type NameOptions, Segment } from '../../segment/index.js'
 import { checkObject, given } from '../../sizes.js'
+import type { ReadOnlyAccess, ReadOnlyBool } from '../read-only.js'
 import { Cell } from './cell.js'
 import { ReadOnlyWord } from './read-only-word.js'
 import { openScalar, type ScalarOptions } from './scalar-segment.js'
@@ -42,6 +43,8 @@ export class SharedBool extends Cell<boolean> {
    *
    * @throws MemlaneError `ERR_KIND` when the name is something else, `ERR_TYPE`, `ERR_RANGE`, `ERR_NAME`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
    */
+  static open(name: string, options: BoolOptions & ReadOnlyAccess): ReadOnlyBool
+  static open(name: string, options?: BoolOptions): SharedBool
   static open(name: string, options: BoolOptions = {}): SharedBool {
     const initial = checkBool(given(checkObject(options).initial, false), 'initial')
     const segment = openScalar(name, options, {

@@ -4,6 +4,7 @@ import { MemlaneError, outOfRange, wrongType } from '../../errors.js'
 import { type NameOptions, Segment } from '../../segment/index.js'
 import { checkObject, given } from '../../sizes.js'
 import { sameValueZero } from '../collection.js'
+import type { ReadOnlyAccess, ReadOnlyFloat } from '../read-only.js'
 import { Cell } from './cell.js'
 import { ReadOnlyWord } from './read-only-word.js'
 import { openScalar, type ScalarOptions, scalarCode } from './scalar-segment.js'
@@ -92,6 +93,8 @@ export class SharedFloat extends Cell<number> {
    * @throws MemlaneError `ERR_MISMATCH` when it has another type, `ERR_KIND` when the name is something else,
    *   `ERR_TYPE`, `ERR_RANGE`, `ERR_NAME`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
    */
+  static open(name: string, options: FloatOptions & ReadOnlyAccess): ReadOnlyFloat
+  static open(name: string, options?: FloatOptions): SharedFloat
   static open(name: string, options: FloatOptions = {}): SharedFloat {
     const type = floatType(checkObject(options).type)
     const initial = checkFloat(type, given(options.initial, 0), 'initial')

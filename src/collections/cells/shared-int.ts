@@ -2,6 +2,7 @@
 
 import { type NameOptions, Segment } from '../../segment/index.js'
 import { checkObject, given } from '../../sizes.js'
+import type { ReadOnlyAccess, ReadOnlyInt } from '../read-only.js'
 import { Cell } from './cell.js'
 import {
   type BigIntType,
@@ -59,10 +60,15 @@ export class SharedInt<N extends number | bigint = number> extends Cell<N> {
    * @throws MemlaneError `ERR_MISMATCH` when it has another type, `ERR_KIND` when the name is something else,
    *   `ERR_TYPE`, `ERR_RANGE`, `ERR_NAME`, `ERR_NO_SPACE`, `ERR_PERMISSION`.
    */
+  static open(
+    name: string,
+    options: IntOptions<BigIntType> & { type: BigIntType } & ReadOnlyAccess,
+  ): ReadOnlyInt<bigint>
+  static open(name: string, options: IntOptions<SmallIntType> & ReadOnlyAccess): ReadOnlyInt<number>
   static open(name: string, options: IntOptions<BigIntType> & { type: BigIntType }): SharedInt<bigint>
   static open(name: string, options?: IntOptions<SmallIntType>): SharedInt<number>
   static open(name: string, options?: IntOptions): SharedInt<number> | SharedInt<bigint>
-  static open(name: string, options: IntOptions = {}): SharedInt<number> | SharedInt<bigint> {
+  static open(name: string, options: IntOptions = {}): unknown {
     const facts = intFacts(given(checkObject(options).type, 'int32'))
     const range = facts.big ? bigRange(facts) : smallRange(facts)
     const initial = range.check(given<number | bigint>(options.initial, facts.big ? 0n : 0) as never, 'initial')

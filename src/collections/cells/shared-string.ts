@@ -4,6 +4,7 @@ import { wrongType } from '../../errors.js'
 import { unlinkHeap } from '../../heap/index.js'
 import type { NameOptions } from '../../segment/index.js'
 import { checkObject, given, refusePromise } from '../../sizes.js'
+import type { ReadOnlyAccess, ReadOnlyString } from '../read-only.js'
 import { ALONE, type CollectionOptions, openCell, openHeap } from '../structure.js'
 import { Cell } from './cell.js'
 import { HeapStore } from './heap-store.js'
@@ -31,6 +32,8 @@ export class SharedString extends Cell<string> {
   }
 
   /** Opens the string of that name, or makes it. Throws as `SharedMap.open` does. */
+  static open(name: string, options: StringOptions & ReadOnlyAccess): ReadOnlyString
+  static open(name: string, options?: StringOptions): SharedString
   static open(name: string, options: StringOptions = {}): SharedString {
     const initial = checkString(given(checkObject(options).initial, ''), 'initial')
     const heap = openHeap(name, options, true, '64 MiB')

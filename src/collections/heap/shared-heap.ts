@@ -26,6 +26,7 @@ import { Collection } from '../collection.js'
 import { type SharedList, sharedList } from '../list/shared-list.js'
 import { SharedMap } from '../map/shared-map.js'
 import { SharedQueue } from '../queue/shared-queue.js'
+import type { ReadOnlyAccess, ReadOnlyHeap } from '../read-only.js'
 import { SharedSet } from '../set/shared-set.js'
 import {
   type CollectionOptions,
@@ -114,6 +115,8 @@ export class SharedHeap<M = unknown> extends Collection {
    * @throws MemlaneError `ERR_TYPE` for a class that cannot be shared, too: what is none, what has private fields, what stands under
    *   two names.
    */
+  static open<M = unknown>(name: string, options: HeapOptions & ReadOnlyAccess): ReadOnlyHeap<M>
+  static open<M = unknown>(name: string, options?: HeapOptions): SharedHeap<M>
   static open<M = unknown>(name: string, options: HeapOptions = {}): SharedHeap<M> {
     const { classes, strict, types, ...rest } = options
     const adapter = adapterOf({ classes, strict, types })

@@ -9,6 +9,8 @@ import { rendering, shown } from '../../printable.js'
 import { Departures, type DeparturesOptions, type NameOptions, type Peer, peersOf } from '../../segment/index.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { closedStandIn, type TransactionOptions, transactionTimeout } from '../collection.js'
+import type { ReadOnlyAccess, ReadOnlyList } from '../read-only.js'
+import type { NameOfUnstorable, NotStorable } from '../storable.js'
 import { ALONE, type CollectionOptions, openHeap, openList } from '../structure.js'
 
 /** A change of a list; `type` says which. */
@@ -60,6 +62,8 @@ export interface SharedList<T = unknown> extends Array<T>, Disposable {
 
 interface SharedListDoor {
   /** Opens the list of that name, or makes it, empty. Throws as `SharedMap.open` does. */
+  open<T = unknown>(name: NameOfUnstorable<T>, options?: CollectionOptions): NotStorable<T>
+  open<T = unknown>(name: string, options: CollectionOptions & ReadOnlyAccess): ReadOnlyList<T>
   open<T = unknown>(name: string, options?: CollectionOptions): SharedList<T>
   /** Removes the name. Those who have it open keep it. @returns true if it was there. */
   unlink(name: string, options?: NameOptions): boolean

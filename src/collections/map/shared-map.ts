@@ -9,6 +9,8 @@ import { checkObject, collect } from '../../sizes.js'
 import { DELETE, type Updated, updated } from '../../updating.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn, refuseThenable, sameValueZero } from '../collection.js'
+import type { ReadOnlyAccess, ReadOnlyMap } from '../read-only.js'
+import type { NameOfUnstorable, NotStorable } from '../storable.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
 import { alias, walkMap } from '../walk.js'
 
@@ -55,7 +57,16 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
    * @throws MemlaneError `ERR_KIND` when the name is something else, `ERR_TYPE`, `ERR_RANGE`, `ERR_NAME`, `ERR_NO_SPACE`,
    *   `ERR_PERMISSION`, `ERR_OWNER`, `ERR_PARTICIPANTS`, `ERR_CORRUPT`.
    */
-  static open<K extends Key = string, V = unknown>(name: string, options: CollectionOptions = {}): SharedMap<K, V> {
+  static open<K extends Key = string, V = unknown>(
+    name: NameOfUnstorable<V>,
+    options?: CollectionOptions,
+  ): NotStorable<V, K>
+  static open<K extends Key = string, V = unknown>(
+    name: string,
+    options: CollectionOptions & ReadOnlyAccess,
+  ): ReadOnlyMap<K, V>
+  static open<K extends Key = string, V = unknown>(name: string, options?: CollectionOptions): SharedMap<K, V>
+  static open(name: string, options: CollectionOptions = {}): unknown {
     const heap = openHeap(name, options)
     try {
       return new SharedMap(name, heap, openMap(heap, 'map', ALONE), true)

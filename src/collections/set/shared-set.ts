@@ -7,6 +7,7 @@ import type { NameOptions } from '../../segment/index.js'
 import { collect } from '../../sizes.js'
 import { Changes, checkWatchOptions, type WatchOptions } from '../changes.js'
 import { Collection, closedStandIn } from '../collection.js'
+import type { ReadOnlyAccess, ReadOnlySet } from '../read-only.js'
 import { ALONE, type CollectionOptions, openHeap, openMap } from '../structure.js'
 import { alias, walkSet } from '../walk.js'
 import type { SetLike } from './set-algebra.js'
@@ -44,7 +45,9 @@ export class SharedSet<T extends Key = string> extends Collection {
   }
 
   /** Opens the set of that name, or makes it, empty. Throws as `SharedMap.open` does. */
-  static open<T extends Key = string>(name: string, options: CollectionOptions = {}): SharedSet<T> {
+  static open<T extends Key = string>(name: string, options: CollectionOptions & ReadOnlyAccess): ReadOnlySet<T>
+  static open<T extends Key = string>(name: string, options?: CollectionOptions): SharedSet<T>
+  static open<T extends Key>(name: string, options: CollectionOptions = {}): SharedSet<T> {
     const heap = openHeap(name, options)
     try {
       return new SharedSet(name, heap, openMap(heap, 'set', ALONE), true)

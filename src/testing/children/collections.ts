@@ -275,7 +275,7 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
       names: heap.names().map((found) => found.name),
       ada: attempt(() => heap.map('players').get('ada')),
       chat: attempt(() => heap.list('chat')),
-      set: attempt(() => heap.map('players').set('ada', 1)),
+      set: attempt(() => (heap.map('players') as SharedMap<string, unknown>).set('ada', 1)),
       int: attempt(() => SharedInt.open(`${name}-int`, { owner: 'any', readOnly: true }).value),
       secret: attempt(() => SharedInt.open(`${name}-secret`, { owner: 'any', readOnly: true }).value),
     })

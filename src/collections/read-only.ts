@@ -1,0 +1,100 @@
+// collections: what handles that were opened with `readOnly: true` look like to the type checker: what would be ERR_READ_ONLY is not there.
+
+import type { Key } from '../heap/index.js'
+import type { Cell } from './cells/cell.js'
+import type { BigIntType, IntType, SmallIntType } from './cells/int-types.js'
+import type { SharedBlock } from './cells/shared-block.js'
+import type { SharedBool } from './cells/shared-bool.js'
+import type { FloatType, SharedFloat } from './cells/shared-float.js'
+import type { SharedInt } from './cells/shared-int.js'
+import type { SharedString } from './cells/shared-string.js'
+import type { SharedHeap } from './heap/shared-heap.js'
+import type { SharedList } from './list/shared-list.js'
+import type { SharedMap } from './map/shared-map.js'
+import type { SharedSet } from './set/shared-set.js'
+
+/** Marks options as those of a handle that only reads. */
+export interface ReadOnlyAccess {
+  readonly readOnly: true
+}
+
+/** A map that was opened with `readOnly: true`. */
+export type ReadOnlyMap<K extends Key = string, V = unknown> = Omit<
+  SharedMap<K, V>,
+  | 'set'
+  | 'delete'
+  | 'clear'
+  | 'getOrInsert'
+  | 'getOrInsertComputed'
+  | 'update'
+  | 'add'
+  | 'compareAndSet'
+  | 'setMany'
+  | 'deleteMany'
+  | 'transaction'
+  | 'watch'
+>
+
+/** A set that was opened with `readOnly: true`. */
+export type ReadOnlySet<T extends Key = string> = Omit<
+  SharedSet<T>,
+  'add' | 'delete' | 'clear' | 'addMany' | 'deleteMany' | 'assign' | 'transaction' | 'watch'
+>
+
+/** A list that was opened with `readOnly: true`. */
+export type ReadOnlyList<T = unknown> = ReadonlyArray<T> &
+  Pick<SharedList<T>, 'name' | 'closed' | 'snapshot' | 'participants' | 'departures' | 'close' | typeof Symbol.dispose>
+
+type ReadOnlyCell<C extends Cell<T>, T, Changing extends keyof C> = Omit<
+  C,
+  'value' | 'set' | 'exchange' | 'compareExchange' | Changing
+> & { readonly value: T }
+
+/** A whole number that was opened with `readOnly: true`. */
+export type ReadOnlyInt<N extends number | bigint> = ReadOnlyCell<SharedInt<N>, N, 'add' | 'sub' | 'and' | 'or' | 'xor'>
+
+/** A floating-point number that was opened with `readOnly: true`. */
+export type ReadOnlyFloat = ReadOnlyCell<SharedFloat, number, 'add'>
+
+/** A switch that was opened with `readOnly: true`. */
+export type ReadOnlyBool = ReadOnlyCell<SharedBool, boolean, 'toggle'>
+
+/** A string that was opened with `readOnly: true`. */
+export type ReadOnlyString = ReadOnlyCell<SharedString, string, 'append' | 'update' | 'watch' | 'wait' | 'waitAsync'>
+
+/** A value that was opened with `readOnly: true`. */
+export type ReadOnlyBlock<T = unknown> = ReadOnlyCell<SharedBlock<T>, T, 'update' | 'watch' | 'wait' | 'waitAsync'>
+
+/** A heap that was opened with `readOnly: true`. */
+export interface ReadOnlyHeap<M = unknown>
+  extends Omit<
+    SharedHeap<M>,
+    | 'map'
+    | 'set'
+    | 'list'
+    | 'int'
+    | 'float'
+    | 'bool'
+    | 'string'
+    | 'block'
+    | 'remove'
+    | 'transaction'
+    | 'root'
+    | 'share'
+    | 'destroy'
+  > {
+  readonly root: ReadOnlyMap<string, unknown>
+  map<K extends Key = string, V = unknown>(name: string): ReadOnlyMap<K, V>
+  set<T extends Key = string>(name: string): ReadOnlySet<T>
+  list<T = unknown>(name: string): ReadOnlyList<T>
+  int(name: string, type: BigIntType): InHeap<ReadOnlyInt<bigint>>
+  int(name: string, type?: SmallIntType): InHeap<ReadOnlyInt<number>>
+  int(name: string, type?: IntType): InHeap<ReadOnlyInt<number>> | InHeap<ReadOnlyInt<bigint>>
+  float(name: string, type?: FloatType): InHeap<ReadOnlyFloat>
+  bool(name: string): InHeap<ReadOnlyBool>
+  string(name: string): ReadOnlyString
+  block<T = unknown>(name: string): ReadOnlyBlock<T>
+}
+
+/** What lives in a heap is neither watched nor waited for by those who may not store. */
+type InHeap<C> = Omit<C, 'watch' | 'wait' | 'waitAsync'>
