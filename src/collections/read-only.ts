@@ -15,6 +15,7 @@ import type { SharedSet } from './set/shared-set.js'
 
 /** Marks options as those of a handle that only reads. */
 export interface ReadOnlyAccess {
+  /** Literally `true`: a boolean that is only known at run time opens a handle that looks as if it could change things. */
   readonly readOnly: true
 }
 
@@ -83,16 +84,27 @@ export interface ReadOnlyHeap<M = unknown>
     | 'share'
     | 'destroy'
   > {
+  /** What the heap's root map holds. */
   readonly root: ReadOnlyMap<string, unknown>
+  /** The map of that name. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   map<K extends Key = string, V = unknown>(name: string): ReadOnlyMap<K, V>
+  /** The set of that name. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   set<T extends Key = string>(name: string): ReadOnlySet<T>
+  /** The list of that name. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   list<T = unknown>(name: string): ReadOnlyList<T>
+  /** The whole number of that name, of a type as for SharedInt. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   int(name: string, type: BigIntType): InHeap<ReadOnlyInt<bigint>>
+  /** The whole number of that name, of a type as for SharedInt. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   int(name: string, type?: SmallIntType): InHeap<ReadOnlyInt<number>>
+  /** The whole number of that name, of a type as for SharedInt. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   int(name: string, type?: IntType): InHeap<ReadOnlyInt<number>> | InHeap<ReadOnlyInt<bigint>>
+  /** The floating-point number of that name. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   float(name: string, type?: FloatType): InHeap<ReadOnlyFloat>
+  /** The switch of that name. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   bool(name: string): InHeap<ReadOnlyBool>
+  /** The string of that name. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   string(name: string): ReadOnlyString
+  /** The value of that name. @throws MemlaneError `ERR_NOT_FOUND`, `ERR_KIND`, `ERR_CLOSED`. */
   block<T = unknown>(name: string): ReadOnlyBlock<T>
 }
 
