@@ -5,9 +5,20 @@ import { get } from './collections/get.js'
 import { set } from './collections/set.js'
 import { watch } from './collections/watch.js'
 import type { Command } from './command.js'
+import { completionOf } from './completion.js'
 import { doctor } from './doctor.js'
 import { inspect } from './inspect.js'
 import { list } from './list.js'
 import { rm } from './rm.js'
 
-export const COMMANDS: readonly Command[] = [list, inspect, get, set, watch, dump, rm, doctor]
+export const COMMANDS: readonly Command[] = [
+  list,
+  inspect,
+  get,
+  set,
+  watch,
+  dump,
+  rm,
+  doctor,
+  completionOf(() => COMMANDS),
+]

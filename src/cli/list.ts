@@ -2,6 +2,7 @@
 
 import { listSegments, namespaceOf } from '../segment/index.js'
 import { formatSize } from '../sizes.js'
+import { filtered, type Listed, SORTS, sorted } from './choosing.js'
 import { type Call, type Command, JSON_OPTION, NAMESPACE } from './command.js'
 import { foreignJson, participantsText, type SegmentJson, segmentJson, usersText } from './describe.js'
 import { FINE } from './failure.js'
@@ -20,11 +21,15 @@ export const list: Command = {
   options: {
     namespace: { ...NAMESPACE, about: `${NAMESPACE.about}; '*' for all` },
     ours: { type: 'boolean', about: 'leave out objects of other programs' },
+    filter: { type: 'string', value: 'PATTERN', about: "only these names, as 'game*', or kinds, as 'kind:heap'" },
+    sort: { type: 'string', value: 'BY', about: `in this order: ${SORTS.join(', ')}` },
+    names: { type: 'boolean', about: 'names of segments alone, one a line' },
     json: JSON_OPTION,
   },
   examples: [
     ['memlane list', 'segments of this namespace, and what other programs keep in shared memory'],
     ["memlane list --namespace '*'", 'segments of all namespaces'],
+    ["memlane list --filter 'cam*' --sort used", 'the cameras, those with most memory first'],
     ["memlane list --json | jq -r '.segments[].name'", 'names only'],
   ],
   notes: [
@@ -38,14 +43,37 @@ export const list: Command = {
   ],
   run(call) {
     const namespace = call.namespace === '*' ? '*' : namespaceOf(call.namespace)
-    const segments = listSegments({ namespace }).map(segmentJson)
+    const chosen = <T>(all: readonly T[], listed: (one: T) => Listed): T[] =>
+      filtered(
+        sorted(
+          all.map((one) => ({ ...listed(one), one })),
+          call.text('sort'),
+        ),
+        call.text('filter'),
+      ).map(({ one }) => one)
+    const segments = chosen(listSegments({ namespace }).map(segmentJson), listedSegment)
+    if (call.on('names')) {
+      for (const { name } of segments) print(name)
+      return FINE
+    }
     const found = call.on('ours') ? [] : listForeign()
     const mappings = found.length > 0 ? new Mappings() : undefined
-    const foreign = found.map((one) => foreignJson(one, mappings!.of(one.stat)))
+    const foreign = chosen(
+      found.map((one) => foreignJson(one, mappings!.of(one.stat))),
+      listedForeign,
+    )
     if (call.on('json')) printJson({ namespace, segments, foreign })
     else show(call, namespace, segments, foreign)
     return FINE
   },
+}
+
+function listedSegment(one: SegmentJson): Listed {
+  return { ...one, atMs: one.createdMs, participants: one.participants.live }
+}
+
+function listedForeign(one: ReturnType<typeof foreignJson>): Listed {
+  return { ...one, name: one.object, kind: one.guess, atMs: one.changedMs, participants: one.users.length }
 }
 
 function show(

@@ -16,6 +16,7 @@ import type { SharedSet } from './set/shared-set.js'
 
 /** Marks options as those of a handle that only reads. */
 export interface ReadOnlyAccess {
+  /** Literally `true`: a boolean that is only known at run time opens a handle that looks as if it could change things. */
   readonly readOnly: true
 }
 

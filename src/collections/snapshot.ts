@@ -8,20 +8,25 @@ import { SharedMap } from './map/shared-map.js'
 import { SharedQueue } from './queue/shared-queue.js'
 import { SharedSet } from './set/shared-set.js'
 
-/** What `snapshot` makes of a collection; everything else keeps its type. */
-export type Snapshot<T> = T extends {
-  entries(): MapIteration<[infer K, infer V]>
-  has(key: never): boolean
+/** A map, whether or not it may be changed through this handle. */
+interface AnyMap<K, V> {
+  /** As of `SharedMap`. */
+  entries(): MapIteration<[K, V]>
+  /** As of `SharedMap`. */
   get(key: never): unknown
 }
-  ? Map<K, V>
-  : T extends SharedSet<infer E>
-    ? Set<E>
-    : T extends Cell<infer C>
-      ? C
-      : T extends { snapshot(): infer S }
-        ? S
-        : T
+
+/** What `snapshot` makes of a collection; everything else keeps its type. */
+export type Snapshot<T> =
+  T extends AnyMap<infer K, infer V>
+    ? Map<K, V>
+    : T extends SharedSet<infer E>
+      ? Set<E>
+      : T extends Cell<infer C>
+        ? C
+        : T extends { snapshot(): infer S }
+          ? S
+          : T
 
 /**
  * A plain, detached copy of one moment: of a collection, or of a live object or array with all that is in it. Shared and
