@@ -49,7 +49,8 @@ function command(name, output) {
   if (system === 'linux') flags.push('-Wl,--build-id=none')
   // Symbols of Node-API are found in the host program: macOS has to be told so, Windows does it in host.c.
   if (system === 'win32') flags.push('-DNAPI_EXTERN=__declspec(dllimport)')
-  if (system === 'darwin') flags.push('-Wl,-undefined,dynamic_lookup')
+  // And it would keep the path that it was built at.
+  if (system === 'darwin') flags.push('-Wl,-undefined,dynamic_lookup', '-Wl,-install_name,@rpath/memlane.node')
   return ['cc', '-target', platforms[name].zig, ...flags, '-I', headers(), '-o', output, ...sources(system)]
 }
 
@@ -57,7 +58,9 @@ async function build(compiler, name, path) {
   // For Windows the linker leaves an import library beside it, which nobody needs.
   const folder = mkdtempSync(join(root, '.cache', 'addon-'))
   const half = join(folder, 'memlane.node')
-  const { ok, output } = await run(compiler, command(name, half), { quiet: true, env: zigEnvironment() })
+  // What the compiler remembers of the same sources would be the same bytes, whatever it makes of them now.
+  const env = { ...zigEnvironment(), ...(options.twice ? { ZIG_LOCAL_CACHE_DIR: join(folder, 'cache') } : {}) }
+  const { ok, output } = await run(compiler, command(name, half), { quiet: true, env })
   if (ok) renameSync(half, path)
   rmSync(folder, { recursive: true })
   if (!ok) throw new Error(`zig cannot build ${name}:\n${output}`)

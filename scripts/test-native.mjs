@@ -4,7 +4,7 @@
 //   node scripts/test-native.mjs --broken     with one mend after the other taken out: each must be missed
 //   node scripts/test-native.mjs mappings     only this scenario; with --broken, only the mends whose name has this word
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { filesUnder, root, run, since } from './run.mjs'
@@ -18,6 +18,9 @@ if (process.platform !== 'linux') {
   console.log(`test-native skipped: it makes the calls of Linux fail, and this is ${process.platform}`)
   process.exit(0)
 }
+
+/** Begins the name of every object of this run. */
+const NAME = `memlane-faults-${process.pid}`
 
 const compiler = (process.env.CC ?? 'cc').split(' ').filter(Boolean)
 const FLAGS = [
@@ -99,7 +102,7 @@ async function play(program, { environment }, names, { quiet = false } = {}) {
     for (let name = left.shift(); name !== undefined; name = left.shift()) {
       const { ok, output } = await run(program, [name], {
         quiet: true,
-        env: { ...process.env, ...environment },
+        env: { ...process.env, ...environment, FAULTS_NAME: NAME },
         limit: 20 * 60_000,
       })
       const failed = (output.match(/^not ok /gm) ?? []).length
@@ -245,6 +248,11 @@ async function playBroken(folder) {
   return missed === 0
 }
 
+/** What a program that was ended by force leaves. */
+function removeLeftovers() {
+  for (const file of readdirSync('/dev/shm')) if (file.startsWith(NAME)) rmSync(join('/dev/shm', file), { force: true })
+}
+
 const folder = mkdtempSync(join(root, '.cache', 'native-'))
 let ok = true
 try {
@@ -277,5 +285,6 @@ try {
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })
+  removeLeftovers()
 }
 process.exitCode = ok ? 0 : 1

@@ -689,8 +689,9 @@ static bool cancelled_in_the_end(void) {
 }
 
 int main(int count, char *arguments[]) {
-  snprintf(name, sizeof name, "memlane-faults-%ld", (long)getpid());
-  snprintf(other, sizeof other, "memlane-faults-other-%ld", (long)getpid());
+  const char *begin = getenv("FAULTS_NAME");
+  snprintf(name, sizeof name, "%.30s-%ld", begin == NULL ? "memlane-faults" : begin, (long)getpid());
+  snprintf(other, sizeof other, "%.50s-other", name);
   no_ring = !has_ring();
   if (count == 2 && strcmp(arguments[1], "names") == 0) {
     for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) printf("%s\n", scenarios[i].name);
