@@ -103,18 +103,34 @@ export interface ReadOnlyHeap<M = unknown>
     | 'queue'
     | 'share'
     | 'destroy'
+    | 'collect'
+    | 'exclusive'
+    | 'exclusiveAsync'
   > {
+  /** As of `SharedHeap`, and only reads. */
   readonly root: ReadOnlyMap<string, unknown>
+  /** As of `SharedHeap`, and only reads. */
   readonly messages: ReadOnlyQueue<M>
+  /** As of `SharedHeap`, and only reads. */
   queue<T = unknown>(name: string): ReadOnlyQueue<T>
+  /** As of `SharedHeap`, and only reads. */
   map<K extends Key = string, V = unknown>(name: string): ReadOnlyMap<K, V>
+  /** As of `SharedHeap`, and only reads. */
   set<T extends Key = string>(name: string): ReadOnlySet<T>
+  /** As of `SharedHeap`, and only reads. */
   list<T = unknown>(name: string): ReadOnlyList<T>
+  /** As of `SharedHeap`, and only reads. */
   int(name: string, type: BigIntType): ReadOnlyInt<bigint>
+  /** As of `SharedHeap`, and only reads. */
   int(name: string, type?: SmallIntType): ReadOnlyInt<number>
+  /** As of `SharedHeap`, and only reads. */
   int(name: string, type?: IntType): ReadOnlyInt<number> | ReadOnlyInt<bigint>
+  /** As of `SharedHeap`, and only reads. */
   float(name: string, type?: FloatType): ReadOnlyFloat
+  /** As of `SharedHeap`, and only reads. */
   bool(name: string): ReadOnlyBool
+  /** As of `SharedHeap`, and only reads. */
   string(name: string): ReadOnlyString
+  /** As of `SharedHeap`, and only reads. */
   block<T = unknown>(name: string): ReadOnlyBlock<T>
 }
