@@ -3,7 +3,7 @@
 //   byte from body   what
 //   +---------------------------------------------------------------------------------------------------------+
 //   |      0 | FORMAT   | PAGES_MAX | HASH_SEED | ROOTS     | SHAPES_FIRST | SHAPES_LAST | SHAPES | WATCHERS  |
-//   |     32 | CLASSES                                                                                        |
+//   |     32 | CLASSES  | SHAPES_EPOCH                                                                        |
 //   |     64 | INTENT   | A         | B         | C         | D     see intents.ts                           |
 //   |    128 | LOCK     token | WAITERS, see sync/owner-lock                                                  |
 //   |    256 | VERSION  | HOLDER                                                                              |
@@ -47,6 +47,8 @@ export const H_SHAPES: number = 6
 export const H_WATCHERS: number = 7
 /** A MAP of class names, each with its number; 0: none yet. */
 export const H_CLASSES: number = 8
+/** How often shapes were freed. */
+export const H_SHAPES_EPOCH: number = 9
 export const H_INTENT: number = 64 / 4
 export const H_INTENT_A: number = 68 / 4
 export const H_INTENT_B: number = 72 / 4

@@ -490,6 +490,7 @@ function makeCore(segment: Segment): Core {
     intents: undefined as unknown as Intents,
     collector: undefined as unknown as Collector,
   }
+  core.shapes.living = (visit) => void statistics(core, visit)
   core.graph = new Graph(core)
   core.encoder = new Encoder(core)
   core.decoder = new Decoder(core)

@@ -43,7 +43,7 @@ import {
   M_TAIL,
 } from './kinds/map/map.layout.js'
 import { O_OUTSIDE, O_ROOM, O_ROOT, O_SHAPE, TABLE } from './kinds/object/object.layout.js'
-import { S_ID, S_NAME, S_NEXT } from './kinds/object/shapes.js'
+import { S_ID, S_NAME, S_NEXT, S_PARENT } from './kinds/object/shapes.js'
 import { G_PREV, G_TAKER, Q_BELL, Q_FIRST, Q_LAST, Q_NEWEST, Q_SIZE, Q_TAKEN } from './kinds/queue/queue.layout.js'
 import { QueueStore } from './kinds/queue/store.js'
 import { G_HOLDS, HOLD_FIRST, HOLD_NEXT, HOLD_ROOM } from './objects/collector.layout.js'
@@ -85,6 +85,10 @@ export interface HeapStats {
   readonly blocks: number
   /** Shared objects and arrays among them. */
   readonly objects: number
+  /** Different sets of property names that objects have, or had not long ago. */
+  readonly shapes: number
+  /** Bytes of the blocks that keep them. */
+  readonly shapeBytes: number
   /** Destroyed ones whose place is not free yet. */
   readonly destroyed: number
   /** How often unreachable ones have been freed. */
@@ -147,6 +151,7 @@ export function statistics(core: Core, each?: (pointer: number) => void): HeapSt
     page += extent - 1
   }
   const committed = pages * HEAP_PAGE
+  const shapes = core.shapes.figures()
   return {
     capacity: blocks.pagesMax * HEAP_PAGE,
     committed,
@@ -155,6 +160,8 @@ export function statistics(core: Core, each?: (pointer: number) => void): HeapSt
     largestFree: longest * HEAP_PAGE,
     blocks: count,
     objects,
+    shapes: shapes.count,
+    shapeBytes: shapes.bytes,
     destroyed,
     collections: core.collector.cycles,
   }
@@ -280,16 +287,17 @@ class Walk {
   shapes(): void {
     const { arena, name } = this.#core
     const { i32, base } = arena
-    let id = 1
+    const ids = new Set([0])
     for (let pointer = i32[base + H_SHAPES_FIRST]!; pointer !== 0; pointer = i32[(pointer << 1) + S_NEXT]!) {
       this.#mark(pointer, 'the list of shapes', SHAPE)
-      if (i32[(pointer << 1) + S_ID] !== id)
-        throw corrupt(name, `shape ${id} has the number ${i32[(pointer << 1) + S_ID]}`)
+      const id = i32[(pointer << 1) + S_ID]!
+      if (ids.has(id)) throw corrupt(name, `two shapes have the number ${id}`)
+      if (!ids.has(i32[(pointer << 1) + S_PARENT]!)) throw corrupt(name, `shape ${id} comes before its parent`)
+      ids.add(id)
       this.#mark(i32[(pointer << 1) + S_NAME]!, `shape ${id}`)
-      id++
     }
-    if (id - 1 !== i32[base + H_SHAPES])
-      throw corrupt(name, `there are ${id - 1} shapes, ${i32[base + H_SHAPES]} are counted`)
+    if (ids.size - 1 !== i32[base + H_SHAPES])
+      throw corrupt(name, `there are ${ids.size - 1} shapes, ${i32[base + H_SHAPES]} are counted`)
   }
 
   /** A structure, and all below it. */

@@ -126,12 +126,13 @@ function contents(value: AnyCollection | SharedHeap, depth?: number): Pick<Detai
     ),
   ])
   const graph = graphOf(value, depth)
-  const { used, free, blocks, objects } = value.stats()
+  const { used, free, blocks, objects, shapes, shapeBytes } = value.stats()
   return {
     facts: {
       holds: count(rows.length, 'collection'),
       used: `${formatSize(used)} in ${count(blocks, 'block')}`,
       free: formatSize(free),
+      ...(shapes === 0 ? {} : { 'property names': `${formatSize(shapeBytes)} in ${count(shapes, 'shape')}` }),
       ...(objects === 0 ? {} : { 'shared objects': objects }),
     },
     tables: [

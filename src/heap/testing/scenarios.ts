@@ -1056,6 +1056,33 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (heap) => void heap.remove('l'),
   },
   {
+    name: 'shapes that no object has are freed',
+    prepare: (heap) => {
+      const map = heap.map('m')
+      map.set('kept', { one: 1, two: { three: 3 } })
+      for (let i = 0; i < 130; i++) map.set('k', { [`name ${i}`]: i })
+      map.set('late', { one: 1, four: 4 })
+    },
+    act: (heap) => heap.map('m').set('k', { new: 1, names: { of: 2 } }),
+  },
+  {
+    name: 'shapes that were freed are there again',
+    prepare: (heap) => {
+      for (let i = 0; i < 130; i++) heap.map('m').set('k', { [`name ${i}`]: i })
+      heap.map('m').set('a', { 'name 5': 1 })
+    },
+    act: (heap) =>
+      heap.transaction(() => {
+        try {
+          heap.transaction(() => {
+            heap.map('m').set('k', { new: 1, names: { of: 2 } })
+            throw new Error('the inner one fails')
+          })
+        } catch {}
+        heap.map('m').set('a', { other: TEXT })
+      }),
+  },
+  {
     name: 'an inner transaction over several extents is undone',
     options: { maxSize: '3 MiB' },
     thin: 1009,

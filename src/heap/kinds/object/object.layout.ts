@@ -26,5 +26,5 @@ export const CHUNK_UNITS: number = 1
 export const TABLE: number = -1
 /** More properties than this make a TABLE. */
 export const SHAPED_MAX: number = 64
-/** A heap has no more shapes than this; objects of further ones become TABLEs. */
+/** A heap has fewer shapes than this, a power of 2; objects of further ones become TABLEs. */
 export const SHAPES_MAX: number = 4096
