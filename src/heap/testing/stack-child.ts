@@ -3,10 +3,12 @@
 // Arguments: the heap's name, and every so many-th step.
 
 import assert from 'node:assert/strict'
+import { SharedHeap } from '../../collections/index.js'
 import { H_LOCK } from '../heap.layout.js'
 import { Heap, type HeapList, type HeapObject } from '../index.js'
 
 const TEXT = 'a text that is no short one'
+let shared: SharedHeap
 
 interface Operation {
   readonly name: string
@@ -103,6 +105,49 @@ const OPERATIONS: readonly Operation[] = [
       assert.throws(() => heap.map('m').set('getter', make()), RangeError)
     },
   },
+  // What users call; through a handle of its own, as it shows live values in another way.
+  { name: 'update', act: (_, round) => void shared.map<string, number>('u').update('n', (n = 0) => n + round) },
+  {
+    name: 'update in place',
+    act: () =>
+      void shared.map<string, { n: number }>('u').update('o', (old) => {
+        if (old === undefined) return { n: 0 }
+        old.n++
+        return undefined
+      }),
+  },
+  {
+    name: 'set many and delete many',
+    act: (_, round) =>
+      shared.transaction(() => {
+        shared.map('u').setMany([
+          [`a${round % 9}`, TEXT],
+          [`b${round % 9}`, { round }],
+        ])
+        shared.map('u').deleteMany([`a${(round + 4) % 9}`, `b${(round + 4) % 9}`])
+      }),
+  },
+  {
+    name: 'compare and set',
+    act: (_, round) => void shared.map('u').compareAndSet('c', shared.map('u').get('c') as number, round),
+  },
+  {
+    name: 'get or insert',
+    act: (_, round) => void shared.map('u').getOrInsertComputed(`g${round % 60}`, () => [round]),
+  },
+  {
+    name: 'sort and reverse',
+    act: (_, round) =>
+      shared.transaction(() => {
+        const list = shared.list<number>('s')
+        if (list.length < 9) list.push(round)
+        list.sort((a, b) => a - b).reverse()
+      }),
+  },
+  { name: 'a set is assigned', act: (_, round) => void shared.set<number>('set').assign([round, round + 1, 7]) },
+  { name: 'add to an integer', act: () => void shared.int('i').add(1) },
+  { name: 'append to a text', act: (_, round) => void shared.string('t').update((t) => `${t.slice(-20)}${round}`) },
+  { name: 'new names', act: (_, round) => void shared.map('u').set('names', { [`name ${round}`]: round }) },
   { name: 'stats and verify', act: (heap) => assert.ok(heap.verify().blocks <= heap.stats().blocks) },
 ]
 
@@ -149,6 +194,13 @@ const contents = (heap: Heap): string =>
 const [name, every] = process.argv.slice(2) as [string, string]
 const step = Number(every)
 const heap = Heap.open(name)
+shared = SharedHeap.open(name)
+// One operation is one step; making what it works on would be another.
+shared.map('u')
+shared.list('s')
+shared.set('set')
+shared.int('i')
+shared.string('t')
 const { arena } = heap.core
 heap.map('m').set('ada', { score: 1, tags: [] })
 heap.cell('c').set(0)

@@ -310,10 +310,12 @@ export class Shapes {
   /** Frees the last of those that are not in use: whoever comes from one of them comes later in the list. @returns how many. */
   #free(used: Set<Shape>, most: number): number {
     const arena = this.#arena
-    const { i32, base } = arena
+    const { i32, base, segment } = arena
     const list: number[] = []
-    for (let pointer = i32[base + H_SHAPES_FIRST]!; pointer !== 0; pointer = i32[(pointer << 1) + S_NEXT]!)
-      list.push(pointer)
+    for (let pointer = i32[base + H_SHAPES_FIRST]!; pointer !== 0; pointer = i32[(pointer << 1) + S_NEXT] ?? 0) {
+      if (list.push(pointer) > this.#count || this.known(i32[(pointer << 1) + S_ID] ?? 0) === undefined)
+        throw corrupt(segment.name, 'its list of shapes is not what it was')
+    }
     let freed = 0
     let next = 0
     for (let at = list.length - 1; at >= 0; at--) {
