@@ -495,6 +495,45 @@ test('a handle and its messages show what they hold, and lead nowhere else', () 
   assert.equal(JSON.stringify(heap), '{"jobs":[{"n":2}],"messages":[{"n":3}]}')
 })
 
+test('a shared object goes by reference, alone and inside a message', () => {
+  using heap = open<unknown>()
+  const other = beside(heap)
+  const acme = heap.share({ name: 'Acme', staff: [{ name: 'Ada', salary: 100 }] })
+  heap.messages.put(acme)
+  heap.messages.put({ about: acme.staff[0], raise: 10, notes: ['plain'] })
+  const taken = other.messages.tryTake() as typeof acme
+  assert.equal(other.isShared(taken), true)
+  const order = other.messages.tryTake({ ack: true }) as Message<{
+    about: { salary: number }
+    raise: number
+    notes: string[]
+  }>
+  assert.equal(order.value.about, taken.staff[0])
+  order.value.about.salary += order.value.raise
+  order.value.notes.push('mine alone')
+  order.done()
+  assert.equal(acme.staff[0]!.salary, 110)
+  heap.messages.put(acme)
+  assert.deepEqual(heap.messages.peek(), acme)
+  assert.equal(heap.messages.peek(), acme)
+  assert.equal(
+    heap.messages.tryTake({ where: (value) => (value as typeof acme).staff.length === 1 }),
+    acme,
+    'where is asked about the live object',
+  )
+  heap.messages.put([acme])
+  assert.deepEqual(heap.messages.snapshot(), [[{ name: 'Acme', staff: [{ name: 'Ada', salary: 110 }] }]])
+  heap.verify()
+  using elsewhere = open<unknown>()
+  assert.throws(() => elsewhere.messages.put(acme), { code: 'ERR_FOREIGN' })
+  heap.destroy(acme)
+  assert.throws(() => heap.messages.tryTake(), { code: 'ERR_STALE' })
+  assert.equal(heap.messages.size, 1, 'what cannot be read is not taken')
+  assert.equal(heap.messages.clear(), 1)
+  heap.verify()
+  other.close()
+})
+
 test('the value of a message is not watched, and its blocks are freed with it', () => {
   using heap = open()
   const { core } = (heap as unknown as { heap: Heap }).heap

@@ -1,4 +1,4 @@
-// heap/handles: a queue. Whoever takes a message gets a detached copy of its value; a message that is to be acknowledged stays in
+// heap/handles: a queue. Whoever takes a message gets a detached copy of its value, in which shared objects are live; a message that is to be acknowledged stays in
 // the heap until it is done, and goes back in front when its taker dies.
 
 import { MemlaneError } from '../../errors.js'
@@ -99,10 +99,10 @@ export class HeapQueue extends Handle {
     })
   }
 
-  /** Copies of the values that wait, the first one first, of one moment. */
+  /** Copies of the values that wait, the first one first, of one moment; shared objects are copied, too. */
   snapshot(): unknown[] {
     const { arena, decoder } = this.#core
-    return arena.read(arena.stripeWord(this.#stripe), () => {
+    return decoder.moment(arena.stripeWord(this.#stripe), () => {
       this.check('queue')
       const copy = decoder.copierOfMany()
       const values: unknown[] = []
@@ -192,7 +192,7 @@ export class HeapQueue extends Handle {
       choice.where !== undefined ? self.#search(choice) : choice.newest ? self.#store.last : self.#store.first
     if (message === 0) return undefined
     const slot = (message << 1) + G_SLOT
-    const value = choice.where !== undefined ? self.#value : decoder.snapshot(slot)
+    const value = choice.where !== undefined ? self.#value : decoder.detach(slot)
     self.#value = undefined
     arena.touch(self.#stripe)
     self.#store.unlink(message)
@@ -216,7 +216,7 @@ export class HeapQueue extends Handle {
     let message = newest ? this.#store.last : this.#store.first
     while (message !== 0) {
       if (--budget < 0) throw corrupt(name, 'a queue does not end')
-      const value = decoder.snapshot((message << 1) + G_SLOT)
+      const value = decoder.detach((message << 1) + G_SLOT)
       const passed = where!(value)
       refusePromise(passed, 'where is asked with the heap locked')
       if (!this.isFresh || i32[changes] !== before)
@@ -240,7 +240,7 @@ export class HeapQueue extends Handle {
       return arena.read(arena.stripeWord(this.#stripe), () => {
         this.check('queue')
         const message = choice.newest ? this.#store.last : this.#store.first
-        return message === 0 ? undefined : decoder.snapshot((message << 1) + G_SLOT)
+        return message === 0 ? undefined : decoder.detach((message << 1) + G_SLOT)
       })
     }
     if (!arena.segment.readOnly) return arena.change(HeapQueue.#peekWork, this, choice)
