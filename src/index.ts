@@ -95,6 +95,7 @@ export {
   RwLock,
   Semaphore,
   type SemaphoreOptions,
+  type TurnInfo,
   type WaitLimits,
 } from './sync/index.js'
 export { DELETE, type Updated } from './updating.js'

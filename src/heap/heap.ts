@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { MemlaneError, outOfRange, withArticle } from '../errors.js'
 import { type CreateOptions, type OpenOptions, Segment, type SegmentOptions } from '../segment/index.js'
 import { checkFunction, given, PAGE, parseInteger, parseSize, parseTimeout, roundUp, type Size } from '../sizes.js'
+import { Turn } from '../sync/index.js'
 import { Arena, whenFull } from './arena/arena.js'
 import { L_ENTRIES } from './arena/log.layout.js'
 import { Allocator } from './blocks/allocator.js'
@@ -14,7 +15,17 @@ import { HeapList } from './handles/heap-list.js'
 import { HeapMap } from './handles/heap-map.js'
 import { HeapObject } from './handles/heap-object.js'
 import { HeapQueue } from './handles/heap-queue.js'
-import { bodyPlan, FORMAT, H_FORMAT, H_HASH_SEED, H_PAGES_MAX, H_ROOTS, H_WATCHERS, HEAP_PAGE } from './heap.layout.js'
+import {
+  bodyPlan,
+  FORMAT,
+  H_FORMAT,
+  H_HASH_SEED,
+  H_PAGES_MAX,
+  H_ROOTS,
+  H_TURN,
+  H_WATCHERS,
+  HEAP_PAGE,
+} from './heap.layout.js'
 import { DELETE_ENTRIES, Intents, STEP_WORDS } from './intents.js'
 import { A_UNITS } from './kinds/list/list.layout.js'
 import { E_VALUE } from './kinds/map/map.layout.js'
@@ -74,6 +85,8 @@ export class Heap {
   readonly segment: Segment
   /** @internal For the room above, tests and tools. */
   readonly core: Core
+
+  #turn: Turn | undefined
 
   private constructor(segment: Segment) {
     this.segment = segment
@@ -353,6 +366,14 @@ export class Heap {
     return this.core.objects.at(address)
   }
 
+  /** Turn taking for long sections: a lock beside the heap's own. @throws MemlaneError `ERR_READ_ONLY`, `ERR_CLOSED`. */
+  get turn(): Turn {
+    this.#open()
+    if (this.readOnly) throw new MemlaneError('ERR_READ_ONLY', `${JSON.stringify(this.name)} was opened read-only`)
+    this.#turn ??= new Turn(this.segment, this.segment.body + 4 * H_TURN)
+    return this.#turn
+  }
+
   // ---- figures and care
 
   /** Bytes and blocks, of one moment. @throws MemlaneError `ERR_CORRUPT`, `ERR_CLOSED`. */
@@ -379,6 +400,7 @@ export class Heap {
         'ERR_BUSY',
         `the heap ${JSON.stringify(this.name)} cannot be closed inside its own transaction`,
       )
+    this.#turn?.shut()
     this.segment.close()
     this.core.arena.depth = -1
   }

@@ -16,7 +16,7 @@ import {
   SharedSet,
 } from '../../collections/index.js'
 import { MemlaneError } from '../../errors.js'
-import { H_LOCK, H_VERSION, HEAP_PAGE } from '../../heap/heap.layout.js'
+import { H_LOCK, H_TURN, H_VERSION, HEAP_PAGE } from '../../heap/heap.layout.js'
 import { Heap } from '../../heap/index.js'
 import type { Segment } from '../../segment/index.js'
 import { formatSize } from '../../sizes.js'
@@ -28,7 +28,10 @@ import { type Details, heldSummary, holderOf, type Kind, wordAt } from './kind.j
 /** Characters of a value that are shown. */
 const WIDTH = 60
 
-const held = (segment: Segment) => holderOf(segment, 'the lock of the heap', wordAt(segment, 4 * H_LOCK))
+const held = (segment: Segment) => [
+  ...holderOf(segment, 'the lock of the heap', wordAt(segment, 4 * H_LOCK)),
+  ...holderOf(segment, 'the turn of heap.exclusive()', wordAt(segment, 4 * H_TURN)),
+]
 
 export const heap: Kind = {
   kind: 'heap',

@@ -7,6 +7,7 @@ import { adapterFor, type SharedClasses } from '../../live/classes.js'
 import { typesFor, type ValueType } from '../../live/value-types.js'
 import { checkNames, known } from '../../options.js'
 import type { NameOptions } from '../../segment/index.js'
+import type { AsyncLimits, Turn, TurnInfo, WaitLimits } from '../../sync/index.js'
 import { HeapIntStore, HeapStore } from '../cells/heap-store.js'
 import {
   type BigIntType,
@@ -225,6 +226,45 @@ export class SharedHeap<M = unknown> extends Collection {
   /** Opens the value of that name in this heap, or makes it, `undefined`. Throws as `map` does. */
   block<T = unknown>(name: string): SharedBlock<T> {
     return new SharedBlock<T>(name, new HeapStore<T>(this.heap, openCell(this.heap, 'block', name, undefined), false))
+  }
+
+  // ---- taking turns
+
+  /**
+   * Runs `fn` while no other process is in such a section of this heap, blocking the thread until then. It is for what is too long
+   * for a transaction: nobody else waits who does not ask for a turn, and nothing is undone when it throws. Calls from inside are
+   * part of the turn. When its holder is killed the next one gets it, and is told: `recovered`.
+   *
+   * @returns what `fn` returns.
+   * @throws MemlaneError `ERR_TIMEOUT` naming who has the turn; `ERR_DEADLOCK` when another task of this handle has it, or inside a
+   *   transaction; `ERR_ASYNC` for an async `fn`; `ERR_READ_ONLY`, `ERR_CLOSED`, `ERR_TYPE`, and what `fn` throws.
+   */
+  exclusive<T>(fn: (turn: TurnInfo) => T, limits?: WaitLimits): T {
+    this.checkOpen()
+    return this.#turn().take(fn, limits)
+  }
+
+  /**
+   * The same without blocking the thread: `fn` may be async, and its turn is over when its promise settles. Tasks of one handle take
+   * turns among themselves. Rejects as `exclusive` throws, and with the signal's reason.
+   */
+  exclusiveAsync<T>(fn: (turn: TurnInfo) => T | Promise<T>, limits?: AsyncLimits): Promise<T> {
+    try {
+      this.checkOpen()
+      return this.#turn().takeAsync(fn, limits)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #turn(): Turn {
+    const { turn } = this.heap
+    if (this.heap.inTransaction && !turn.isMine)
+      throw new MemlaneError(
+        'ERR_DEADLOCK',
+        `a transaction of ${JSON.stringify(this.name)} holds the lock that whoever has the turn may need; ask for the turn around it`,
+      )
+    return turn
   }
 
   // ---- shared objects

@@ -204,6 +204,33 @@ export const collectionScenarios: Readonly<Record<string, Scenario>> = {
       peer.say({ name: one.name, message: one.message, isError: one instanceof TypeError, cause: one.cause })
   },
 
+  // ---- turns
+
+  /** Counts up in steps that others must not come between, from two tasks at once. */
+  async 'count-in-turns'(peer, name: string, times: number) {
+    using heap = SharedHeap.open(name)
+    const box = heap.block<number>('n')
+    const task = async (): Promise<void> => {
+      for (let i = 0; i < times; i++) {
+        await heap.exclusiveAsync(async () => {
+          const before = box.get()
+          if (i % 10 === 0) await sleep(0)
+          box.set(before + 1)
+        })
+      }
+    }
+    await Promise.all([task(), task()])
+    peer.say('done')
+  },
+
+  'stay-in-turn'(peer, name: string) {
+    using heap = SharedHeap.open(name)
+    heap.exclusive(() => {
+      peer.say('inside')
+      stay()
+    })
+  },
+
   // ---- messages
 
   /** Puts so many numbers, some of them several at once. */
