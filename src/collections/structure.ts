@@ -84,7 +84,8 @@ export function structuresOf(heap: Heap): Found[] {
     .filter((found) => found !== undefined)
 }
 
-const COLLECTION_OPTIONS: Known = known(CREATE_OPTIONS, 'readOnly', 'maxSize', 'timeout', 'watchers')
+/** Names in CollectionOptions. */
+export const COLLECTION_OPTIONS: Known = known(CREATE_OPTIONS, 'readOnly', 'maxSize', 'timeout', 'watchers')
 /** Those of a collection that is made with a value. */
 const VALUE_OPTIONS: Known = known(COLLECTION_OPTIONS, 'initial')
 

@@ -30,6 +30,7 @@ import { SharedQueue } from '../queue/shared-queue.js'
 import type { ReadOnlyAccess, ReadOnlyHeap } from '../read-only.js'
 import { SharedSet } from '../set/shared-set.js'
 import {
+  COLLECTION_OPTIONS,
   type CollectionOptions,
   type Found,
   fullName,
@@ -44,9 +45,9 @@ import {
   UNNAMED,
 } from '../structure.js'
 
-const LOCAL_OPTIONS = known('maxSize', 'participants', 'watchers', 'timeout')
-
 const CLASS_OPTIONS = known('classes', 'strict', 'types')
+const OPEN_OPTIONS = known(COLLECTION_OPTIONS, 'classes', 'strict', 'types')
+const LOCAL_OPTIONS = known(CLASS_OPTIONS, 'maxSize', 'participants', 'watchers', 'timeout')
 
 /** Which classes shared objects may be instances of. */
 export interface ClassOptions {
@@ -119,7 +120,7 @@ export class SharedHeap<M = unknown> extends Collection {
   static open<M = unknown>(name: string, options: HeapOptions & ReadOnlyAccess): ReadOnlyHeap<M>
   static open<M = unknown>(name: string, options?: HeapOptions): SharedHeap<M>
   static open<M = unknown>(name: string, options: HeapOptions = {}): SharedHeap<M> {
-    const { classes, strict, types, ...rest } = options
+    const { classes, strict, types, ...rest } = checkNames(options, OPEN_OPTIONS)
     const adapter = adapterOf({ classes, strict, types })
     return new SharedHeap<M>(name, openHeap(name, rest), adapter)
   }
@@ -133,8 +134,7 @@ export class SharedHeap<M = unknown> extends Collection {
   static local<M = unknown>(
     options: Pick<CollectionOptions, 'maxSize' | 'participants' | 'watchers' | 'timeout'> & ClassOptions = {},
   ): SharedHeap<M> {
-    const { classes, strict, types, ...rest } = options
-    checkNames(rest, LOCAL_OPTIONS)
+    const { classes, strict, types, ...rest } = checkNames(options, LOCAL_OPTIONS)
     const adapter = adapterOf({ classes, strict, types })
     return new SharedHeap<M>('local', Heap.local({ maxSize: '16 MiB', ...rest }), adapter)
   }
