@@ -86,12 +86,29 @@ async function types({ lenient }) {
     ;({ ok } = await compile())
   }
   if (ok) {
+    standIns()
     writeFileSync(stamp, digest)
     return say(`TypeScript compiled in ${since(start)}`)
   }
   rmSync(stamp, { force: true })
   if (!lenient) throw new Stop('the TypeScript sources have errors; they are listed above.')
   say('type errors above; going on with what could be emitted (--lenient)')
+}
+
+/**
+ * In the package the public entries are joined files (scripts/build-joined.mjs). In this repository the modules as compiled stand
+ * in for them, so that `import 'memlane'` in examples/ runs what was compiled last.
+ */
+function standIns() {
+  const folder = join(root, 'dist', 'esm')
+  const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const files = [...Object.values(exports).map((target) => target.default), ...Object.values(bin)].filter(Boolean)
+  mkdirSync(folder, { recursive: true })
+  for (const file of files) {
+    const name = file.slice(file.lastIndexOf('/') + 1)
+    // `interop-membridge-index.js` is interop/membridge/index.js.
+    writeFileSync(join(folder, name), `export * from '../${name.replaceAll('-', '/')}'\n`)
+  }
 }
 
 /** Two terminals may prepare at once; one works and the other waits for it. */
