@@ -1,6 +1,6 @@
 // collections/queue: messages. Whoever puts, and whoever takes, may be in any process; each message goes to one taker.
 
-import { MemlaneError, wrongType } from '../../errors.js'
+import { MemlaneError, useOpen, wrongType } from '../../errors.js'
 import { type Choice, ENDED, type Heap, HeapMessage, type HeapQueue, unlinkHeap } from '../../heap/index.js'
 import { checkNames, type Known, known } from '../../options.js'
 import type { NameOptions } from '../../segment/index.js'
@@ -314,6 +314,7 @@ export class Consumer<M> extends WaitingIterator<M> {
   /** @internal */
   constructor(source: Source<M>) {
     super()
+    if (typeof (source as Source<M> | undefined)?.wait !== 'function') throw useOpen('Consumer', 'consume() of a queue')
     this.#source = source
   }
 
