@@ -51,6 +51,7 @@ function createOrOpen(name: string, options: ScalarOptions, scalar: Scalar): Seg
     mode: options.mode,
     owner: options.owner,
     lifetime: options.lifetime,
+    participants: options.participants,
     kind: scalar.kind,
     size: BYTES,
     parameters,
