@@ -127,3 +127,27 @@ test('feature-flags: services hear of a change that another process made', { ski
     await service.succeed()
   }
 })
+
+test('company: instances go through messages, and a receiver that is killed loses no task', { skip }, async () => {
+  await using crew = new Crew()
+  const name = crew.name('company')
+  using first = new Program('company/receiver.mjs', name)
+  const sender = new Program('company/sender.mjs', name)
+  await sender.succeed()
+  assert.deepEqual(sender.lines.slice(1), [
+    'answer: raise: payroll 165',
+    'answer: hire: payroll 205',
+    'Ada 110',
+    'Bo 55',
+    'Cy 40, works for Ada',
+    'payroll 205; the boss is one object: true',
+  ])
+  send(first.process)
+  await watched(first.ended, 'the first receiver to be gone')
+  const again = new Program('company/sender.mjs', name)
+  await again.hear(/^sent Acme/)
+  using second = new Program('company/receiver.mjs', name)
+  await again.succeed()
+  assert.equal(again.lines.at(-1), 'payroll 205; the boss is one object: true')
+  assert.deepEqual(second.lines, ['did raise for Acme', 'did hire for Acme'])
+})
