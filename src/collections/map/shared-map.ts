@@ -286,7 +286,7 @@ export class SharedMap<K extends Key = string, V = unknown> extends Collection {
    *
    * Events plus what they say in `coalesced` are the changes made. Iterators of one handle share a place for watchers, of which a map has `watchers` (256).
    *
-   * @throws MemlaneError `ERR_LIMIT` for the 33rd watcher, `ERR_TYPE`, `ERR_CLOSED`.
+   * @throws MemlaneError `ERR_LIMIT` when all places for watchers are taken (the option `watchers`), `ERR_TYPE`, `ERR_CLOSED`.
    * @example
    * import { SharedMap } from 'memlane'
    * using flags = SharedMap.open<string, boolean>('flags')
