@@ -10,6 +10,7 @@
 import { MemlaneError } from '../../errors.js'
 import { performance } from '../../host.js'
 import type { Core } from '../core.js'
+import { corrupt } from '../corrupt.js'
 import { H_COLLECTOR, H_GREY } from '../heap.layout.js'
 import { A_FIRST, A_LENGTH, A_MODE, A_STORE, CHUNK_SHIFT, FLAT } from '../kinds/list/list.layout.js'
 import { listWord } from '../kinds/list/store.js'
@@ -63,6 +64,9 @@ import {
 
 /** Slots and blocks that a step looks at: about 1 ms. */
 const STEP_UNITS = 40_000
+/** What a cycle takes at most: steps, and one more for so many words of the heap. */
+const STEPS_LEAST = 10_000
+const WORDS_PER_STEP = 1000
 /** Frees cost more: a share of the step each. */
 const FREE_UNITS = 40
 /** Elements of a list that are looked at in one go. */
@@ -127,6 +131,11 @@ export class Collector {
     i32[this.#words + word] = value
   }
 
+  /** The epoch of the cycle that is on, as a mark can hold it, whatever a damaged heap says. */
+  get #currentEpoch(): number {
+    return this.#get(G_EPOCH) & EPOCHS
+  }
+
   /** Cycles that have ended. */
   get cycles(): number {
     return this.#get(G_CYCLES)
@@ -146,7 +155,7 @@ export class Collector {
 
   /** The mark of a new shared object, as the bits above its stripe. */
   birthMark(): number {
-    return (this.#get(G_EPOCH) & EPOCHS) << 8
+    return this.#currentEpoch << 8
   }
 
   /** Objects were made. @param units of memory they took. Needs the lock. */
@@ -178,7 +187,7 @@ export class Collector {
     const i32 = this.#i32
     const word = (pointer << 1) + 1
     const header = i32[word] ?? 0
-    const epoch = this.#get(G_EPOCH)
+    const epoch = this.#currentEpoch
     if ((header & GRAPH) === 0 || ((header >>> MARK_SHIFT) & EPOCHS) === epoch) return
     const count = this.#get(G_GREYS)
     // Before the mark: whoever finds it grey must find it here.
@@ -192,7 +201,7 @@ export class Collector {
   /** True for one that was found unreachable and is about to be freed. Total. */
   isDoomed(pointer: number): boolean {
     if (this.#get(G_PHASE) !== SWEEP) return false
-    return ((this.#core.arena.i32[(pointer << 1) + 1]! >>> MARK_SHIFT) & EPOCHS) !== this.#get(G_EPOCH)
+    return ((this.#core.arena.i32[(pointer << 1) + 1]! >>> MARK_SHIFT) & EPOCHS) !== this.#currentEpoch
   }
 
   // ---- steps
@@ -212,6 +221,8 @@ export class Collector {
     // The cycle that is on may have passed what is unreachable by now.
     const wanted = this.isIdle ? 1 : 2
     for (let before = this.cycles; this.cycles - before < wanted; steps++) {
+      // Each object and slot is looked at a few times at most.
+      if (steps > STEPS_LEAST + this.#i32.length / WORDS_PER_STEP) throw corrupt(name, 'collecting it does not end')
       const start = performance.now()
       if (this.step()) freed += this.freed
       longest = Math.max(longest, performance.now() - start)
@@ -263,7 +274,7 @@ export class Collector {
     this.#lastStep = -1
     this.freed = 0
     this.#dropDeadHolds()
-    this.#set(G_EPOCH, (this.#get(G_EPOCH) % EPOCHS) + 1)
+    this.#set(G_EPOCH, (this.#currentEpoch % EPOCHS) + 1)
     arena.put(this.#words + G_PHASE, MARK)
   }
 
@@ -277,7 +288,7 @@ export class Collector {
     // Another process may have begun to sweep before this one got the lock.
     if (this.#get(G_PHASE) !== MARK) return true
     const step = this.#get(G_STEPS)
-    this.#epoch = this.#get(G_EPOCH)
+    this.#epoch = this.#currentEpoch
     // Somebody else did the last step, or more was made grey than H_GREY has room for: some may be known to nobody.
     const isMine = this.#lastStep === step
     if (!isMine) this.#stack.length = 0
@@ -550,7 +561,7 @@ export class Collector {
   #rewalk(): void {
     const { arena, blocks } = this.#core
     const { i32 } = arena
-    const grey = this.#get(G_EPOCH) | GREY
+    const grey = this.#currentEpoch | GREY
     let page = Math.max(0, this.#get(G_REWALK) - 1)
     while (page < blocks.committedPages && this.#units > 0) {
       page = blocks.eachIn(page, (pointer) => {
@@ -616,7 +627,7 @@ export class Collector {
   #sweep(): boolean {
     const { arena, blocks, graph } = this.#core
     const { i32 } = arena
-    const epoch = this.#get(G_EPOCH)
+    const epoch = this.#currentEpoch
     let page = this.#get(G_CURSOR)
     let kept = this.#get(G_KEPT)
     while (page >= 0 && page < blocks.committedPages && this.#units > 0) {

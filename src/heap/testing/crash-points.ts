@@ -12,6 +12,7 @@
 
 import { inspect } from 'node:util'
 import type { Heap as HeapClass } from '../heap.js'
+import { HOLD } from '../values/values.layout.js'
 import type { Scenario } from './scenarios.js'
 
 type Heap = HeapClass
@@ -126,9 +127,11 @@ function contentsOf(heap: Heap, name: string, kind: string): unknown {
 function generations(heap: Heap, statistics: (each: (pointer: number) => void) => void): Map<number, number> {
   const { i32 } = heap.core.arena
   const found = new Map<number, number>()
-  statistics((pointer) =>
-    found.set(pointer, i32[pointer << 1]! * 4096 + (i32[heap.core.blocks.carveWord(pointer)]! & 4095)),
-  )
+  statistics((pointer) => {
+    // Nothing names a HOLD by its generation, and whoever looks takes some of its own.
+    if ((i32[(pointer << 1) + 1]! & 0xff) === HOLD) return
+    found.set(pointer, i32[pointer << 1]! * 4096 + (i32[heap.core.blocks.carveWord(pointer)]! & 4095))
+  })
   return found
 }
 
