@@ -25,7 +25,7 @@ test('the command line lists, shows, sets, examines and removes what this proces
   assert.deepEqual(memlane('get', 'players', 'b'), { status: 0, said: '{ x: 2 }' })
   assert.deepEqual(memlane('set', 'players', 'a', '5'), { status: 0, said: '' })
   assert.equal(map.get('a'), 5)
-  assert.match(memlane('doctor').said, /No problems\.$/)
+  assert.match(memlane('doctor', 'players').said, /No problems\.$/)
   const refused = memlane('rm', 'players')
   assert.equal(refused.status, 1)
   assert.match(refused.said, /ERR_BUSY/)

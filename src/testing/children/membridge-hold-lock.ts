@@ -9,4 +9,5 @@ const object = ShmObject.open(name.slice(1))
 const lock = new ViewLock(new Attachment(name, object, object.stat().size, false))
 lock.acquire(how === 'read' ? lock.reading : lock.writing, -1)
 console.log('holding')
-setInterval(() => {}, 1000)
+// It must not be dropped, or the engine may collect it with what it holds.
+setInterval(() => lock, 1000)
