@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SharedInt, SharedMap } from '../index.js'
 import { Crew, ownNamespace } from '../testing/crew.js'
-import { runtimeArgs } from '../testing/runtime.js'
+import { runtimeArgs, runtimeName } from '../testing/runtime.js'
 import { filtered, type Listed, SORTS, sorted } from './choosing.js'
 import { COMMANDS } from './commands.js'
 
@@ -97,7 +97,9 @@ test('in bash commands, options and names of segments are completed', { skip: no
   const name = crew.name('completed')
   using _int = SharedInt.open(name)
   const script = memlane('completion', 'bash').stdout
-  const node = [process.execPath, ...runtimeArgs, main].map((word) => `'${word}'`).join(' ')
+  // What Deno's own node:child_process would put in front, bash does not.
+  const first = runtimeName === 'deno' ? ['run', '--allow-all'] : runtimeArgs
+  const node = [process.execPath, ...first, main].map((word) => `'${word}'`).join(' ')
   const complete = (...words: string[]): string => {
     const line = ['memlane', ...words].map((word) => `'${word}'`).join(' ')
     const { stdout, stderr } = spawnSync(
