@@ -22,9 +22,7 @@ const TO_LEAVE_WORDS = 6500
 const WARMING_TURNS = 300
 const WARMING_CALLS = 2000
 
-type Leaf = (never: number, turns: number) => void
-
-function withFrameOf(words: number): Leaf {
+function withFrameOf(words: number): (never: number) => void {
   try {
     // Every variable that is mentioned has a register in the frame, where nothing ever comes by, too. (Arguments of a call
     // would count twice.) Behind the return no code is made for them: V8 waits longer before it optimizes longer functions,
@@ -32,7 +30,8 @@ function withFrameOf(words: number): Leaf {
     // caller, whose frame would then count: V8 does that up to 460 bytes of code.
     const names = Array.from({ length: words }, (_, i) => `a${i.toString(36)}`)
     return new Function(
-      `return function spareStack(never, turns) { var ${names.join()}; while (turns > 0) turns--; if (never > 0) { ${'never.x;'.repeat(200)} return a0 } return; ${names.join(';')} }`,
+      `let cold = ${WARMING_CALLS}
+      return function spareStack(never) { var ${names.join()}; if (cold > 0) { cold--; for (let turns = ${WARMING_TURNS}; turns > 0; turns--); } if (never > 0) { ${'never.x;'.repeat(200)} return a0 } return; ${names.join(';')} }`,
     )()
   } catch (error) {
     if (!(error instanceof EvalError)) throw error
@@ -46,20 +45,6 @@ function withFrameOf(words: number): Leaf {
 
 const toTake = withFrameOf(TO_TAKE_WORDS)
 const toLeave = withFrameOf(TO_LEAVE_WORDS)
-let turnsOfTaking = WARMING_TURNS
-let turnsOfLeaving = WARMING_TURNS
-let taken = 0
-let left = 0
-
-function warmTaking(): number {
-  if (++taken === WARMING_CALLS) turnsOfTaking = 0
-  return turnsOfTaking
-}
-
-function warmLeaving(): number {
-  if (++left === WARMING_CALLS) turnsOfLeaving = 0
-  return turnsOfLeaving
-}
 
 /**
  * Before taking a lock, or beginning a change: makes sure that the caller's way to its end will not run out of stack. What
@@ -68,7 +53,7 @@ function warmLeaving(): number {
  * @throws RangeError of the engine, when there is less than 64 KB left; nothing has begun then.
  */
 export function spareStack(): void {
-  toTake(0, turnsOfTaking === 0 ? 0 : warmTaking())
+  toTake(0)
 }
 
 /**
@@ -77,5 +62,5 @@ export function spareStack(): void {
  * @throws RangeError of the engine, when there is less than 52 KB left; it is still held then.
  */
 export function spareStackToLeave(): void {
-  toLeave(0, turnsOfLeaving === 0 ? 0 : warmLeaving())
+  toLeave(0)
 }
